@@ -1,0 +1,65 @@
+"""Numbers as text for sentences: USD with significant digits, fractions as percent, ordinals, ages.
+
+The one place that turns a fraction into a percent text. Lives in the domain so that every part of the
+core can share it. Symmetric in sign, never prints a small price as $0.
+"""
+
+from __future__ import annotations
+
+import math
+
+_COMPACT = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
+
+
+def format_usd(value_usd: float) -> str:
+    """A price with enough significant digits, never a small price as $0.
+
+    Whole dollars from 1000, cents from 1, four significant digits below 1 (trailing zeros dropped).
+    Worked numbers: 96200 -> `$96,200`, 1.5 -> `$1.50`, 0.00001182 -> `$0.00001182`.
+    """
+    sign = "-" if value_usd < 0 else ""
+    size = abs(value_usd)
+    if size >= 999.995:
+        return f"{sign}${size:,.0f}"
+    if size >= 0.99995 or size == 0:
+        return f"{sign}${size:,.2f}"
+    decimals = 3 - math.floor(math.log10(size))
+    return f"{sign}${size:.{decimals}f}".rstrip("0")
+
+
+def format_usd_compact(value_usd: float) -> str:
+    """A sum of money in three significant digits: 12_345_678 -> `$12.3M`, 4200 -> `$4,200`."""
+    sign = "-" if value_usd < 0 else ""
+    size = abs(value_usd)
+    for unit, letter in _COMPACT:
+        scaled = size / unit
+        if scaled >= 0.9995:
+            decimals = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
+            return f"{sign}${scaled:.{decimals}f}{letter}"
+    return sign + format_usd(size)
+
+
+def format_percent(frac: float, decimals: int = 1) -> str:
+    """A fraction as percent: 0.716 -> `71.6 %`."""
+    return f"{frac * 100:.{decimals}f} %"
+
+
+def format_signed_percent(frac: float, decimals: int = 1) -> str:
+    """A change as percent with its sign: 0.031 -> `+3.1 %`, 0.00015 with 4 decimals -> `+0.0150 %`."""
+    return f"{frac * 100:+.{decimals}f} %"
+
+
+def format_ordinal(number: int) -> str:
+    """1 -> `1st`, 12 -> `12th`, 93 -> `93rd`."""
+    if number % 100 in (11, 12, 13):
+        return f"{number}th"
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
+
+
+def format_age(seconds: float) -> str:
+    """A duration in its largest fitting unit: 95 -> `95 s`, 11520 -> `3.2 h`, 259200 -> `3.0 d`."""
+    for limit_s, unit_s, letter in ((120, 1, "s"), (7_200, 60, "min"), (172_800, 3_600, "h")):
+        if seconds < limit_s:
+            decimals = 1 if letter == "h" else 0
+            return f"{seconds / unit_s:.{decimals}f} {letter}"
+    return f"{seconds / 86_400:.1f} d"

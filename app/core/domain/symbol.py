@@ -1,0 +1,81 @@
+"""`Symbol`: one coin, whatever spelling the user typed. Parsed once at the edge.
+
+Owns the allow-list pattern and the near-match search. Providers format their own ids from `Symbol.base`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from app.core.errors import InvalidParameter, UnknownSymbol
+
+MAX_INPUT_CHARS = 40
+_ALLOWED = re.compile(r"[A-Z0-9]{1,15}")
+_QUOTES = ("USDT", "USDC", "USD", "PERP")
+# Contracts quoted per thousand or million coins (1000PEPE, 1MBABYDOGE, kPEPE on some venues).
+_MULTIPLIED = re.compile(r"(?:1000000|10000|1000|1M)([A-Z][A-Z0-9]{1,13})")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Symbol:
+    """A base asset, upper case, without quote or contract multiplier: `BTC`, `PEPE`."""
+
+    base: str
+
+    def __str__(self) -> str:
+        return self.base
+
+
+def parse_symbol(text: str) -> Symbol:
+    """Read any usual spelling: BTC, btc, BTCUSDT, BTC-USDT, BTC-USDT-SWAP, BTC/USDT:USDT, 1000PEPE.
+
+    Full-width letters are folded (NFKC). Nothing outside A-Z and 0-9 survives, so a symbol can never
+    carry path or query characters to a provider.
+
+    Raises:
+        InvalidParameter: longer than 40 characters, or not a symbol after folding.
+    """
+    if len(text) > MAX_INPUT_CHARS:
+        raise InvalidParameter("symbol", f"at most {MAX_INPUT_CHARS} characters")
+    folded = unicodedata.normalize("NFKC", text).strip().upper()
+    # BTC/USDT:USDT and BTC-USDT-SWAP: the base is what stands before the first separator.
+    head = re.split(r"[-/_:]", folded, maxsplit=1)[0]
+    tail = folded[len(head) :]
+    if not _ALLOWED.fullmatch(head) or not re.fullmatch(r"(?:[-/_:][A-Z0-9]{1,10}){0,3}", tail):
+        raise InvalidParameter("symbol", "letters A-Z and digits, such as BTC, BTCUSDT or BTC-USDT-SWAP")
+    return Symbol(strip_multiplier(_strip_quote(head)))
+
+
+def _strip_quote(head: str) -> str:
+    for quote in _QUOTES:
+        # USDC and USDT are coins themselves: only strip a quote that leaves a base in front.
+        if head.endswith(quote) and len(head) > len(quote) + 1:
+            return head[: -len(quote)]
+    return head
+
+
+def strip_multiplier(base: str) -> str:
+    """`1000PEPE` -> `PEPE`; a name that merely starts with digits (`1INCH`) stays."""
+    match = _MULTIPLIED.fullmatch(base)
+    return match.group(1) if match else base
+
+
+def resolve_symbol(text: str, known: Collection[str]) -> Symbol:
+    """Parse `text` and check it against the known bases.
+
+    An empty `known` means no provider list could be loaded yet: then every well-formed symbol passes and
+    the providers decide.
+
+    Raises:
+        InvalidParameter: not a symbol.
+        UnknownSymbol: well-formed but in no list; carries up to five near matches.
+    """
+    symbol = parse_symbol(text)
+    if known and symbol.base not in known:
+        near = difflib.get_close_matches(symbol.base, known, n=5, cutoff=0.6)
+        raise UnknownSymbol(symbol.base, tuple(near))
+    return symbol

@@ -1,0 +1,165 @@
+"""The error tree of the whole service, with what each error means for the caller.
+
+Adapters raise these; the context gatherer is the one place that turns provider errors into
+`Missing(reason)`; the API renders what reaches it as problem+json. Texts never carry keys, tokens or
+URLs with a query.
+
+    ServiceError
+    |- ConfigurationError            refuse to start
+    |- InputError
+    |  |- UnknownSymbol              404, names near matches
+    |  `- InvalidParameter           400
+    |- NoPriceAvailable              503, no provider has a usable price
+    |- ProviderError                 one upstream call failed
+    |  |- ProviderTimeout            retryable
+    |  |- ProviderUnavailable        retryable (refused, DNS, TLS, 5xx, truncated answer)
+    |  |- ProviderRateLimited        retryable after `retry_after_s`
+    |  |- ProviderCircuitOpen        not asked: the breaker is open
+    |  |- ProviderAuthFailed         key refused: stop asking
+    |  |- ProviderPlanLimited        the plan lacks the endpoint: stop asking, shown as a state
+    |  |- ProviderNotConfigured      no key set: a state, not a fault
+    |  |- ProviderBadPayload         answered, but not what the contract says
+    |  `- ProviderNoData             answered, valid and empty
+    `- InvariantViolation            a bug: 500, loud
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ServiceError(Exception):
+    """Base of every error this service raises on purpose."""
+
+    code: ClassVar[str] = "internal_error"
+    http_status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+
+class ConfigurationError(ServiceError):
+    """A setting makes no sense; the process must not start."""
+
+    code = "configuration_error"
+
+
+class InvariantViolation(ServiceError):
+    """Something that cannot happen happened: a bug in this service."""
+
+    code = "invariant_violation"
+
+
+class InputError(ServiceError):
+    """The caller sent something this service cannot answer."""
+
+    code = "invalid_parameter"
+    http_status = 400
+
+
+class InvalidParameter(InputError):
+    """A parameter is malformed or out of range."""
+
+    def __init__(self, parameter: str, expected: str) -> None:
+        super().__init__(f"parameter {parameter!r}: {expected}")
+        self.parameter = parameter
+        self.expected = expected
+
+
+class UnknownSymbol(InputError):
+    """A well-formed symbol that no provider lists; `near` holds at most five look-alikes."""
+
+    code = "unknown_symbol"
+    http_status = 404
+
+    def __init__(self, symbol: str, near: tuple[str, ...] = ()) -> None:
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        super().__init__(f"no provider lists the symbol {symbol!r}{hint}")
+        self.symbol = symbol
+        self.near = near
+
+
+class NoPriceAvailable(ServiceError):
+    """No provider has a usable price, so there is no signal; `reasons` says who failed and why."""
+
+    code = "no_price"
+    http_status = 503
+    retryable = True
+
+    def __init__(self, symbol: str, reasons: tuple[str, ...]) -> None:
+        super().__init__(
+            f"no provider has a price for {symbol}: {'; '.join(reasons) or 'no source configured'}"
+        )
+        self.symbol = symbol
+        self.reasons = reasons
+
+
+class ProviderError(ServiceError):
+    """One upstream call failed. `provider` and `endpoint` are our names, never URLs."""
+
+    code = "unavailable"
+    http_status = 503
+
+    def __init__(
+        self, provider: str, endpoint: str, detail: str, *, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(f"{provider} {endpoint}: {detail}")
+        self.provider = provider
+        self.endpoint = endpoint
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+
+
+class ProviderTimeout(ProviderError):
+    """No complete answer before the deadline."""
+
+    code = "timeout"
+    retryable = True
+
+
+class ProviderUnavailable(ProviderError):
+    """Could not connect, 5xx, or an answer cut short."""
+
+    code = "unavailable"
+    retryable = True
+
+
+class ProviderRateLimited(ProviderError):
+    """Over quota, by the provider's word or by our own budget; wait `retry_after_s`."""
+
+    code = "rate_limited"
+    retryable = True
+
+
+class ProviderCircuitOpen(ProviderError):
+    """Not asked: recent calls failed and the breaker is open."""
+
+    code = "circuit_open"
+
+
+class ProviderAuthFailed(ProviderError):
+    """The key was refused. Asking again cannot succeed."""
+
+    code = "auth_failed"
+
+
+class ProviderPlanLimited(ProviderError):
+    """The plan of this key does not include the endpoint or interval. A state, not a fault."""
+
+    code = "not_in_plan"
+
+
+class ProviderNotConfigured(ProviderError):
+    """No key is set for this provider. A state, not a fault."""
+
+    code = "not_configured"
+
+
+class ProviderBadPayload(ProviderError):
+    """The answer does not have the contracted shape, or a number is not usable."""
+
+    code = "bad_payload"
+
+
+class ProviderNoData(ProviderError):
+    """A valid answer without rows: the provider has nothing for this symbol or window."""
+
+    code = "no_data"

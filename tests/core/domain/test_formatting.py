@@ -1,0 +1,86 @@
+"""Numbers as a trader reads them, from the smallest coin to the largest sum."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.domain.formatting import (
+    format_age,
+    format_ordinal,
+    format_percent,
+    format_signed_percent,
+    format_usd,
+    format_usd_compact,
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (96_200.0, "$96,200"),
+        (1_234.5678, "$1,235"),
+        (999.999, "$1,000"),
+        (12.3, "$12.30"),
+        (1.0, "$1.00"),
+        (0.99999, "$1.00"),
+        (0.5, "$0.5"),
+        (0.07123, "$0.07123"),
+        (0.00001182, "$0.00001182"),
+        (0.0000122, "$0.0000122"),
+        (1e-8, "$0.00000001"),
+        (0.0, "$0.00"),
+        (-96_200.0, "-$96,200"),
+        (-0.00001182, "-$0.00001182"),
+    ],
+)
+def test_usd_keeps_significant_digits(value: float, text: str) -> None:
+    assert format_usd(value) == text
+
+
+@given(st.floats(min_value=1e-8, max_value=1e6))
+def test_a_price_never_loses_more_than_its_rounding(value: float) -> None:
+    shown = float(format_usd(value).replace("$", "").replace(",", ""))
+    assert shown == pytest.approx(value, rel=0.006)
+    assert format_usd(-value) == f"-{format_usd(value)}"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (12_345_678.0, "$12.3M"),
+        (4_200.0, "$4,200"),
+        (116e6, "$116M"),
+        (8.25e9, "$8.25B"),
+        (999_999.0, "$1.00M"),
+        (1.9e12, "$1.90T"),
+        (-2.5e6, "-$2.50M"),
+        (0.0, "$0.00"),
+    ],
+)
+def test_sums_are_compact(value: float, text: str) -> None:
+    assert format_usd_compact(value) == text
+
+
+def test_fractions_become_percent_in_one_place() -> None:
+    assert format_percent(0.716) == "71.6 %"
+    assert format_signed_percent(0.031) == "+3.1 %"
+    assert format_signed_percent(-0.031) == "-3.1 %"
+    assert format_signed_percent(0.00015, 4) == "+0.0150 %"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (12, "12th"), (13, "13th"), (93, "93rd")],
+)
+def test_ordinals(number: int, text: str) -> None:
+    assert format_ordinal(number) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (95, "95 s"), (120, "2 min"), (5_400, "90 min"), (11_520, "3.2 h"), (259_200, "3.0 d")],
+)
+def test_ages_use_their_largest_fitting_unit(seconds: float, text: str) -> None:
+    assert format_age(seconds) == text
