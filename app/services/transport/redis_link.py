@@ -1,0 +1,89 @@
+"""The transport's one connection to Redis, made so that a sick Redis costs little and breaks nothing.
+
+Owns short timeouts, the pause after a fault and the fault counter. Used by the shared cache store and the
+shared quota; what to do without Redis is theirs to say (the `default` of each call).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+T = TypeVar("T")
+
+# The driver's own timeout holds per read; this one, in multiples of it, covers the wait for a connection.
+_QUEUE_FACTOR = 4
+
+
+class RedisLink:
+    """Runs commands with a deadline; after a fault Redis is left alone for `rest_s`.
+
+    faults: commands that failed, timed out or were skipped during the rest. `observe(reason)` counts them
+    outside too; reasons are `error`, `timeout`, `resting`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float = 0.25,
+        rest_s: float = 2.0,
+        monotonic: Callable[[], float] = time.monotonic,
+        observe: Callable[[str], None] | None = None,
+    ) -> None:
+        # Blocking: in a burst callers queue for a connection instead of taking Redis for dead.
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=32,
+            timeout=None,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            # A retry inside the driver would multiply the deadline; our fallback is memory.
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._redis: Redis = Redis.from_pool(pool)
+        self._timeout_s = timeout_s
+        self._rest_s = rest_s
+        self._monotonic = monotonic
+        self._observe = observe
+        self._resting_until_s = float("-inf")
+        self.faults = 0
+
+    @property
+    def is_healthy(self) -> bool:
+        """False from a fault until the rest is over."""
+        return self._monotonic() >= self._resting_until_s
+
+    async def run(self, command: Callable[[Redis], Awaitable[T]], default: T) -> T:
+        """The result of `command`, or `default` when Redis cannot say."""
+        if not self.is_healthy:
+            self._count("resting")
+            return default
+        try:
+            async with asyncio.timeout(self._timeout_s * _QUEUE_FACTOR):
+                return await command(self._redis)
+        except TimeoutError:
+            self._rest("timeout")
+        except (RedisError, OSError):
+            self._rest("error")
+        return default
+
+    async def aclose(self) -> None:
+        """Close the pool."""
+        await self._redis.aclose()
+
+    def _rest(self, reason: str) -> None:
+        self._resting_until_s = self._monotonic() + self._rest_s
+        self._count(reason)
+
+    def _count(self, reason: str) -> None:
+        self.faults += 1
+        if self._observe is not None:
+            self._observe(reason)
