@@ -1,0 +1,105 @@
+"""Which coins and pairs CoinGlass lists, loaded at start, refreshed daily, and on demand when missing.
+
+Holds the last good lists; a failure to load is a state here and an error only for the call that cannot do
+without (a pair-level endpoint without its pair). Owned by `provider`, asked by `standard` and `premium`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+from math import inf
+
+from app.core.domain.market import DAY_MS
+from app.core.domain.symbol import Symbol
+from app.core.errors import ProviderError, ProviderNoData
+from app.services.coinglass.client import CoinGlassClient
+from app.services.coinglass.freshness import fixed_freshness
+from app.services.coinglass.pairs import PairDirectory, PairRef, parse_coins, parse_pairs
+from app.services.coinglass.parse import PROVIDER
+
+COINS = "futures_supported_coins"
+PAIRS = "futures_supported_exchange_pairs"
+# Yesterday's list is served while today's is fetched: a new coin can wait a moment, a trader cannot.
+_DAILY = fixed_freshness(DAY_MS, revalidate_ms=6 * DAY_MS, error_ms=6 * DAY_MS)
+_RETRY_S = 60.0
+
+
+class Listing:
+    """Names of coins and pairs as CoinGlass spells them."""
+
+    def __init__(
+        self, client: CoinGlassClient, *, monotonic: Callable[[], float], exchange_order: tuple[str, ...]
+    ) -> None:
+        self._client = client
+        self._monotonic = monotonic
+        self._exchange_order = exchange_order
+        self._coins: Mapping[str, str] = {}
+        self._directory: PairDirectory | None = None
+        self._coins_retry_s = -inf
+
+    async def load(self) -> None:
+        """Load both lists; failures leave what was there."""
+        await asyncio.gather(self._refresh_coins(), self._try_pairs())
+
+    def known_bases(self) -> frozenset[str]:
+        """Listed base assets; empty while no list could be loaded."""
+        return frozenset(self._coins or (self._directory.by_base if self._directory is not None else ()))
+
+    def spelled(self, symbol: Symbol, endpoint: str) -> str:
+        """The coin as CoinGlass spells it, by the last list; without a list the plain name.
+
+        Raises:
+            ProviderNoData: the list does not have the coin.
+        """
+        if not self._coins:
+            return symbol.base
+        name = self._coins.get(symbol.base)
+        if name is None:
+            raise ProviderNoData(PROVIDER, endpoint, f"{symbol} is not among the listed coins")
+        return name
+
+    async def coin(self, symbol: Symbol, endpoint: str) -> str:
+        """Like `spelled`, after a look whether the list is due."""
+        await self._refresh_coins()
+        return self.spelled(symbol, endpoint)
+
+    async def pair(self, symbol: Symbol, endpoint: str) -> PairRef:
+        """The perpetual of the first exchange in the configured order that lists the coin.
+
+        Raises:
+            ProviderNoData: none of these exchanges lists it.
+            ProviderError: the list is not there and could not be loaded now.
+        """
+        found = (await self._load_pairs()).find(symbol.base, self._exchange_order)
+        if found is None:
+            names = ", ".join(self._exchange_order)
+            raise ProviderNoData(PROVIDER, endpoint, f"{symbol} has no perpetual on {names}")
+        return found
+
+    async def _load_pairs(self) -> PairDirectory:
+        cached = await self._client.fetch(
+            PAIRS, {}, parse=partial(parse_pairs, endpoint=PAIRS), freshness=_DAILY
+        )
+        self._directory = cached.value
+        return cached.value
+
+    async def _try_pairs(self) -> None:
+        try:
+            await self._load_pairs()
+        except ProviderError:
+            return  # loaded on demand; the client's health keeps the reason
+
+    async def _refresh_coins(self) -> None:
+        # Only one caller a minute pays for a list that cannot be loaded; the others use the plain name.
+        if self._monotonic() < self._coins_retry_s:
+            return
+        self._coins_retry_s = self._monotonic() + _RETRY_S
+        try:
+            cached = await self._client.fetch(
+                COINS, {}, parse=partial(parse_coins, endpoint=COINS), freshness=_DAILY
+            )
+        except ProviderError:
+            return
+        self._coins = cached.value

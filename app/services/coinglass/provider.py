@@ -1,0 +1,156 @@
+"""`CoinGlassProvider`: the adapter as the composition root and the health route see it.
+
+Owns the life cycle (learn the plan, load the lists), the wiring of sources and probes, and the status.
+Fetching is in `standard` and `premium`. Without a key nothing is offered and the state says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+from app.core.domain.context import Capability
+from app.core.domain.market import MarketReading
+from app.core.domain.status import ProviderState, ProviderStatus
+from app.core.domain.symbol import Symbol
+from app.core.errors import ProviderBadPayload, ProviderError, ProviderPlanLimited
+from app.core.ports import Fetched, Probe, Source
+from app.services.coinglass import standard
+from app.services.coinglass.access import Access
+from app.services.coinglass.catalog import CALLS_PER_MINUTE
+from app.services.coinglass.client import CoinGlassClient
+from app.services.coinglass.freshness import fixed_freshness
+from app.services.coinglass.listing import Listing
+from app.services.coinglass.parse import PROVIDER
+from app.services.coinglass.parse_market import parse_subscription
+from app.services.coinglass.premium import PremiumCapabilities
+from app.services.coinglass.standard import StandardInputs
+from app.services.transport.resource import ResourceClient
+
+SUBSCRIPTION = "user_account_subscription"
+_NO_CACHE = fixed_freshness(0)
+DEFAULT_EXCHANGES = ("Binance", "OKX", "Bybit")
+
+
+class CoinGlassProvider:
+    """Implements `core.ports.Provider`. `resources` None means that no key is set."""
+
+    name = PROVIDER
+
+    def __init__(
+        self,
+        resources: ResourceClient | None,
+        *,
+        now_ms: Callable[[], int],
+        monotonic: Callable[[], float],
+        exchange_order: tuple[str, ...] = DEFAULT_EXCHANGES,
+        liquidation_exchanges: tuple[str, ...] = DEFAULT_EXCHANGES,
+    ) -> None:
+        self._resources = resources
+        self._access = Access(monotonic=monotonic)
+        if resources is None:
+            return
+        self._client = CoinGlassClient(resources, self._access)
+        self._listing = Listing(self._client, monotonic=monotonic, exchange_order=exchange_order)
+        self._inputs = StandardInputs(
+            self._client,
+            self._listing,
+            now_ms=now_ms,
+            exchange_order=exchange_order,
+            liquidation_exchanges=liquidation_exchanges,
+        )
+        self._premium = PremiumCapabilities(
+            self._client, self._listing, self._inputs, liquidation_exchanges=liquidation_exchanges
+        )
+
+    def sources(self) -> tuple[Source, ...]:
+        """Factor inputs, one source per capability; empty without a key."""
+        if self._resources is None:
+            return ()
+        inputs = self._inputs
+        table: tuple[tuple[Capability, str, Callable[[Symbol], Awaitable[Fetched[object]]]], ...] = (
+            (Capability.PRICE, standard.COINS_MARKETS, inputs.price),
+            (Capability.CANDLES, standard.PRICE_HISTORY, inputs.candles),
+            (Capability.LIQUIDATIONS, standard.LIQUIDATIONS, inputs.liquidations),
+            (Capability.OPEN_INTEREST_USD, standard.OPEN_INTEREST, inputs.open_interest_usd),
+            (Capability.OPEN_INTEREST_BASE, standard.OPEN_INTEREST, inputs.open_interest_base),
+            (Capability.FUNDING, standard.FUNDING, inputs.funding),
+            (Capability.ACCOUNT_RATIO, standard.ACCOUNT_RATIO, inputs.account_ratio),
+            (Capability.TOP_POSITION_RATIO, standard.TOP_POSITION_RATIO, inputs.top_position_ratio),
+            (Capability.FEAR_GREED, standard.FEAR_GREED, inputs.fear_greed),
+        )
+        return tuple(
+            Source(capability, PROVIDER, endpoint, partial(self._planned, fetch))
+            for capability, endpoint, fetch in table
+        )
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Every capability for `/debug/premium`; empty without a key."""
+        return () if self._resources is None else self._premium.probes()
+
+    async def start(self) -> None:
+        """Learn the plan (and with it the budget), then the lists. Failures are states."""
+        if self._resources is None:
+            return
+        await self._learn_plan()
+        await self._listing.load()
+
+    async def close(self) -> None:
+        """Release the HTTP client."""
+        if self._resources is not None:
+            await self._resources.aclose()
+
+    def known_bases(self) -> frozenset[str]:
+        """Base assets CoinGlass lists; empty while unknown."""
+        return frozenset() if self._resources is None else self._listing.known_bases()
+
+    def status(self) -> ProviderStatus:
+        """What is known right now: plan, budget left, breaker, and what the plan lacks."""
+        if self._resources is None:
+            return ProviderStatus(
+                PROVIDER, ProviderState.NOT_CONFIGURED, None, None, "closed", None, None, None
+            )
+        client = self._resources.client
+        refused = self._access.is_key_refused()
+        plan = self._access.plan
+        return ProviderStatus(
+            provider=PROVIDER,
+            state=ProviderState.AUTH_FAILED if refused else ProviderState(client.state()),
+            last_success_ms=client.health.last_success_ms,
+            last_error=client.health.last_error,
+            breaker=client.breaker.state,
+            plan=plan.value if plan is not None else None,
+            quota_left=client.quota.left(),
+            quota_limit=client.quota.limit(),
+            not_in_plan=self._access.not_in_plan(),
+        )
+
+    async def market(
+        self, symbol: Symbol
+    ) -> Mapping[str, Fetched[tuple[MarketReading, ...]] | ProviderError]:
+        """Liquidations of 24 h, funding and open interest by exchange; at most three calls."""
+        return {} if self._resources is None else await self._premium.market(symbol)
+
+    async def _planned(
+        self, fetch: Callable[[Symbol], Awaitable[Fetched[object]]], symbol: Symbol
+    ) -> Fetched[object]:
+        await self._learn_plan()
+        return await fetch(symbol)
+
+    async def _learn_plan(self) -> None:
+        """Ask for the plan when it is due; unknown (a 404 is usual) means trying what is asked."""
+        if self._resources is None or not self._access.take_plan_turn():
+            return
+        try:
+            cached = await self._client.fetch(
+                SUBSCRIPTION,
+                {},
+                parse=partial(parse_subscription, endpoint=SUBSCRIPTION),
+                freshness=_NO_CACHE,
+            )
+        except ProviderError as error:
+            is_final = isinstance(error, ProviderBadPayload | ProviderPlanLimited)
+            self._access.plan_unanswered(will_answer_later=not is_final)
+            return
+        if self._access.learn_plan(cached.value) and self._access.plan is not None:
+            self._resources.client.quota.resize(CALLS_PER_MINUTE[self._access.plan])

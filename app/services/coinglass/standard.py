@@ -1,0 +1,253 @@
+"""The factor inputs CoinGlass has on every plan: price, candles and the histories the factors rank.
+
+One method per capability, each one upstream call (cached), answering domain columns with closed bars only.
+Asks 1h bars where the plan has them, else 4h. Wired into `Source`s by `provider`; premium is elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from app.core.domain.market import Candles, LiquidationHistory, Price, PriceKind, Series, Unit
+from app.core.domain.quality import CacheState
+from app.core.domain.symbol import Symbol
+from app.core.errors import ProviderNoData, ProviderPlanLimited
+from app.core.ports import Fetched
+from app.services.coinglass import parse, parse_market
+from app.services.coinglass.access import FALLBACK_INTERVAL
+from app.services.coinglass.catalog import INTERVALS
+from app.services.coinglass.client import CoinGlassClient
+from app.services.coinglass.freshness import fixed_freshness, history_freshness
+from app.services.coinglass.listing import Listing
+from app.services.coinglass.pairs import contract_multiplier
+from app.services.coinglass.parse import PROVIDER
+from app.services.transport.cache import Cached
+
+COINS_MARKETS = "futures_coins_markets"
+PAIRS_MARKETS = "futures_pairs_markets"
+PRICE_HISTORY = "futures_price_history"
+LIQUIDATIONS = "futures_liquidation_aggregated_history"
+OPEN_INTEREST = "futures_open_interest_aggregated_history"
+FUNDING = "futures_funding_rate_oi_weight_history"
+ACCOUNT_RATIO = "futures_global_long_short_account_ratio_history"
+TOP_ACCOUNT_RATIO = "futures_top_long_short_account_ratio_history"
+TOP_POSITION_RATIO = "futures_top_long_short_position_ratio_history"
+FEAR_GREED = "index_fear_greed_history"
+
+# 30 days of hours (what the factors rank against) fit one call of this size.
+HISTORY_ROWS = 1000
+_PAGE_ROWS = 100
+_MAX_PAGES = 10
+_PRICE_FRESH = fixed_freshness(10_000, error_ms=60_000)
+# The index comes once a day at no stated minute: looking every ten minutes is soon enough.
+_INDEX_FRESH = history_freshness(missing_ms=600_000)
+
+
+class _Bars(Protocol):
+    @property
+    def interval_ms(self) -> int: ...
+    @property
+    def close_ms(self) -> tuple[int, ...]: ...
+
+
+BarsT = TypeVar("BarsT", bound=_Bars)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryCall:
+    """What to ask for besides interval and row count."""
+
+    endpoint: str
+    params: Mapping[str, str | int]
+
+
+class StandardInputs:
+    """Fetches factor inputs. Every method raises `ProviderError` when it cannot; never a default."""
+
+    def __init__(
+        self,
+        client: CoinGlassClient,
+        listing: Listing,
+        *,
+        now_ms: Callable[[], int],
+        exchange_order: tuple[str, ...],
+        liquidation_exchanges: tuple[str, ...],
+    ) -> None:
+        self._client = client
+        self._listing = listing
+        self._now_ms = now_ms
+        self._exchange_order = exchange_order
+        self._liquidation_exchanges = liquidation_exchanges
+
+    async def price(self, symbol: Symbol) -> Fetched[Price]:
+        """Current price: of all exchanges together where the plan has it, else the last trade on one.
+
+        CoinGlass states no time for a price, so the time of the event is the time of fetching (the figure
+        may be some seconds older).
+        """
+        try:
+            return await self._aggregated_price(symbol)
+        except (ProviderPlanLimited, ProviderNoData):
+            return await self._pair_price(symbol)
+
+    async def candles(self, symbol: Symbol) -> Fetched[Candles]:
+        """Candles of the coin's perpetual on the preferred exchange; USD per coin."""
+        pair = await self._listing.pair(symbol, PRICE_HISTORY)
+        call = HistoryCall(PRICE_HISTORY, {"exchange": pair.exchange, "symbol": pair.instrument})
+        parser = partial(parse.parse_candles, exchange=pair.exchange, multiplier=pair.multiplier)
+        return await self.history(call, parser, parse.closed_candles)
+
+    async def liquidations(self, symbol: Symbol) -> Fetched[LiquidationHistory]:
+        """USD liquidated per bar and side, always over the same configured exchanges."""
+        scope = ",".join(self._liquidation_exchanges)
+        coin = await self._listing.coin(symbol, LIQUIDATIONS)
+        call = HistoryCall(LIQUIDATIONS, {"exchange_list": scope, "symbol": coin})
+        parser = partial(parse.parse_liquidations, scope=scope)
+        return await self.history(call, parser, parse.closed_liquidations)
+
+    async def open_interest_usd(self, symbol: Symbol) -> Fetched[Series]:
+        """Open interest of all exchanges in USD (moves with the price alone)."""
+        coin = await self._listing.coin(symbol, OPEN_INTEREST)
+        call = HistoryCall(OPEN_INTEREST, {"symbol": coin, "unit": "usd"})
+        parser = partial(parse.parse_open_interest, unit=Unit.USD)
+        return await self.history(call, parser, parse.closed_series)
+
+    async def open_interest_base(self, symbol: Symbol) -> Fetched[Series]:
+        """Open interest of all exchanges in coins."""
+        coin = await self._listing.coin(symbol, OPEN_INTEREST)
+        call = HistoryCall(OPEN_INTEREST, {"symbol": coin, "unit": "coin"})
+        multiplier = contract_multiplier(coin, symbol.base)
+        parser = partial(parse.parse_open_interest, unit=Unit.BASE, multiplier=multiplier)
+        return await self.history(call, parser, parse.closed_series)
+
+    async def funding(self, symbol: Symbol) -> Fetched[Series]:
+        """OI-weighted funding, fraction per 8 h; positive: longs pay shorts."""
+        coin = await self._listing.coin(symbol, FUNDING)
+        return await self.history(
+            HistoryCall(FUNDING, {"symbol": coin}), parse.parse_funding, parse.closed_series
+        )
+
+    async def account_ratio(self, symbol: Symbol) -> Fetched[Series]:
+        """Share of all accounts that are net long, on the preferred exchange."""
+        return await self._long_share(symbol, ACCOUNT_RATIO, "global_account", "accounts net long")
+
+    async def top_account_ratio(self, symbol: Symbol) -> Fetched[Series]:
+        """Share of top-trader accounts that are net long."""
+        return await self._long_share(
+            symbol, TOP_ACCOUNT_RATIO, "top_account", "top-trader accounts net long"
+        )
+
+    async def top_position_ratio(self, symbol: Symbol) -> Fetched[Series]:
+        """Long share of top-trader positions."""
+        return await self._long_share(symbol, TOP_POSITION_RATIO, "top_position", "top-trader positions long")
+
+    async def fear_greed(self, symbol: Symbol) -> Fetched[Series]:
+        """The market-wide daily index; the same for every coin."""
+        cached = await self._client.fetch(
+            FEAR_GREED,
+            {},
+            parse=partial(parse.parse_fear_greed, endpoint=FEAR_GREED),
+            freshness=_INDEX_FRESH,
+        )
+        return self._closed(FEAR_GREED, cached, parse.closed_series, f"no index (asked for {symbol})")
+
+    async def history(
+        self,
+        call: HistoryCall,
+        parser: Callable[..., BarsT],
+        cut: Callable[[BarsT, int], BarsT],
+    ) -> Fetched[BarsT]:
+        """One history at the smallest bar size the plan has; a refused 1h is remembered and 4h asked.
+
+        `parser` also takes `endpoint` and `interval_ms`; `cut` keeps the bars closed when it was fetched.
+        """
+        interval = self._client.access.interval_for(call.endpoint)
+        try:
+            cached = await self._fetch_bars(call, interval, parser)
+        except ProviderPlanLimited:
+            if interval == FALLBACK_INTERVAL:
+                raise
+            cached = await self._fetch_bars(call, FALLBACK_INTERVAL, parser)
+        return self._closed(call.endpoint, cached, cut, f"no closed bars of {call.params['symbol']}")
+
+    async def coin_figures(self, symbol: Symbol) -> Cached[parse_market.Figures]:
+        """The coin's row of the all-coins list, page by page until it is found.
+
+        Raises:
+            ProviderNoData: no page has the coin.
+        """
+        coin = await self._listing.coin(symbol, COINS_MARKETS)
+        seen: set[str] = set()
+        for page in range(1, _MAX_PAGES + 1):
+            cached = await self._client.fetch(
+                COINS_MARKETS,
+                {"page": page, "per_page": _PAGE_ROWS},
+                parse=partial(parse_market.parse_coins_markets, endpoint=COINS_MARKETS),
+                freshness=_PRICE_FRESH,
+            )
+            if coin in cached.value:
+                return Cached(cached.value[coin], cached.fetched_ms, cached.state)
+            if not cached.value.keys() - seen:  # past the end, or a server that ignores the page number
+                break
+            seen |= cached.value.keys()
+        raise ProviderNoData(PROVIDER, COINS_MARKETS, f"{symbol} is on no page")
+
+    async def _fetch_bars(
+        self, call: HistoryCall, interval: str, parser: Callable[..., BarsT]
+    ) -> Cached[BarsT]:
+        return await self._client.fetch(
+            call.endpoint,
+            {**call.params, "interval": interval, "limit": HISTORY_ROWS},
+            parse=partial(parser, endpoint=call.endpoint, interval_ms=INTERVALS[interval]),
+            freshness=history_freshness(),
+        )
+
+    def _closed(
+        self, endpoint: str, cached: Cached[BarsT], cut: Callable[[BarsT, int], BarsT], nothing: str
+    ) -> Fetched[BarsT]:
+        # A bar that was still forming when the bytes came does not become closed by waiting.
+        value = cut(cached.value, min(self._now_ms(), cached.fetched_ms))
+        if not value.close_ms:
+            raise ProviderNoData(PROVIDER, endpoint, nothing)
+        return Fetched(value, endpoint, value.close_ms[-1], cached.fetched_ms, CacheState(cached.state))
+
+    async def _long_share(self, symbol: Symbol, endpoint: str, side: str, what: str) -> Fetched[Series]:
+        pair = await self._listing.pair(symbol, endpoint)
+        call = HistoryCall(endpoint, {"exchange": pair.exchange, "symbol": pair.instrument})
+        label = f"{what}, {pair.exchange} {pair.instrument}"
+        parser = partial(parse.parse_long_share, side=side, label=label)
+        return await self.history(call, parser, parse.closed_series)
+
+    async def _aggregated_price(self, symbol: Symbol) -> Fetched[Price]:
+        cached = await self.coin_figures(symbol)
+        listed = next((item.value for item in cached.value if item.name == parse_market.PRICE), None)
+        if listed is None:
+            raise parse.bad_payload(COINS_MARKETS, f"no usable price of {symbol}")
+        per_coin = listed / contract_multiplier(self._listing.spelled(symbol, COINS_MARKETS), symbol.base)
+        return _now(Price(per_coin, PriceKind.AGGREGATED), COINS_MARKETS, cached)
+
+    async def _pair_price(self, symbol: Symbol) -> Fetched[Price]:
+        cached = await self._client.fetch(
+            PAIRS_MARKETS,
+            {"symbol": await self._listing.coin(symbol, PAIRS_MARKETS)},
+            parse=partial(parse_market.parse_pairs_markets, endpoint=PAIRS_MARKETS),
+            freshness=_PRICE_FRESH,
+        )
+        quotes = [quote for quote in cached.value if quote.quote.startswith("USD")]
+        if not quotes:
+            raise ProviderNoData(PROVIDER, PAIRS_MARKETS, f"no pair of {symbol} has a price in USD")
+        best = min(quotes, key=self._preference)
+        price = Price(best.price_usd, PriceKind.LAST_TRADE, best.exchange)
+        return _now(price, PAIRS_MARKETS, cached)
+
+    def _preference(self, quote: parse_market.PairQuote) -> tuple[int, bool]:
+        order = self._exchange_order
+        rank = order.index(quote.exchange) if quote.exchange in order else len(order)
+        return rank, quote.quote != "USDT"
+
+
+def _now(price: Price, endpoint: str, cached: Cached[Any]) -> Fetched[Price]:
+    return Fetched(price, endpoint, cached.fetched_ms, cached.fetched_ms, CacheState(cached.state))
