@@ -1,0 +1,55 @@
+"""Which coin trades under which pair name on which exchange.
+
+Owns the spelling of pairs: BTCUSDT, 1000PEPEUSDT (Binance counts cheap coins by the thousand), BTC-USDT-SWAP,
+BTC_USDT. Used by the CoinGlass servers; OKX ids live here too because CoinGlass repeats them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.sim.market import Coin, MarketSource
+
+_FORMATS = {
+    "OKX": "{}-USDT-SWAP",
+    "Bitget": "{}USDT_UMCBL",
+    "Gate": "{}_USDT",
+    "MEXC": "{}_USDT",
+    "Hyperliquid": "{}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One pair. multiplier: coins per contract unit; prices of the pair are per `multiplier` coins."""
+
+    exchange: str
+    pair: str
+    base_asset: str
+    multiplier: int
+    coin: Coin
+
+
+def list_on(exchange: str, coin: Coin) -> Listing:
+    """The pair of `coin` on `exchange`. Worked: (Binance, PEPE x1000) -> 1000PEPEUSDT, base 1000PEPE."""
+    multiplier = coin.binance_multiplier if exchange == "Binance" else 1
+    base_asset = f"{multiplier}{coin.base}" if multiplier > 1 else coin.base
+    pair = _FORMATS.get(exchange, "{}USDT").format(base_asset)
+    return Listing(exchange, pair, base_asset, multiplier, coin)
+
+
+def find_pair(market: MarketSource, exchange: str, pair: str) -> Listing | None:
+    """The listing behind a pair name as that exchange spells it, or None."""
+    if exchange not in market.exchanges():
+        return None
+    for coin in market.coins():
+        if coin.base in pair:
+            listing = list_on(exchange, coin)
+            if listing.pair == pair:
+                return listing
+    return None
+
+
+def find_coin(market: MarketSource, base: str) -> Coin | None:
+    """The coin of a base asset, exact spelling, or None."""
+    return next((coin for coin in market.coins() if coin.base == base), None)

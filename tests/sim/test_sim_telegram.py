@@ -1,0 +1,132 @@
+"""The simulated Telegram Bot API: what it keeps, what it refuses, how fast it may be written to."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from app.sim.telegram_text import entity_error, visible_length
+
+BOT = "/telegram/bot1:secret"
+
+
+async def send(sim: Any, chat: int = 5, text: str = "hello", **fields: Any) -> Any:
+    return await sim.client.post(f"{BOT}/sendMessage", json={"chat_id": chat, "text": text, **fields})
+
+
+async def test_messages_are_kept_and_listed(sim: Any) -> None:
+    sent = (await send(sim, text="long <b>BTC</b>", parse_mode="HTML")).json()["result"]
+    listed = (await sim.get("/__sim__/telegram/messages")).json()
+    assert listed == {"messages": [sent], "total": 1}
+    assert sent["chat"] == {"id": 5, "first_name": "simulated", "type": "private"}
+
+
+async def test_form_bodies_are_accepted_too(sim: Any) -> None:
+    answer = await sim.client.post(f"{BOT}/sendMessage", data={"chat_id": "-100", "text": "x"})
+    assert answer.json()["result"]["chat"]["type"] == "supergroup"
+
+
+async def test_second_message_to_a_chat_within_a_second_is_429_with_retry_after(sim: Any) -> None:
+    await send(sim)
+    over = await send(sim)
+    other_chat = await send(sim, chat=6)
+    sim.ticker.now_s += 1
+    later = await send(sim)
+    assert over.status_code == 429
+    assert over.json()["parameters"] == {"retry_after": 1}
+    assert (other_chat.status_code, later.status_code) == (200, 200)
+
+
+async def test_thirty_a_second_overall(sim: Any) -> None:
+    statuses = [(await send(sim, chat=chat)).status_code for chat in range(1, 32)]
+    assert statuses == [200] * 30 + [429]
+
+
+async def test_a_group_takes_twenty_a_minute(sim: Any) -> None:
+    for _ in range(20):
+        assert (await send(sim, chat=-100)).status_code == 200
+        sim.ticker.now_s += 1
+    over = await send(sim, chat=-100)
+    assert over.status_code == 429
+    assert over.json()["parameters"]["retry_after"] == 40
+
+
+async def test_4097_characters_are_too_long(sim: Any) -> None:
+    assert (await send(sim, text="x" * 4096)).status_code == 200
+    answer = await send(sim, chat=6, text="x" * 4097)
+    assert answer.json()["description"] == "Bad Request: message is too long"
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "part"),
+    [
+        ("price < 5", "HTML", "Unsupported start tag"),
+        ("<script>x</script>", "HTML", "Unsupported start tag"),
+        ("<b>open", "HTML", "Can't find end tag"),
+        ("<b><i>x</b></i>", "HTML", "Unexpected end tag"),
+        ("-1.5 %", "MarkdownV2", "Character '-' is reserved"),
+    ],
+)
+def test_broken_markup_is_named(text: str, mode: str, part: str) -> None:
+    assert part in str(entity_error(text, mode))
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [
+        ('<b>BTC</b> <a href="https://example.invalid">5 &lt; 6</a>', "HTML"),
+        ("1\\.5 `a-b`", "MarkdownV2"),
+        ("a < b", ""),
+    ],
+)
+def test_sound_markup_passes(text: str, mode: str) -> None:
+    assert entity_error(text, mode) is None
+
+
+def test_markup_does_not_count_against_the_limit() -> None:
+    assert visible_length("<b>a &lt; b</b>", "HTML") == 5
+
+
+async def test_broken_html_is_a_400(sim: Any) -> None:
+    answer = await send(sim, text="a < b", parse_mode="HTML")
+    assert answer.status_code == 400
+    assert answer.json()["description"].startswith("Bad Request: can't parse entities")
+
+
+async def test_edits_change_the_kept_message(sim: Any) -> None:
+    sent = (await send(sim)).json()["result"]
+    edit = {"chat_id": 5, "message_id": sent["message_id"], "text": "changed"}
+    assert (await sim.client.post(f"{BOT}/editMessageText", json=edit)).status_code == 200
+    again = await sim.client.post(f"{BOT}/editMessageText", json=edit)
+    assert again.json()["description"] == "Bad Request: message is not modified"
+
+
+async def test_photos_come_as_multipart(sim: Any) -> None:
+    answer = await sim.client.post(
+        f"{BOT}/sendPhoto",
+        data={"chat_id": "5", "caption": "chart"},
+        files={"photo": ("c.png", b"\x89PNG\r\n", "image/png")},
+    )
+    assert answer.json()["result"]["caption"] == "chart"
+
+
+async def test_updates_are_polled_and_confirmed_by_offset(sim: Any) -> None:
+    poll = asyncio.create_task(sim.get(f"{BOT}/getUpdates", timeout=30))
+    pushed = (await sim.client.post("/__sim__/telegram/updates", json={"message": {"text": "/s"}})).json()
+    assert (await poll).json()["result"] == [pushed]
+    confirmed = await sim.get(f"{BOT}/getUpdates", offset=pushed["update_id"] + 1)
+    assert confirmed.json()["result"] == []
+
+
+async def test_polling_with_a_webhook_set_is_a_conflict(sim: Any) -> None:
+    await sim.client.post(f"{BOT}/setWebhook", json={"url": "https://example.invalid/hook"})
+    assert (await sim.get(f"{BOT}/getUpdates")).status_code == 409
+
+
+async def test_bad_token_is_unauthorized_and_tokens_stay_out_of_the_call_log(sim: Any) -> None:
+    assert (await sim.get("/telegram/botbad-key/getMe")).status_code == 401
+    assert (await sim.get(f"{BOT}/getMe")).json()["result"]["is_bot"] is True
+    assert (await sim.get(f"{BOT}/noSuchMethod")).status_code == 404
+    assert "secret" not in (await sim.get("/__sim__/calls")).text
