@@ -1,0 +1,57 @@
+"""Readiness: every provider and dependency with its state, and whether a price can be served at all.
+
+Reads states that the adapters already keep; it makes no upstream call of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from app.core.domain.context import DataMode
+from app.core.domain.status import DependencyStatus, ProviderState, ProviderStatus, ReadyReport, ReadyStatus
+from app.core.ports import Provider
+
+_NOT_SERVING = {ProviderState.DOWN, ProviderState.AUTH_FAILED, ProviderState.NOT_CONFIGURED}
+_HEALTHY = {ProviderState.OK, ProviderState.UNUSED, ProviderState.NOT_CONFIGURED}
+
+
+class HealthService:
+    """Builds the readiness report from what is known right now."""
+
+    def __init__(
+        self,
+        *,
+        providers: Sequence[Provider],
+        price_providers: Sequence[str],
+        dependencies: Sequence[Callable[[], DependencyStatus]],
+        data_mode: DataMode,
+    ) -> None:
+        self._providers = providers
+        self._price_providers = frozenset(price_providers)
+        self._dependencies = dependencies
+        self._data_mode = data_mode
+
+    async def ready(self) -> ReadyReport:
+        """`ok`, `degraded` while a price can be served, else `unavailable`."""
+        statuses = tuple(provider.status() for provider in self._providers)
+        dependencies = tuple(state() for state in self._dependencies)
+        price_ok = any(self._can_price(status) for status in statuses)
+        return ReadyReport(
+            status=_overall(statuses, dependencies, price_ok=price_ok),
+            price_ok=price_ok,
+            data_mode=self._data_mode,
+            providers=statuses,
+            dependencies=dependencies,
+        )
+
+    def _can_price(self, status: ProviderStatus) -> bool:
+        return status.provider in self._price_providers and status.state not in _NOT_SERVING
+
+
+def _overall(
+    statuses: Sequence[ProviderStatus], dependencies: Sequence[DependencyStatus], *, price_ok: bool
+) -> ReadyStatus:
+    if not price_ok:
+        return ReadyStatus.UNAVAILABLE
+    healthy = all(s.state in _HEALTHY for s in statuses) and all(d.state != "down" for d in dependencies)
+    return ReadyStatus.OK if healthy else ReadyStatus.DEGRADED
