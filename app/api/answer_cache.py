@@ -1,0 +1,74 @@
+"""Encoded answers, kept for a moment: computed once for everyone who asks in the same second.
+
+Owns bytes, never domain values, and holds a bounded number of them. Time is monotonic and injected. Routes
+decide what the key is and how to make the bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A finished body and its entity tag (quotes included)."""
+
+    body: bytes
+    etag: str
+
+
+def encode(body: bytes) -> Encoded:
+    return Encoded(body, f'"{hashlib.blake2b(body, digest_size=8).hexdigest()}"')
+
+
+class AnswerCache:
+    """Reuse for `reuse_s` seconds after completion, with single flight; 0 turns both off.
+
+    Failures are shared by those who wait and never kept. A waiter that goes away does not stop the work the
+    others wait for.
+    """
+
+    def __init__(self, *, reuse_s: float, monotonic: Callable[[], float], max_entries: int = 1024) -> None:
+        self._reuse_s = reuse_s
+        self._monotonic = monotonic
+        self._max_entries = max_entries
+        self._kept: OrderedDict[Hashable, tuple[float, Encoded]] = OrderedDict()
+        self._flights: dict[Hashable, asyncio.Task[Encoded]] = {}
+
+    async def get(self, key: Hashable, make: Callable[[], Awaitable[bytes]]) -> Encoded:
+        """The kept answer for `key` if young enough, else that of `make`; raises what `make` raises."""
+        if self._reuse_s <= 0:
+            return encode(await make())
+        kept = self._kept.get(key)
+        if kept is not None and self._monotonic() - kept[0] < self._reuse_s:
+            return kept[1]
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = asyncio.create_task(self._fly(key, make))
+            flight.add_done_callback(_retrieve)
+        return await asyncio.shield(flight)
+
+    def _fly(self, key: Hashable, make: Callable[[], Awaitable[bytes]]) -> Coroutine[Any, Any, Encoded]:
+        async def fly() -> Encoded:
+            try:
+                encoded = encode(await make())
+                self._kept[key] = (self._monotonic(), encoded)
+                self._kept.move_to_end(key)
+                if len(self._kept) > self._max_entries:
+                    self._kept.popitem(last=False)
+                return encoded
+            finally:
+                del self._flights[key]
+
+        return fly()
+
+
+def _retrieve(flight: asyncio.Task[Encoded]) -> None:
+    """Mark a failure as seen even when every waiter has left."""
+    if not flight.cancelled():
+        flight.exception()

@@ -1,0 +1,110 @@
+"""The HTTP application: routes, error handlers and the edge around them, from options and use cases.
+
+No business logic, no settings, no concrete adapters: the composition root passes everything in, and tests
+build the same app with fakes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from app.api.answer_cache import AnswerCache
+from app.api.deps import ApiServices
+from app.api.edge import Edge, RequestObserver
+from app.api.openapi import TITLE, build_actions, build_openapi
+from app.api.openapi_parts import JsonObject
+from app.api.options import ApiOptions
+from app.api.problems import install_problem_handlers
+from app.api.routes_health import health_routes
+from app.api.routes_index import index_routes
+from app.api.routes_market import market_routes
+from app.api.routes_signals import SignalAnswers, signal_routes
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_api(
+    options: ApiOptions,
+    services: ApiServices,
+    *,
+    metrics_text: Callable[[], bytes],
+    now_ms: Callable[[], int],
+    monotonic: Callable[[], float] = time.monotonic,
+    lifespan: Lifespan | None = None,
+    observe: RequestObserver | None = None,
+) -> FastAPI:
+    """Build the app.
+
+    Args:
+        options: the deployment.
+        services: the use cases.
+        metrics_text: the Prometheus text of the process.
+        now_ms: market time, UTC epoch milliseconds, for the timestamps of answers.
+        monotonic: seconds for rate limits and the reuse of answers.
+        lifespan: start and stop of what the use cases stand on.
+        observe: told about every answer, for metrics.
+    """
+    app = FastAPI(
+        title=TITLE,
+        version=options.version,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        telemetry={"tracing": False},
+    )
+    documents = _Documents(app, options)
+    app.openapi = documents.whole  # type: ignore[method-assign]  # the framework's documented hook
+    cache = AnswerCache(reuse_s=options.answer_reuse_s, monotonic=monotonic)
+    answers = SignalAnswers(services.signals, cache, now_ms=now_ms)
+    # First, because the router tries them in order and this is the busiest one.
+    app.include_router(signal_routes(options, answers))
+    app.include_router(index_routes(options, openapi=documents.whole, actions=documents.actions))
+    app.include_router(health_routes(options, services.health, metrics_text=metrics_text, now_ms=now_ms))
+    app.include_router(market_routes(options, services.market, now_ms=now_ms))
+    install_problem_handlers(app)
+    app.add_middleware(Edge, options=options, monotonic=monotonic, observe=observe)
+    if options.cors_origins:
+        _allow_origins(app, options.cors_origins)
+    return app
+
+
+class _Documents:
+    """The two OpenAPI documents, built on first use (start-up stays fast) and then kept."""
+
+    def __init__(self, app: FastAPI, options: ApiOptions) -> None:
+        self._app = app
+        self._options = options
+        self._whole: JsonObject | None = None
+        self._actions: JsonObject | None = None
+
+    def whole(self) -> JsonObject:
+        if self._whole is None:
+            self._whole = build_openapi(self._app)
+        return self._whole
+
+    def actions(self) -> JsonObject:
+        if self._actions is None:
+            self._actions = build_actions(self.whole(), self._options.public_url)
+        return self._actions
+
+
+def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
+    """Added last, so outermost: refusals carry the headers too. Credentials stay off: keys are bearer."""
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(origins),
+        allow_methods=["GET"],
+        allow_headers=["Authorization", "X-Request-ID"],
+        expose_headers=[
+            "X-Request-ID",
+            "RateLimit-Limit",
+            "RateLimit-Remaining",
+            "RateLimit-Reset",
+            "Retry-After",
+        ],
+        max_age=600,
+    )

@@ -1,0 +1,48 @@
+"""What the HTTP layer needs from the inside, as protocols, bundled in `ApiServices`.
+
+The composition root passes the real use cases, tests pass fakes. Nothing here knows a provider.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.core.domain.answer import MarketAnswer, ProbeResult, SignalAnswer
+from app.core.domain.signal import Mode
+from app.core.domain.status import ReadyReport
+
+
+class SignalUseCase(Protocol):
+    """Text in, signal out."""
+
+    async def signal(self, text: str, mode: Mode) -> SignalAnswer:
+        """Raises: InvalidParameter, UnknownSymbol, NoPriceAvailable."""
+        ...
+
+
+class MarketUseCase(Protocol):
+    """Raw readings of one coin."""
+
+    async def market(self, text: str) -> MarketAnswer:
+        """Raises: InvalidParameter, UnknownSymbol."""
+        ...
+
+    async def probe_premium(self, text: str) -> tuple[ProbeResult, ...]:
+        """Try every premium capability alone. Raises: InvalidParameter, UnknownSymbol."""
+        ...
+
+
+class HealthUseCase(Protocol):
+    """Readiness of the process and of what it depends on; reads states, calls nobody."""
+
+    async def ready(self) -> ReadyReport: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServices:
+    """The use cases behind the routes."""
+
+    signals: SignalUseCase
+    market: MarketUseCase
+    health: HealthUseCase

@@ -1,0 +1,235 @@
+"""The edge: everything that happens to a request before routing and to an answer after it, in raw ASGI.
+
+Owns request ids, refusals (overload, rate, key, body size), security headers and the last-resort 500. Runs
+on every request, so it parses headers once and allocates little. Knows no route except the live probe.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.auth import ALL_SCOPES, Caller, client_address, find_key
+from app.api.errors import BodyTooLarge, Overloaded, TooManyRequests, Unauthorized
+from app.api.options import ApiOptions
+from app.api.problems import internal_problem, problem_response
+from app.api.rate_limit import SlidingWindowLimiter, Verdict
+from app.core.errors import ServiceError
+
+LIVE_PATH = "/health/live"
+_DOCS_PATHS = frozenset({"/docs", "/redoc"})
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+_WANTED = frozenset({b"authorization", b"x-request-id", b"x-forwarded-for", b"content-length"})
+_BASE_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_JSON_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+# The two documentation pages of the framework load their viewer from its CDN.
+_DOCS_POLICY = (
+    b"content-security-policy",
+    b"default-src 'none'; connect-src 'self'; img-src 'self' data: https://fastapi.tiangolo.com "
+    b"https://cdn.redoc.ly; script-src 'unsafe-inline' https://cdn.jsdelivr.net; "
+    b"style-src 'unsafe-inline' https://cdn.jsdelivr.net https://fonts.googleapis.com; "
+    b"font-src https://fonts.gstatic.com; worker-src blob:; frame-ancestors 'none'",
+)
+_HSTS = (b"strict-transport-security", b"max-age=31536000")
+_log = logging.getLogger(__name__)
+
+
+class RequestObserver(Protocol):
+    """Told about every answer; `route` is the template, never the path as typed."""
+
+    def __call__(self, *, method: str, route: str, status: int, elapsed_s: float) -> None: ...
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request on its way through: what the answer needs to carry."""
+
+    request_id: bytes
+    verdict: Verdict | None = None
+    status: int = 0
+    received: int = 0
+
+
+class Edge:
+    """ASGI middleware around the routed app."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        options: ApiOptions,
+        monotonic: Callable[[], float],
+        observe: RequestObserver | None = None,
+    ) -> None:
+        self._app = app
+        self._options = options
+        self._monotonic = monotonic
+        self._observe = observe
+        self._limiter = SlidingWindowLimiter(options.rate_limit_per_minute)
+        self._in_flight: Counter[str] = Counter()
+        self._total = 0
+        self._static = (*_BASE_HEADERS, *((_HSTS,) if options.is_prod else ()))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started_s = self._monotonic()
+        headers = _read_headers(scope)
+        exchange = _Exchange(_request_id(headers.get(b"x-request-id")))
+        scope["request_id"] = exchange.request_id.decode()
+        answer = self._answering(scope, exchange, send)
+        try:
+            await self._handle(scope, self._capped(exchange, receive), answer, headers, exchange)
+        except Exception:
+            _log.exception("unhandled error", extra={"request_id": scope["request_id"]})
+            if exchange.status:
+                raise  # half an answer is out: only closing the connection tells the client
+            await internal_problem(scope)(scope, receive, answer)
+        finally:
+            if self._observe is not None:
+                route = getattr(scope.get("route"), "path", "unrouted")
+                elapsed_s = self._monotonic() - started_s
+                self._observe(
+                    method=_known_method(scope), route=route, status=exchange.status, elapsed_s=elapsed_s
+                )
+
+    async def _handle(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        headers: dict[bytes, bytes],
+        exchange: _Exchange,
+    ) -> None:
+        """Refuse, or answer while holding one slot of the concurrency caps."""
+        if scope["path"] == LIVE_PATH:
+            scope["caller"] = Caller("probe", frozenset())
+            await self._app(scope, receive, send)
+            return
+        caller, known = self._caller(scope, headers)
+        scope["caller"] = caller
+        refusal = self._refusal(caller, headers, exchange, known=known)
+        if refusal is not None:
+            await problem_response(scope, refusal)(scope, receive, send)
+            return
+        self._total += 1
+        self._in_flight[caller.identity] += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._total -= 1
+            self._in_flight[caller.identity] -= 1
+            if not self._in_flight[caller.identity]:
+                del self._in_flight[caller.identity]
+
+    def _caller(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[Caller, bool]:
+        """Who is asking, and whether that is enough to be answered at all."""
+        options = self._options
+        if options.api_keys:
+            key = find_key(_text(headers.get(b"authorization")), options.api_keys)
+            if key is not None:
+                return Caller(f"key:{key.name}", key.scopes), bool(key.scopes)
+        peer = scope.get("client")
+        address = client_address(
+            peer[0] if peer else None, _text(headers.get(b"x-forwarded-for")), options.trusted_proxy_hops
+        )
+        if options.auth_required:
+            return Caller(f"ip:{address}", frozenset()), False
+        return Caller(f"ip:{address}", ALL_SCOPES), True
+
+    def _refusal(
+        self, caller: Caller, headers: dict[bytes, bytes], exchange: _Exchange, *, known: bool
+    ) -> ServiceError | None:
+        """The cheapest check first; guesses at keys are counted against the address they come from."""
+        options = self._options
+        if self._total >= options.max_in_flight:
+            return Overloaded()
+        verdict = exchange.verdict = self._limiter.check(caller.identity, self._monotonic())
+        if not verdict.allowed:
+            detail = f"over {verdict.limit} requests per minute"
+            return TooManyRequests(detail, verdict.retry_after_s)
+        if self._in_flight[caller.identity] >= options.max_in_flight_per_client:
+            return TooManyRequests("too many requests open at once", 1)
+        if not known:
+            return Unauthorized()
+        if _declared_length(headers) > options.max_body_bytes:
+            return BodyTooLarge(options.max_body_bytes)
+        return None
+
+    def _capped(self, exchange: _Exchange, receive: Receive) -> Receive:
+        """Count the body while it is read: a chunked one declares no length."""
+
+        async def capped() -> Message:
+            message = await receive()
+            exchange.received += len(message.get("body", b""))
+            if exchange.received > self._options.max_body_bytes:
+                raise BodyTooLarge(self._options.max_body_bytes)
+            return message
+
+        return capped
+
+    def _answering(self, scope: Scope, exchange: _Exchange, send: Send) -> Send:
+        policy = _DOCS_POLICY if scope["path"] in _DOCS_PATHS else _JSON_POLICY
+
+        async def answering(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                headers = [*message.get("headers", ()), *self._static, policy]
+                headers.append((b"x-request-id", exchange.request_id))
+                if exchange.verdict is not None:
+                    headers += _rate_headers(exchange.verdict)
+                message["headers"] = headers
+            await send(message)
+
+        return answering
+
+
+def _read_headers(scope: Scope) -> dict[bytes, bytes]:
+    """The four headers the edge needs; a repeated one is joined, as X-Forwarded-For may be."""
+    found: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name in _WANTED:
+            found[name] = found[name] + b"," + value if name in found else value
+    return found
+
+
+def _request_id(given: bytes | None) -> bytes:
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given
+    return secrets.token_hex(8).encode()
+
+
+def _rate_headers(verdict: Verdict) -> tuple[tuple[bytes, bytes], ...]:
+    return (
+        (b"ratelimit-limit", b"%d" % verdict.limit),
+        (b"ratelimit-remaining", b"%d" % verdict.remaining),
+        (b"ratelimit-reset", b"%d" % verdict.reset_s),
+    )
+
+
+def _declared_length(headers: dict[bytes, bytes]) -> int:
+    length = headers.get(b"content-length", b"0")
+    return int(length) if length.isdigit() else 0
+
+
+def _known_method(scope: Scope) -> str:
+    """Methods become metric labels, so an invented one must not make a new time series."""
+    method: str = scope["method"]
+    return method if method in {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"} else "OTHER"
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")

@@ -1,0 +1,76 @@
+"""Errors that exist only at the HTTP edge, in the same shape as the rest of the tree.
+
+Raised by routes and the edge middleware, rendered by `app.api.problems` like every `ServiceError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.core.errors import ServiceError
+
+
+class Unauthorized(ServiceError):
+    """No key, or not one of ours."""
+
+    code = "unauthorized"
+    http_status = 401
+
+    def __init__(self) -> None:
+        super().__init__("a valid key is needed: Authorization: Bearer <key>")
+
+
+class MissingScope(ServiceError):
+    """The key is valid but may not do this."""
+
+    code = "missing_scope"
+    http_status = 403
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"this key lacks the scope {scope!r}")
+
+
+class BodyTooLarge(ServiceError):
+    """The request body is over the cap."""
+
+    code = "body_too_large"
+    http_status = 413
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"request bodies are limited to {max_bytes} bytes")
+
+
+class TooManyRequests(ServiceError):
+    """The caller is over its rate or has too many requests open; try again in `retry_after_s` seconds."""
+
+    code = "rate_limited"
+    http_status = 429
+    retryable = True
+
+    def __init__(self, detail: str, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class Overloaded(ServiceError):
+    """The process answers as many requests as it can hold; refused at once instead of queued."""
+
+    code = "overloaded"
+    http_status = 503
+    retryable = True
+    retry_after_s = 1
+
+    def __init__(self) -> None:
+        super().__init__("too many requests in progress; try again in a second")
+
+
+class NotReady(ServiceError):
+    """No price can be served; names each provider's state."""
+
+    code = "not_ready"
+    http_status = 503
+    retryable = True
+    retry_after_s = 5
+
+    def __init__(self, states: Iterable[str]) -> None:
+        super().__init__(f"no provider can serve a price now ({'; '.join(states) or 'no provider'})")

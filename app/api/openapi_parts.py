@@ -1,0 +1,48 @@
+"""Small pieces that routes and the OpenAPI builders share: documented problems and JSON answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Response
+from pydantic import BaseModel
+
+from app.api.schemas.problem import PROBLEM_MEDIA_TYPE
+
+JsonObject = dict[str, Any]
+PROBLEM_REF = "#/components/schemas/Problem"
+# What the edge can answer on every route but the live probe.
+_EDGE_STATUSES = (401, 413, 429, 503)
+PROBLEM_TEXTS = {
+    400: "Malformed parameter.",
+    401: "No valid key.",
+    403: "The key lacks the scope.",
+    404: "Unknown symbol; `near` names look-alikes.",
+    413: "The request body is too large.",
+    429: "Over the rate limit; Retry-After says when to ask again.",
+    503: "No price can be had, or too many requests in progress; Retry-After says when to ask again.",
+}
+
+
+def problems(*statuses: int, conditional: bool = False) -> dict[int | str, JsonObject]:
+    """The `responses` of a route: `statuses` plus what the edge can answer; 304 when `conditional`."""
+    found: dict[int | str, JsonObject] = {
+        status: {"description": PROBLEM_TEXTS[status], "content": problem_content(PROBLEM_MEDIA_TYPE)}
+        for status in sorted({*statuses, *_EDGE_STATUSES})
+    }
+    if conditional:
+        found[304] = {"description": "Not modified since the given ETag."}
+    return found
+
+
+def problem_content(media_type: str) -> JsonObject:
+    return {media_type: {"schema": {"$ref": PROBLEM_REF}}}
+
+
+def json_answer(model: BaseModel) -> Response:
+    """`model` encoded once by pydantic; not to be kept by clients."""
+    return Response(
+        model.model_dump_json(by_alias=True),
+        headers={"Cache-Control": "no-store"},
+        media_type="application/json",
+    )

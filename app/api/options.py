@@ -1,0 +1,98 @@
+"""Everything the HTTP layer is told about its deployment: one frozen value, passed in, never read from env.
+
+Keys are held as SHA-256 digests only, so neither this object nor its repr can leak one. Built by the
+composition root from the settings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from app.core.domain.context import DataMode
+from app.core.errors import ConfigurationError
+
+KIB = 1024
+
+
+class Scope(StrEnum):
+    """What a key may do. Scopes are independent: `admin` does not contain `debug`."""
+
+    READ = "read"
+    DEBUG = "debug"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """One accepted bearer key: a name for logs, the SHA-256 of the key, and what it may do."""
+
+    name: str
+    digest: bytes
+    scopes: frozenset[Scope]
+
+    @classmethod
+    def from_plain(cls, name: str, key: str, scopes: Iterable[str]) -> ApiKey:
+        """Hash `key` and forget it. Raises: ConfigurationError for a scope that does not exist."""
+        try:
+            return cls(name, digest_of(key), frozenset(Scope(scope) for scope in scopes))
+        except ValueError:
+            raise ConfigurationError(
+                f"API key {name!r}: scopes are {', '.join(Scope)}, got {', '.join(sorted(scopes))}"
+            ) from None
+
+
+def digest_of(key: str) -> bytes:
+    """SHA-256 of a key. Keys are long and random, so a plain fast hash is enough at rest."""
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOptions:
+    """How this deployment faces the outside.
+
+    public_url: the address clients use, without trailing slash. trusted_proxy_hops: reverse proxies in
+    front that append to X-Forwarded-For; 0 ignores the header. max_in_flight: requests answered at once
+    by the process, max_in_flight_per_client: by one key or address. reuse_s: seconds an encoded signal
+    answer may be served again.
+    """
+
+    public_url: str
+    data_mode: DataMode
+    version: str
+    env: Literal["prod", "dev"] = "dev"
+    api_keys: tuple[ApiKey, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    trusted_proxy_hops: int = 0
+    rate_limit_per_minute: int = 120
+    max_body_bytes: int = 64 * KIB
+    max_in_flight: int = 256
+    max_in_flight_per_client: int = 128
+    reuse_s: float = 1.0
+    has_dashboard: bool = False
+
+    def __post_init__(self) -> None:
+        if self.is_prod and not self.api_keys:
+            raise ConfigurationError("API_KEYS: production needs at least one key")
+        if self.is_prod and "*" in self.cors_origins:
+            raise ConfigurationError("CORS_ORIGINS: list the origins, * is not for production")
+        limits = (self.rate_limit_per_minute, self.max_body_bytes, self.max_in_flight)
+        if min(*limits, self.max_in_flight_per_client) < 1 or self.trusted_proxy_hops < 0:
+            raise ConfigurationError("API limits must be at least 1 and TRUSTED_PROXY_HOPS at least 0")
+
+    @property
+    def is_prod(self) -> bool:
+        return self.env == "prod"
+
+    @property
+    def auth_required(self) -> bool:
+        """Keys are asked for in production, and wherever someone configured any."""
+        return self.is_prod or bool(self.api_keys)
+
+    @property
+    def answer_reuse_s(self) -> float:
+        """Off in replay: market time may step between two requests of the same second."""
+        return 0.0 if self.data_mode is DataMode.REPLAY else self.reuse_s

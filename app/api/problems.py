@@ -1,0 +1,101 @@
+"""Errors as RFC 9457 problem+json: one builder and the handlers that lead every failure to it.
+
+Owns what an error may reveal: our own texts, never a traceback, a host or the caller's raw input. The edge
+middleware uses the same builder for refusals it makes before routing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from app.api.numbers import clip
+from app.api.schemas.problem import PROBLEM_MEDIA_TYPE, Problem
+from app.core.errors import NoPriceAvailable, ServiceError, UnknownSymbol
+
+_HTTP_CODES: Mapping[int, str] = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+_INTERNAL_DETAIL = "an internal error; quote the request id when reporting it"
+# A price source that failed is asked again after seconds, not minutes.
+_NO_PRICE_RETRY_S = 5
+
+
+def problem_response(scope: Scope, error: ServiceError) -> Response:
+    """Render an error the caller may read; bugs of ours go to `internal_problem` instead."""
+    near = error.near if isinstance(error, UnknownSymbol) else ()
+    return _response(scope, error.http_status, error.code, str(error), near, _headers(error))
+
+
+def internal_problem(scope: Scope) -> Response:
+    """For an exception nobody expected."""
+    return _response(scope, 500, "internal_error", _INTERNAL_DETAIL)
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Lead our errors, validation errors and routing errors to problem+json."""
+    app.add_exception_handler(ServiceError, _on_service_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+
+
+def _headers(error: ServiceError) -> dict[str, str]:
+    if error.http_status == 401:
+        return {"WWW-Authenticate": 'Bearer realm="signals"'}
+    wait_s: float | None = getattr(error, "retry_after_s", None)
+    if wait_s is None and isinstance(error, NoPriceAvailable):
+        wait_s = _NO_PRICE_RETRY_S
+    return {} if wait_s is None else {"Retry-After": str(max(1, math.ceil(wait_s)))}
+
+
+def _response(
+    scope: Scope,
+    status: int,
+    code: str,
+    detail: str,
+    near: tuple[str, ...] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    problem = Problem(
+        type=f"urn:problem:{code}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=clip(detail, 600),
+        instance=quote(scope["path"][:200], errors="replace")[:200],
+        code=code,
+        request_id=scope.get("request_id", ""),
+        near=[clip(name, 20) for name in near[:5]],
+    )
+    return Response(
+        problem.model_dump_json(by_alias=True),
+        status,
+        headers={"Cache-Control": "no-store", **(headers or {})},
+        media_type=PROBLEM_MEDIA_TYPE,
+    )
+
+
+async def _on_service_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, ServiceError) or error.http_status == 500:
+        raise error  # a bug of ours: the last resort at the edge logs it with its traceback
+    return problem_response(request.scope, error)
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    """Malformed input is 400 here. The text names the parameter and the rule, not what was sent."""
+    rules = error.errors() if isinstance(error, RequestValidationError) else []
+    texts = [f"{rule['loc'][-1] if rule['loc'] else 'request'}: {rule['msg']}" for rule in rules[:3]]
+    return _response(request.scope, 400, "invalid_parameter", "; ".join(texts) or "malformed request")
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    status = error.status_code
+    code = _HTTP_CODES.get(status, "invalid_request" if status < 500 else "internal_error")
+    detail = {404: "no such route; GET / lists them all", 405: "this route answers GET only"}.get(status)
+    return _response(request.scope, status, code, detail or HTTPStatus(status).phrase, (), error.headers)

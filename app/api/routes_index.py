@@ -1,0 +1,75 @@
+"""`/`, `/openapi.json` and `/gpt/action-schema`: how clients find their way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+
+from app.api.openapi_parts import JsonObject, json_answer, problems
+from app.api.options import ApiOptions
+from app.api.schemas.health import IndexResponse, RouteItem
+
+SERVICE_NAME = "Crypto futures signals"
+DASHBOARD_PATH = "/dashboard/"
+_ANY_OBJECT = {"application/json": {"schema": {"type": "object"}}}
+_PAGES = (
+    ("/docs", "Interactive documentation."),
+    ("/redoc", "Reference documentation."),
+    ("/openapi.json", "The whole interface as OpenAPI 3.1."),
+)
+
+
+def index_routes(
+    options: ApiOptions, *, openapi: Callable[[], JsonObject], actions: Callable[[], JsonObject]
+) -> APIRouter:
+    """The router; `openapi` is the whole document, `actions` the curated one."""
+    router = APIRouter(tags=["index"])
+
+    @router.get(
+        "/",
+        operation_id="getIndex",
+        summary="All routes",
+        description="Name, version, data mode and every route; browsers go to the dashboard if there is one.",
+        response_model=None,
+        responses={200: {"model": IndexResponse}, 307: {"description": "To the dashboard"}, **problems()},
+    )
+    async def get_index(request: Request) -> Response:
+        if options.has_dashboard and _prefers_html(request.headers.get("accept", "")):
+            return RedirectResponse(DASHBOARD_PATH, 307)
+        return json_answer(_index(options, openapi()))
+
+    @router.get(
+        "/gpt/action-schema",
+        operation_id="getActionSchema",
+        summary="OpenAPI document for GPT Actions",
+        description="The curated operations an assistant imports, with the public address of this service.",
+        response_model=None,
+        responses={200: {"description": "OpenAPI 3.1 document", "content": _ANY_OBJECT}, **problems()},
+    )
+    async def get_action_schema() -> Response:
+        return JSONResponse(actions())
+
+    return router
+
+
+def _prefers_html(accept: str) -> bool:
+    """True for browsers, whose Accept starts with text/html."""
+    return accept.split(",")[0].split(";")[0].strip().lower() == "text/html"
+
+
+def _index(options: ApiOptions, document: JsonObject) -> IndexResponse:
+    routes = [
+        RouteItem(method="GET", path=path, description=operations["get"]["summary"])
+        for path, operations in document["paths"].items()
+        if "get" in operations
+    ]
+    routes += [RouteItem(method="GET", path=path, description=text) for path, text in _PAGES]
+    return IndexResponse(
+        name=SERVICE_NAME,
+        version=options.version,
+        data_mode=options.data_mode,
+        disclaimer="Market data and arithmetic, not investment advice.",
+        routes=routes,
+    )

@@ -1,0 +1,49 @@
+"""`/market/{symbol}` and `/debug/premium/{symbol}`: raw figures, no scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.auth import require_scope
+from app.api.deps import MarketUseCase
+from app.api.openapi_parts import json_answer, problems
+from app.api.options import ApiOptions, Scope
+from app.api.params import SymbolPath
+from app.api.render_readings import render_market, render_premium
+from app.api.schemas.market import MarketResponse, PremiumResponse
+from app.core.domain.symbol import parse_symbol
+
+
+def market_routes(options: ApiOptions, use_case: MarketUseCase, *, now_ms: Callable[[], int]) -> APIRouter:
+    """The router."""
+    router = APIRouter(tags=["market"])
+
+    @router.get(
+        "/market/{symbol}",
+        operation_id="getMarket",
+        summary="Raw market data of one coin",
+        description="The inputs of the signal and what providers know beside them: source, age, unit.",
+        response_model=None,
+        responses={200: {"model": MarketResponse}, **problems(400, 403, 404)},
+    )
+    async def get_market(request: Request, symbol: SymbolPath) -> Response:
+        require_scope(request, options, Scope.READ)
+        return json_answer(render_market(await use_case.market(symbol), now_ms=now_ms()))
+
+    @router.get(
+        "/debug/premium/{symbol}",
+        operation_id="debugPremium",
+        summary="Every premium capability, tried one by one",
+        description="Status, latency and error of each; needs the scope debug when keys are in use.",
+        response_model=None,
+        responses={200: {"model": PremiumResponse}, **problems(400, 403, 404)},
+    )
+    async def debug_premium(request: Request, symbol: SymbolPath) -> Response:
+        require_scope(request, options, Scope.DEBUG)
+        base = parse_symbol(symbol).base
+        probes = await use_case.probe_premium(symbol)
+        return json_answer(render_premium(base, probes, now_ms=now_ms(), data_mode=options.data_mode))
+
+    return router

@@ -1,0 +1,148 @@
+"""`/signals/{symbol}` and `/signals`: typed parameters, one use case, encoded bytes out.
+
+Answers are encoded once and reused for a second per coin, mode and debug, which also coalesces the batch
+with single requests. Owns no market logic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.answer_cache import AnswerCache, Encoded
+from app.api.auth import require_scope
+from app.api.deps import SignalUseCase
+from app.api.numbers import clip
+from app.api.openapi_parts import problems
+from app.api.options import ApiOptions, Scope
+from app.api.params import DebugQuery, ModeQuery, SymbolPath, SymbolsQuery
+from app.api.render_signal import render_signal
+from app.api.schemas.base import REASON_CHARS
+from app.api.schemas.signal import MAX_BATCH, BatchError, BatchResponse, SignalResponse
+from app.core.domain.signal import Mode
+from app.core.domain.symbol import MAX_INPUT_CHARS, parse_symbol
+from app.core.errors import InputError, InvalidParameter, NoPriceAvailable, ProviderError, UnknownSymbol
+
+# An assistant reads 100,000 characters at most; the rest of the batch is offered as `next`.
+MAX_BATCH_BYTES = 88_000
+_NULL = b"null"
+
+
+class SignalAnswers:
+    """Encoded signal answers, fresh or at most a second old."""
+
+    def __init__(self, use_case: SignalUseCase, cache: AnswerCache, *, now_ms: Callable[[], int]) -> None:
+        self._use_case = use_case
+        self._cache = cache
+        self._now_ms = now_ms
+
+    async def get(self, text: str, mode: Mode, *, debug: bool) -> Encoded:
+        """Raises: InvalidParameter, UnknownSymbol, NoPriceAvailable."""
+
+        async def make() -> bytes:
+            answer = await self._use_case.signal(text, mode)
+            rendered = render_signal(answer, now_ms=self._now_ms(), debug=debug)
+            return rendered.model_dump_json(by_alias=True).encode()
+
+        # Spellings of one coin share an answer; whether it is known is for the use case to say.
+        return await self._cache.get((parse_symbol(text).base, mode, debug), make)
+
+
+def signal_routes(options: ApiOptions, answers: SignalAnswers) -> APIRouter:
+    """The router; `answers` is the one cache of the app."""
+    router = APIRouter(tags=["signals"])
+
+    @router.get(
+        "/signals/{symbol}",
+        operation_id="getSignal",
+        summary="Scored signal of one coin",
+        description="LONG, NEUTRAL or SHORT with score, confidence, coverage, reasons and eight factors.",
+        response_model=None,
+        responses={200: {"model": SignalResponse}, **problems(400, 403, 404, conditional=True)},
+    )
+    async def get_signal(
+        request: Request, symbol: SymbolPath, mode: ModeQuery = "balanced", debug: DebugQuery = False
+    ) -> Response:
+        require_scope(request, options, Scope.READ)
+        if debug:
+            require_scope(request, options, Scope.DEBUG)
+        encoded = await answers.get(symbol, Mode(mode), debug=debug)
+        headers = {"ETag": encoded.etag, "Cache-Control": "private, max-age=1"}
+        if _matches(request.headers.get("if-none-match"), encoded.etag):
+            return Response(status_code=304, headers=headers)
+        return Response(encoded.body, headers=headers, media_type="application/json")
+
+    @router.get(
+        "/signals",
+        operation_id="getSignals",
+        summary="Scored signals of up to 20 coins",
+        description="One signal per coin in the order asked for; a coin that fails carries its own error.",
+        response_model=None,
+        responses={200: {"model": BatchResponse}, **problems(400, 403)},
+    )
+    async def get_signals(request: Request, symbols: SymbolsQuery, mode: ModeQuery = "balanced") -> Response:
+        require_scope(request, options, Scope.READ)
+        texts = _split(symbols)
+        items = await asyncio.gather(*(_item(answers, text, Mode(mode)) for text in texts))
+        body = _join(texts, items)
+        return Response(body, headers={"Cache-Control": "no-store"}, media_type="application/json")
+
+    return router
+
+
+def _matches(if_none_match: str | None, etag: str) -> bool:
+    if if_none_match is None:
+        return False
+    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return etag in tags or "*" in tags
+
+
+def _split(symbols: str) -> list[str]:
+    """Raises: InvalidParameter for an empty entry, an overlong one, or more than 20."""
+    texts = list(dict.fromkeys(part.strip() for part in symbols.split(",")))
+    if not 1 <= len(texts) <= MAX_BATCH:
+        raise InvalidParameter("symbols", f"1 to {MAX_BATCH} coins separated by commas")
+    if any(not 1 <= len(text) <= MAX_INPUT_CHARS for text in texts):
+        raise InvalidParameter("symbols", f"each coin has 1 to {MAX_INPUT_CHARS} characters")
+    return texts
+
+
+async def _item(answers: SignalAnswers, text: str, mode: Mode) -> bytes:
+    """One batch item as JSON: spliced from the encoded answer, which is already valid JSON."""
+    signal, error = _NULL, _NULL
+    try:
+        signal = (await answers.get(text, mode, debug=False)).body
+    except (InputError, NoPriceAvailable, ProviderError) as failure:
+        error = _batch_error(failure).model_dump_json(by_alias=True).encode()
+    return b'{"requested":%b,"signal":%b,"error":%b}' % (_json_text(text), signal, error)
+
+
+def _batch_error(failure: InputError | NoPriceAvailable | ProviderError) -> BatchError:
+    near = failure.near if isinstance(failure, UnknownSymbol) else ()
+    return BatchError(
+        code=failure.code,
+        status=failure.http_status,
+        detail=clip(str(failure), REASON_CHARS),
+        near=[clip(name, 20) for name in near[:5]],
+    )
+
+
+def _join(texts: list[str], items: list[bytes]) -> bytes:
+    """The items that fit, and the rest as the value to ask for next. The first item always fits."""
+    kept, size = 0, 0
+    for item in items:
+        size += len(item) + 1
+        if kept and size > MAX_BATCH_BYTES:
+            break
+        kept += 1
+    rest = texts[kept:]
+    following = _json_text(",".join(rest)) if rest else _NULL
+    truncated = b"true" if rest else b"false"
+    return b'{"items":[%b],"truncated":%b,"next":%b}' % (b",".join(items[:kept]), truncated, following)
+
+
+def _json_text(text: str) -> bytes:
+    return json.dumps(clip(text, MAX_BATCH * (MAX_INPUT_CHARS + 1)), ensure_ascii=True).encode()

@@ -1,0 +1,74 @@
+"""Answers of the health routes and of the index."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from app.api.schemas.base import ApiModel, Detail, IsoTime, Name
+from app.core.domain.context import DataMode
+from app.core.domain.status import ProviderState, ReadyStatus
+
+
+class LiveResponse(ApiModel):
+    """The process is up."""
+
+    status: Literal["ok"] = Field(description="Constant: the process answers.")
+
+
+class ProviderItem(ApiModel):
+    """One provider right now."""
+
+    provider: Name = Field(description="Which provider.")
+    state: ProviderState = Field(description="not_configured and unused are states, not faults.")
+    last_success: IsoTime | None = Field(description="Last successful call, UTC; null before the first.")
+    last_error: Detail | None = Field(description="Last error in words; null when there was none.")
+    breaker: Name = Field(description="State of the circuit breaker.")
+    plan: Name | None = Field(description="Plan of the key; null when not known.")
+    quota_left: int | None = Field(
+        description="Number of calls left in the window; higher = more room; null when not stated."
+    )
+    quota_limit: int | None = Field(
+        description="Number of calls allowed per window; higher = larger plan; null when not stated."
+    )
+    not_in_plan: list[Name] = Field(max_length=200, description="Resources the plan lacks.")
+
+
+class DependencyItem(ApiModel):
+    """One dependency that is not a market-data provider."""
+
+    name: Name = Field(description="Which dependency.")
+    state: Name = Field(description="ok, unused or down.")
+    detail: Detail = Field(description="Why, in words; empty when ok.")
+
+
+class HealthResponse(ApiModel):
+    """Whether answers can be given, and what they stand on."""
+
+    status: ReadyStatus = Field(
+        description="ok, degraded (a price, not everything) or unavailable (no price)."
+    )
+    timestamp: IsoTime = Field(description="When this answer was made; market time, UTC.")
+    data_mode: DataMode = Field(description="live (providers), demo (simulated market), replay (recorded).")
+    price_ok: bool = Field(description="True while at least one price source can be asked.")
+    providers: list[ProviderItem] = Field(max_length=20, description="Every market-data provider.")
+    dependencies: list[DependencyItem] = Field(max_length=20, description="Cache, store and the like.")
+
+
+class RouteItem(ApiModel):
+    """One route of this service."""
+
+    method: Literal["GET"] = Field(description="HTTP method.")
+    path: Name = Field(description="Path template.")
+    description: Detail = Field(description="What it answers.")
+
+
+class IndexResponse(ApiModel):
+    """What this service is and where to go."""
+
+    name: Name = Field(description="Name of the service.")
+    version: Name = Field(description="Version of the service.")
+    data_mode: DataMode = Field(description="live (providers), demo (simulated market), replay (recorded).")
+    disclaimer: Detail = Field(description="What the answers are not.")
+    routes: list[RouteItem] = Field(max_length=60, description="Every route.")

@@ -1,0 +1,247 @@
+"""Fakes of the use cases, built from real domain objects, and a client that talks ASGI to the real app."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from app.api.app import create_api
+from app.api.deps import ApiServices
+from app.api.options import ApiOptions
+from app.core.domain.answer import MarketAnswer, MarketExtra, ProbeResult, ProbeStatus, SignalAnswer
+from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
+from app.core.domain.market import (
+    HOUR_MS,
+    Candles,
+    LiquidationHistory,
+    MarketReading,
+    Price,
+    PriceKind,
+    Series,
+    Unit,
+)
+from app.core.domain.quality import Attempt, CacheState, Missing, MissingReason, Reading
+from app.core.domain.signal import (
+    Basis,
+    Confidence,
+    ConfidenceLevel,
+    Direction,
+    FactorName,
+    FactorScore,
+    FactorStatus,
+    Mode,
+    Signal,
+)
+from app.core.domain.status import DependencyStatus, ProviderState, ProviderStatus, ReadyReport, ReadyStatus
+from app.core.domain.symbol import Symbol, resolve_symbol
+
+NOW_MS = 1_772_000_000_000
+KNOWN = frozenset({"BTC", "ETH", "SOL", "PEPE", "DOGE", "BTT", *(f"C{n}" for n in range(30))})
+
+
+def reading(value: object, provider: str = "okx", detail: str = "") -> Reading[Any]:
+    attempts = (
+        Attempt("coinglass", "some_history", "not_in_plan", 0.1, None, detail or "not in plan hobbyist"),
+        Attempt(provider, "endpoint", "ok", 12.3456789, CacheState.MISS, ""),
+    )
+    return Reading(value, provider, "endpoint", NOW_MS - 5_000, NOW_MS - 1_000, CacheState.MISS, attempts)
+
+
+def make_context(symbol: str = "BTC", *, detail: str = "no key") -> EnhancedSignalContext:
+    closes = tuple(NOW_MS - HOUR_MS * n for n in (2, 1, 0))
+
+    def series(unit: Unit, *values: float) -> Reading[Any]:
+        return reading(Series(unit, HOUR_MS, closes, values, "OI-weighted, Binance,OKX"))
+
+    column = (1.0, 2.0, 3.0)
+    return EnhancedSignalContext(
+        symbol=Symbol(symbol),
+        as_of_ms=NOW_MS,
+        data_mode=DataMode.DEMO,
+        price=reading(Price(96_200.5, PriceKind.LAST_TRADE, "OKX")),
+        candles=reading(Candles("OKX", HOUR_MS, closes, column, column, column, column)),
+        liquidations=reading(LiquidationHistory(HOUR_MS, closes, column, column, "Binance,OKX")),
+        open_interest_usd=series(Unit.USD, 9e9, 9.1e9, 9.2e9),
+        open_interest_base=series(Unit.BASE, 9e4, 9.1e4, 9.2e4),
+        funding=series(Unit.FRAC_PER_8H, 0.0001, 0.0001, 0.00012),
+        account_ratio=series(Unit.FRAC, 0.5, 0.6, 0.716),
+        top_position_ratio=series(Unit.FRAC, 0.5, 0.5, 0.52),
+        social=Missing(MissingReason.NOT_CONFIGURED, detail),
+        fear_greed=series(Unit.SCORE, 20.0, 21.0, 22.0),
+    )
+
+
+def make_factor(name: FactorName, *, text: str = "") -> FactorScore:
+    return FactorScore(
+        name=name,
+        weight=12.5,
+        v=-0.123456789,
+        status=FactorStatus.OK,
+        provider="okx",
+        ts_event_ms=NOW_MS - 65_432,
+        basis=Basis.RANK,
+        evidence=0.000123456789123,
+        evidence_unit="frac_per_8h",
+        percentile=0.97,
+        history_n=720,
+        detail=text,
+        sentence=text or "Funding is high: bearish",
+        metrics=(("f8_frac", 0.000123),),
+    )
+
+
+def make_signal(symbol: str = "BTC", mode: Mode = Mode.BALANCED, *, text: str = "") -> Signal:
+    return Signal(
+        symbol=Symbol(symbol),
+        as_of_ms=NOW_MS,
+        data_mode=DataMode.DEMO,
+        mode=mode,
+        direction=Direction.SHORT,
+        score=34.56789,
+        confidence=Confidence(61.23456, ConfidenceLevel.HIGH, 0.9, 0.6, 0.9),
+        coverage=0.9,
+        price=reading(Price(0.00001182345678901, PriceKind.LAST_TRADE, "OKX")),
+        price_stale=False,
+        funding_8h_frac=0.00012,
+        open_interest_usd=9.2e9,
+        social_score=None,
+        factors=tuple(make_factor(name, text=text) for name in FactorName),
+        reasons=(text or "71.6 % of accounts long: crowded, bearish",) * 3,
+        reason=text or "SHORT 35/100: crowded longs",
+        missing=tuple((name.value, text or "no key") for name in FactorName)
+        if text
+        else (("social", "no key"),),
+        engine_version="1",
+    )
+
+
+class FakeSignals:
+    """Answers for known symbols; counts how often it computes. `gate` can hold answers back."""
+
+    def __init__(self) -> None:
+        self.known: frozenset[str] = KNOWN
+        self.calls = 0
+        self.started: asyncio.Queue[None] = asyncio.Queue()
+        self.error: Exception | None = None
+        self.text = ""
+        self.change: dict[str, Any] = {}
+        self.gate: Callable[[], Any] | None = None
+
+    async def signal(self, text: str, mode: Mode) -> SignalAnswer:
+        symbol = resolve_symbol(text, self.known)
+        self.calls += 1
+        self.started.put_nowait(None)
+        if self.gate is not None:
+            await self.gate()
+        if self.error is not None:
+            raise self.error
+        signal = make_signal(symbol.base, mode, text=self.text)
+        context = make_context(symbol.base, detail=self.text or "no key")
+        return SignalAnswer(dataclasses.replace(signal, **self.change), context, 12.3456)
+
+
+class FakeMarket:
+    def __init__(self) -> None:
+        self.readings = 2
+
+    async def market(self, text: str) -> MarketAnswer:
+        symbol = resolve_symbol(text, KNOWN)
+        figures = tuple(MarketReading(f"figure_{n}", n + 0.5, "usd") for n in range(self.readings))
+        extras = tuple(
+            MarketExtra("coinglass", f"group_{n}", figures, NOW_MS - 1000, NOW_MS, None, "") for n in range(3)
+        )
+        failed = MarketExtra("okx", "taker_volume", (), None, None, "timeout", "no answer in 8 s")
+        return MarketAnswer(symbol, make_context(symbol.base), (*extras, failed))
+
+    async def probe_premium(self, text: str) -> tuple[ProbeResult, ...]:
+        resolve_symbol(text, KNOWN)
+        return (
+            ProbeResult(
+                "heatmap", "coinglass", "heatmap", ProbeStatus.NOT_IN_PLAN, 1.0, "not_in_plan: x", (), None
+            ),
+            ProbeResult(
+                "whales",
+                "coinglass",
+                "whale_alerts",
+                ProbeStatus.OK,
+                20.0,
+                None,
+                (MarketReading("positions", 3.0, "count"),),
+                NOW_MS,
+            ),
+        )
+
+
+class FakeHealth:
+    def __init__(self) -> None:
+        self.status = ReadyStatus.OK
+
+    async def ready(self) -> ReadyReport:
+        return ReadyReport(
+            status=self.status,
+            price_ok=self.status is not ReadyStatus.UNAVAILABLE,
+            data_mode=DataMode.DEMO,
+            providers=(
+                ProviderStatus("okx", ProviderState.OK, NOW_MS, None, "closed", None, None, None),
+                ProviderStatus(
+                    "coinglass",
+                    ProviderState.DOWN,
+                    None,
+                    "timeout",
+                    "open",
+                    "standard",
+                    12,
+                    300,
+                    ("heatmap",),
+                ),
+            ),
+            dependencies=(DependencyStatus("cache", "ok", ""),),
+        )
+
+
+class Rig:
+    """One app with fakes, a hand-moved monotonic clock and a client."""
+
+    def __init__(self, **options: Any) -> None:
+        self.now_s = 1_000_000.0
+        self.signals, self.market, self.health = FakeSignals(), FakeMarket(), FakeHealth()
+        self.observed: list[dict[str, Any]] = []
+        defaults = {"public_url": "https://signals.example.com", "data_mode": DataMode.DEMO, "version": "9.9"}
+        self.options = ApiOptions(**{**defaults, **options})
+        self.app: FastAPI = create_api(
+            self.options,
+            ApiServices(self.signals, self.market, self.health),
+            metrics_text=lambda: b"signals_total 1\n",
+            now_ms=lambda: NOW_MS,
+            monotonic=lambda: self.now_s,
+            observe=lambda **seen: self.observed.append(seen),
+        )
+
+    def client(self, address: str = "127.0.0.1") -> httpx2.AsyncClient:
+        transport = httpx2.ASGITransport(self.app, client=(address, 1))
+        return httpx2.AsyncClient(transport=transport, base_url="http://testserver")
+
+    async def get(self, path: str, *, address: str = "127.0.0.1", **kwargs: Any) -> httpx2.Response:
+        async with self.client(address) as client:
+            return await client.get(path, **kwargs)
+
+
+@pytest.fixture
+def make_rig() -> type[Rig]:
+    return Rig
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+@pytest.fixture
+def capability_count() -> int:
+    return len(Capability)

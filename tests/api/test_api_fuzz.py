@@ -1,0 +1,86 @@
+"""schemathesis over the whole interface: no 500, no undocumented status, every body as documented."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import Case
+from schemathesis.checks import (
+    content_type_conformance,
+    not_a_server_error,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from app.core.errors import NoPriceAvailable
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+OPERATIONS = [
+    "getIndex",
+    "getActionSchema",
+    "getHealth",
+    "getLive",
+    "getReady",
+    "getMetrics",
+    "getSignal",
+    "getSignals",
+    "getMarket",
+    "debugPremium",
+]
+
+
+def fuzz(rig: Any, operation_id: str, checks: list[Any]) -> None:
+    """Send generated requests for one operation, valid and invalid, and hold every answer to the document."""
+    schema = schemathesis.openapi.from_asgi("/openapi.json", rig.app)
+    operation = schema.find_operation_by_id(operation_id)
+
+    def send(case: Case[Any]) -> None:
+        answer = case.call()
+        case.validate_response(answer, checks=checks)
+        assert answer.status_code != 500
+        if answer.status_code >= 400:
+            assert answer.headers["content-type"] == ["application/problem+json"]
+
+    quiet = settings(
+        max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
+    quiet(_given(operation)(send))()
+
+
+def _given(operation: Any) -> Any:
+    """Valid and invalid requests of one operation, mixed."""
+    modes = schemathesis.GenerationMode
+    strategy = st.one_of(
+        operation.as_strategy(generation_mode=modes.POSITIVE),
+        operation.as_strategy(generation_mode=modes.NEGATIVE),
+    )
+    return given(case=strategy)
+
+
+@pytest.mark.parametrize("operation_id", OPERATIONS)
+def test_every_answer_is_documented(make_rig: Any, operation_id: str) -> None:
+    rig = make_rig(rate_limit_per_minute=1_000_000)
+    rig.signals.known = frozenset()  # every well-formed symbol is a coin, so that answers are seen too
+    fuzz(rig, operation_id, CHECKS)
+    assert 200 in {item["status"] for item in rig.observed if item["route"] != "unrouted"}
+
+
+def test_documented_operations_are_all_fuzzed(rig: Any) -> None:
+    documented = {item["get"]["operationId"] for item in rig.app.openapi()["paths"].values()}
+    assert documented == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("operation_id", ["getSignal", "getSignals"])
+def test_503_appears_only_as_documented_when_nobody_has_a_price(make_rig: Any, operation_id: str) -> None:
+    rig = make_rig(rate_limit_per_minute=1_000_000)
+    rig.signals.error = NoPriceAvailable("BTC", ("okx: timeout",))
+    fuzz(rig, operation_id, CHECKS[1:])

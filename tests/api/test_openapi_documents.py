@@ -1,0 +1,148 @@
+"""The committed Actions document equals the routes, is clean, and is served with the configured host."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from app.api.openapi_compat import breaking_changes
+from app.api.openapi_export import COMMITTED_FILE, committed_document, encode_document, whole_document
+from app.api.openapi_lint import lint_text, lint_whole, main
+
+
+@pytest.fixture(scope="module")
+def committed() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(COMMITTED_FILE.read_text("utf-8"))
+    return document
+
+
+def test_committed_document_is_the_generated_one() -> None:
+    assert COMMITTED_FILE.read_text("utf-8") == encode_document(committed_document())
+
+
+def test_committed_document_has_no_findings() -> None:
+    assert lint_text(COMMITTED_FILE.read_text("utf-8")) == []
+
+
+def test_whole_interface_has_no_findings() -> None:
+    assert lint_whole(whole_document()) == []
+
+
+def test_lint_command_is_clean(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main() == 0
+    assert capsys.readouterr().out == "openapi: no findings\n"
+
+
+async def test_served_document_differs_only_in_its_server(make_rig: Any, committed: dict[str, Any]) -> None:
+    rig = make_rig(public_url="https://futures.example.org/")
+    served = (await rig.get("/gpt/action-schema")).json()
+    assert served.pop("servers") == [{"url": "https://futures.example.org"}]
+    assert served == {key: value for key, value in committed.items() if key != "servers"}
+
+
+async def test_version_of_the_deployment_does_not_change_the_contract(
+    make_rig: Any, committed: dict[str, Any]
+) -> None:
+    served = (await make_rig(version="77").get("/gpt/action-schema")).json()
+    assert served == committed
+
+
+async def test_whole_interface_validates_as_openapi_31(rig: Any) -> None:
+    from openapi_spec_validator import OpenAPIV31SpecValidator
+
+    document = (await rig.get("/openapi.json")).json()
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+    assert list(OpenAPIV31SpecValidator(committed_document()).iter_errors()) == []
+
+
+Change = Any
+SIGNAL = "/signals/{symbol}"
+
+
+def _remove_operation(document: Change) -> None:
+    del document["paths"]["/market/{symbol}"]
+
+
+def _rename_operation(document: Change) -> None:
+    document["paths"][SIGNAL]["get"]["operationId"] = "signalOf"
+
+
+def _move_operation(document: Change) -> None:
+    document["paths"]["/signal/{symbol}"] = document["paths"].pop(SIGNAL)
+
+
+def _rename_parameter(document: Change) -> None:
+    document["paths"][SIGNAL]["get"]["parameters"][1]["name"] = "profile"
+
+
+def _narrow_parameter_enum(document: Change) -> None:
+    document["paths"][SIGNAL]["get"]["parameters"][1]["schema"]["enum"].pop()
+
+
+def _require_parameter(document: Change) -> None:
+    document["paths"][SIGNAL]["get"]["parameters"][1]["required"] = True
+
+
+def _shorten_parameter(document: Change) -> None:
+    document["paths"][SIGNAL]["get"]["parameters"][0]["schema"]["maxLength"] = 5
+
+
+def _change_parameter_type(document: Change) -> None:
+    document["paths"][SIGNAL]["get"]["parameters"][2]["schema"]["type"] = "string"
+
+
+def _remove_field(document: Change) -> None:
+    del document["components"]["schemas"]["SignalResponse"]["properties"]["score"]
+
+
+def _change_field_type(document: Change) -> None:
+    document["components"]["schemas"]["SignalResponse"]["properties"]["score"]["type"] = "string"
+
+
+def _field_sometimes_absent(document: Change) -> None:
+    document["components"]["schemas"]["SignalResponse"]["required"].remove("score")
+
+
+def _narrow_answer_enum(document: Change) -> None:
+    document["components"]["schemas"]["Direction"]["enum"].remove("SHORT")
+
+
+def _remove_schema(document: Change) -> None:
+    del document["components"]["schemas"]["Problem"]
+
+
+BREAKS = [
+    _remove_operation,
+    _rename_operation,
+    _move_operation,
+    _rename_parameter,
+    _narrow_parameter_enum,
+    _require_parameter,
+    _shorten_parameter,
+    _change_parameter_type,
+    _remove_field,
+    _change_field_type,
+    _field_sometimes_absent,
+    _narrow_answer_enum,
+    _remove_schema,
+]
+
+
+@pytest.mark.parametrize("change", BREAKS)
+def test_change_that_breaks_clients_is_found(committed: dict[str, Any], change: Change) -> None:
+    changed = copy.deepcopy(committed)
+    change(changed)
+    assert breaking_changes(committed, changed)
+
+
+def test_additions_break_nobody(committed: dict[str, Any]) -> None:
+    changed = copy.deepcopy(committed)
+    operation = changed["paths"][SIGNAL]["get"]
+    operation["parameters"].append({"name": "lang", "in": "query", "required": False, "schema": {}})
+    operation["parameters"][1]["schema"]["enum"].append("daring")
+    changed["paths"]["/new"] = {"get": {**copy.deepcopy(operation), "operationId": "getNew"}}
+    changed["components"]["schemas"]["SignalResponse"]["properties"]["extra"] = {"type": "number"}
+    assert breaking_changes(committed, changed) == []
