@@ -1,0 +1,311 @@
+"""The composition root: the only place that names concrete adapters and puts the application together.
+
+Reads settings, builds transport, providers, use cases and API, and owns their life: providers learn their
+plans and instruments in the background after start, everything is closed at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypedDict
+
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from app import __version__
+from app.api.app import Lifespan, create_api
+from app.api.deps import ApiServices
+from app.api.options import ApiKey, ApiOptions
+from app.core.clock import Clock, SystemClock
+from app.core.domain.context import Capability, DataMode
+from app.core.domain.engine_config import AbsoluteScales, EngineConfig, MaxAge, Thresholds
+from app.core.domain.market import Candles, LiquidationHistory, Series
+from app.core.domain.signal import FactorName, Mode, Signal
+from app.core.domain.status import DependencyStatus
+from app.core.errors import ConfigurationError
+from app.core.ports import Fetched, Provider
+from app.services.coinglass.build import build_provider as build_coinglass
+from app.services.coinglass.catalog import CALLS_PER_MINUTE, Plan
+from app.services.context_service import ContextService, IsFresh, SourceOrder
+from app.services.health_service import HealthService
+from app.services.okx.build import build_provider as build_okx
+from app.services.sentiment.build import build_alternative_me, build_lunarcrush
+from app.services.signal_service import SignalService
+from app.services.spot.build import build_provider as build_coinapi
+from app.services.transport.cache import ResourceCache
+from app.services.transport.circuit import BreakerState
+from app.services.transport.http import CallRecord
+from app.services.transport.redis_link import RedisLink
+from app.services.transport.shared import RedisStore
+from app.services.transport.shared_limits import SharedQuota
+from app.settings import Settings, SignalsConfig, load_signals_config
+from app.telemetry import Metrics, configure_logging
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One composed application. `providers_started` is set once plans and instruments were asked for."""
+
+    api: FastAPI
+    providers: tuple[Provider, ...]
+    providers_started: asyncio.Event
+
+
+class _Common(TypedDict):
+    """What every provider is built with."""
+
+    cache: ResourceCache
+    observe: Callable[[CallRecord], None]
+    now_ms: Callable[[], int]
+    monotonic: Callable[[], float]
+    on_breaker_change: Callable[[str, BreakerState, BreakerState], None]
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    observe_call: Callable[[CallRecord], None] | None = None,
+) -> Application:
+    """Compose everything from checked settings; nothing runs until the API's lifespan is entered.
+
+    clock: market time (replay and tests bring their own). observe_call: sees every upstream call, besides
+    the metrics (benchmarks).
+
+    Raises:
+        SettingsError, ConfigurationError: the signals file or a setting makes no sense.
+    """
+    clock = clock or SystemClock()
+    data_mode = DataMode(settings.data_mode)
+    signals = load_signals_config(settings.signals_config)
+    metrics = Metrics()
+    metrics.describe(data_mode=data_mode, version=__version__)
+    configure_logging(
+        level=settings.log_level,
+        json=settings.env == "prod",
+        secrets=settings.secret_values(),
+        data_mode=data_mode,
+    )
+    redis = _redis_link(settings, clock, metrics)
+    cache = ResourceCache(
+        now_ms=clock.now_ms,
+        shared=RedisStore(redis, prefix=f"signals:{data_mode}:") if redis else None,
+        observe=metrics.observe_cache,
+    )
+
+    def observe(call: CallRecord) -> None:
+        metrics.observe_call(call)
+        if observe_call is not None:
+            observe_call(call)
+
+    quota = _shared_coinglass_quota(redis, clock, data_mode)
+    providers = _providers(settings, signals, clock, cache, quota, observe, metrics)
+    services = _services(settings, signals, clock, providers, redis, metrics)
+    started = asyncio.Event()
+    api = create_api(
+        _api_options(settings),
+        services,
+        metrics_text=metrics.metrics_text,
+        observe=metrics.observe_request,
+        lifespan=_lifespan(providers, cache, quota, redis, started),
+        now_ms=clock.now_ms,
+        monotonic=clock.monotonic_s,
+    )
+    return Application(api, providers, started)
+
+
+def _redis_link(settings: Settings, clock: Clock, metrics: Metrics) -> RedisLink | None:
+    if settings.redis_url is None:
+        return None
+    return RedisLink(
+        settings.redis_url.get_secret_value(),
+        monotonic=clock.monotonic_s,
+        observe=metrics.observe_redis_fault,
+    )
+
+
+def _shared_coinglass_quota(redis: RedisLink | None, clock: Clock, data_mode: DataMode) -> SharedQuota | None:
+    """One budget for all processes that use the key and the Redis; None: the adapter keeps its own.
+
+    Not in a replay: shared windows run on Redis' wall time, a replay's on market time.
+    """
+    if redis is None or data_mode is DataMode.REPLAY:
+        return None
+    smallest = CALLS_PER_MINUTE[Plan.HOBBYIST]  # until the account says more
+    return SharedQuota("coinglass", redis, calls=smallest, monotonic=clock.monotonic_s)
+
+
+def _providers(
+    settings: Settings,
+    signals: SignalsConfig,
+    clock: Clock,
+    cache: ResourceCache,
+    quota: SharedQuota | None,
+    observe: Callable[[CallRecord], None],
+    metrics: Metrics,
+) -> tuple[Provider, ...]:
+    common: _Common = {
+        "cache": cache,
+        "observe": observe,
+        "now_ms": clock.now_ms,
+        "monotonic": clock.monotonic_s,
+        "on_breaker_change": metrics.observe_breaker,
+    }
+    return (
+        build_coinglass(
+            api_key=_plain(settings.coinglass_api_key),
+            base_url=settings.coinglass_base_url,
+            exchange_order=settings.exchanges,
+            liquidation_exchanges=signals.liquidation_exchanges,
+            quota=quota,
+            **common,
+        ),
+        build_okx(base_url=settings.okx_base_url, **common),
+        build_coinapi(api_key=_plain(settings.coinapi_key), base_url=settings.coinapi_base_url, **common),
+        build_lunarcrush(
+            api_key=_plain(settings.lunarcrush_api_key),
+            base_url=settings.lunarcrush_base_url,
+            calls_per_minute=signals.quotas.lunarcrush_per_minute,
+            **common,
+        ),
+        build_alternative_me(base_url=settings.alternative_me_base_url, **common),
+    )
+
+
+def _plain(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret is not None else None
+
+
+def _services(
+    settings: Settings,
+    signals: SignalsConfig,
+    clock: Clock,
+    providers: tuple[Provider, ...],
+    redis: RedisLink | None,
+    metrics: Metrics,
+) -> ApiServices:
+    data_mode = DataMode(settings.data_mode)
+    engine = _engine_config(signals)
+    order = {
+        Capability(name): names
+        for name, names in signals.source_order(replay=data_mode is DataMode.REPLAY).items()
+    }
+    _check_names(order, providers)
+    contexts = ContextService(
+        sources=SourceOrder.build(order, [s for provider in providers for s in provider.sources()]),
+        clock=clock,
+        data_mode=data_mode,
+        deadline_s=settings.request_deadline_seconds,
+        is_fresh=_freshness(engine.max_age),
+    )
+
+    def on_signal(signal: Signal) -> None:
+        metrics.observe_signal(signal.direction, signal.mode)
+
+    use_cases = SignalService(
+        contexts=contexts,
+        providers=providers,
+        engine=engine,
+        clock=clock,
+        deadline_s=settings.request_deadline_seconds,
+        on_signal=on_signal,
+    )
+    health = HealthService(
+        providers=providers,
+        price_providers=order[Capability.PRICE],
+        dependencies=[] if redis is None else [lambda: _redis_status(redis)],
+        data_mode=data_mode,
+    )
+    return ApiServices(signals=use_cases, market=use_cases, health=health)
+
+
+def _check_names(order: Mapping[Capability, tuple[str, ...]], providers: tuple[Provider, ...]) -> None:
+    """A source order that names nobody would silently lose a fallback.
+
+    Raises:
+        ConfigurationError: a name in `[sources]` that no adapter has.
+    """
+    unknown = {name for names in order.values() for name in names} - {p.name for p in providers}
+    if unknown:
+        raise ConfigurationError(f"[sources] names providers that do not exist: {', '.join(sorted(unknown))}")
+
+
+def _redis_status(redis: RedisLink) -> DependencyStatus:
+    if redis.is_healthy:
+        return DependencyStatus("redis", "ok", "")
+    return DependencyStatus("redis", "down", "not answering; this process works from its own memory")
+
+
+def _engine_config(signals: SignalsConfig) -> EngineConfig:
+    return EngineConfig(
+        weights={FactorName(name): weight for name, weight in signals.weights},
+        thresholds={Mode(name): Thresholds(pair.long, pair.short) for name, pair in signals.thresholds},
+        min_coverage_frac=signals.min_coverage_frac,
+        max_age=MaxAge(**signals.max_age.model_dump()),
+        scales=AbsoluteScales(**signals.scales.model_dump()),
+        **signals.history.model_dump(),
+    )
+
+
+def _freshness(max_age: MaxAge) -> IsFresh:
+    """The engine's own age limits, so that a stale first choice makes way for a fresh second one."""
+
+    def is_fresh(capability: Capability, fetched: Fetched[object], now_ms: int) -> bool:
+        value = fetched.value
+        interval_ms = value.interval_ms if isinstance(value, Candles | Series | LiquidationHistory) else 0
+        return now_ms - fetched.ts_event_ms <= max_age.limit_ms(capability, interval_ms)
+
+    return is_fresh
+
+
+def _api_options(settings: Settings) -> ApiOptions:
+    return ApiOptions(
+        public_url=settings.public_url or f"http://localhost:{settings.port}",
+        data_mode=DataMode(settings.data_mode),
+        version=__version__,
+        env=settings.env,
+        api_keys=tuple(
+            ApiKey.from_plain(key.name, key.key.get_secret_value(), key.scopes) for key in settings.api_keys
+        ),
+        cors_origins=settings.cors_origins,
+        trusted_proxy_hops=settings.trusted_proxy_hops,
+        rate_limit_per_minute=settings.rate_limit_per_minute,
+    )
+
+
+def _lifespan(
+    providers: tuple[Provider, ...],
+    cache: ResourceCache,
+    quota: SharedQuota | None,
+    redis: RedisLink | None,
+    started: asyncio.Event,
+) -> Lifespan:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # Not awaited: a provider that hangs at start must not keep the process from living.
+        starting = asyncio.create_task(_start(providers, started))
+        try:
+            yield
+        finally:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            await cache.aclose()
+            await asyncio.gather(*(provider.close() for provider in providers))
+            if quota is not None:
+                await quota.settled()
+            if redis is not None:
+                await redis.aclose()
+
+    return lifespan
+
+
+async def _start(providers: tuple[Provider, ...], started: asyncio.Event) -> None:
+    await asyncio.gather(*(provider.start() for provider in providers))
+    started.set()
+    _log.info("providers started", extra={"states": {p.name: p.status().state.value for p in providers}})

@@ -1,0 +1,121 @@
+"""The web process: `python -m app.main [--demo | --replay]`, or `uvicorn --factory app.main:create_app`.
+
+Reads the settings, starts the simulator beside it in demo and replay, serves until told to stop. Composition
+is `app.bootstrap`'s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.bootstrap import Application, build
+from app.core.clock import Clock, ReplayClock, SystemClock
+from app.core.errors import ConfigurationError
+from app.settings import Settings, SettingsError, load_settings
+from app.simulator_child import SimulatorChild, provider_settings
+
+# The web server closes idle keep-alive connections after this; load balancers want it above their own 60 s.
+KEEP_ALIVE_S = 75
+GRACEFUL_STOP_S = 10
+
+
+def create_app() -> FastAPI:
+    """The application from the environment, for servers that want a factory (live data only)."""
+    return build(load_settings(), clock=SystemClock()).api
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until stopped; 2 when a setting makes no sense (the message names it)."""
+    args = _parser().parse_args(argv)
+    try:
+        settings = load_settings(data_mode=args.data_mode)
+        with ExitStack() as stack:
+            clock, settings = _prepare(settings, stack)
+            application = build(settings, clock=clock)
+            sys.stdout.write(_what_to_open(settings))
+            sys.stdout.flush()
+            _serve(application, settings)
+    except (SettingsError, ConfigurationError) as error:
+        sys.stderr.write(f"cannot start: {error}\n")
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m app.main", description="Serve crypto-futures signals.")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument(
+        "--demo", dest="data_mode", action="store_const", const="demo", help="with the bundled simulator"
+    )
+    mode.add_argument(
+        "--replay",
+        dest="data_mode",
+        action="store_const",
+        const="replay",
+        help="on recorded data (REPLAY_DATA)",
+    )
+    return parser
+
+
+def _prepare(settings: Settings, stack: ExitStack) -> tuple[Clock, Settings]:
+    """Live needs nothing more; demo and replay get a simulator that lives as long as `stack`."""
+    if settings.data_mode == "live":
+        return SystemClock(), settings
+    if settings.data_mode == "demo":
+        clock: Clock = SystemClock()
+        args = ["--seed", str(settings.sim_seed), "--plan", settings.sim_plan]
+        args += ["--lunarcrush-per-minute", "100"]  # as on the Builder plan: a demo asks for many coins
+    else:
+        clock, args = _replay(settings)
+    child = stack.enter_context(SimulatorChild(args))
+    return clock, load_settings(data_mode=settings.data_mode, **provider_settings(child.base_url))
+
+
+def _replay(settings: Settings) -> tuple[Clock, list[str]]:
+    """One market clock for two processes: same start and speed, anchored on the shared monotonic clock."""
+    if settings.replay_start_ms is None:
+        raise ConfigurationError(
+            "REPLAY_START: a replay needs a moment to start at, such as 2026-01-15T12:00Z"
+        )
+    clock = ReplayClock(start_ms=settings.replay_start_ms, speed=settings.replay_speed)
+    args = ["--source", str(settings.replay_data), "--plan", settings.sim_plan]
+    args += ["--start", str(settings.replay_start_ms), "--speed", str(settings.replay_speed)]
+    return clock, [*args, "--anchor", repr(clock.anchor_s)]
+
+
+def _serve(application: Application, settings: Settings) -> None:
+    config = uvicorn.Config(
+        application.api,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,  # request counts and times are on /metrics, without query strings
+        log_config=None,  # one redacting log chain for everything, set up by bootstrap
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACEFUL_STOP_S,
+        proxy_headers=False,  # X-Forwarded-For is read by our own rule (TRUSTED_PROXY_HOPS)
+    )
+    uvicorn.Server(config).run()
+
+
+def _what_to_open(settings: Settings) -> str:
+    host = "localhost" if settings.host in {"127.0.0.1", "0.0.0.0"} else settings.host  # noqa: S104
+    base = f"http://{host}:{settings.port}"
+    lines = [
+        f"data mode: {settings.data_mode}",
+        f"signal:    {base}/signals/BTC?debug=true",
+        f"market:    {base}/market/BTC",
+        f"health:    {base}/health/ready",
+        f"docs:      {base}/docs",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,258 @@
+"""Every setting of the service, from environment and .env.
+
+The only module that reads the environment. Secrets and deployment come by environment; weights, thresholds
+and source order come from `config/signals.toml` (`signals_config`). A value that makes no sense is refused at
+start, with all problems named at once and no secret printed. The composition root reads this and passes plain
+values on.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+from urllib.parse import unquote, urlsplit
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from app.settings_values import (
+    ApiKey,
+    ApiKeys,
+    DatabaseUrl,
+    Exchanges,
+    Folder,
+    HttpUrl,
+    Origins,
+    Positive,
+    RedisUrl,
+    Secret,
+    SettingsError,
+    StartMs,
+    Symbols,
+    name_problems,
+)
+from app.signals_config import SignalsConfig, load_signals_config
+
+__all__ = [
+    "SETTING_NAMES",
+    "ApiKey",
+    "Settings",
+    "SettingsError",
+    "SignalsConfig",
+    "load_settings",
+    "load_signals_config",
+]
+
+MIN_API_KEY_CHARS = 16
+_PROJECT_ROOT = Path(__file__).resolve().parent.parent
+_PLACEHOLDER = re.compile(
+    r"(?:change[-_ ]?me|replace[-_ ]?me|your|x{3,}|tests?|demo|example|placeholder|secret|password|todo|<.*>)"
+    r"(?:[-_ .].*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+_DEFAULT_PASSWORDS = frozenset(
+    {"", "postgres", "password", "admin", "root", "guest", "user", "123456", "redis"}
+)
+
+
+class Settings(BaseSettings):
+    """Deployment and secrets. Field names are the setting names in lower case; `.env.example` explains each.
+
+    An empty value counts as not set. Raises `SettingsError` through `load_settings`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,
+        alias_generator=str.upper,
+        populate_by_name=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,  # a refused secret must not be printed
+        validate_default=False,
+    )
+
+    env: Literal["dev", "prod"] = "dev"
+    data_mode: Literal["live", "demo", "replay"] = "live"
+    allow_demo_in_prod: bool = False
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535, validation_alias=AliasChoices("PORT", "API_PORT"))
+    public_url: HttpUrl | None = Field(default=None, validation_alias=AliasChoices("PUBLIC_URL", "BASE_URL"))
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    api_keys: ApiKeys = ()
+    cors_origins: Origins = ()
+    rate_limit_per_minute: int = Field(default=120, gt=0)
+    trusted_proxy_hops: int = Field(default=0, ge=0, le=10)
+    request_deadline_seconds: float = Field(default=8.0, gt=0, le=40)  # assistants hang up after 45 s
+
+    coinglass_api_key: Secret | None = Field(
+        default=None, validation_alias=AliasChoices("COINGLASS_API_KEY", "CG_API_KEY")
+    )
+    coinapi_key: Secret | None = None
+    lunarcrush_api_key: Secret | None = None
+    telegram_bot_token: Secret | None = None
+    telegram_chat_id: str | None = None
+
+    database_url: DatabaseUrl = Field(
+        default=SecretStr("sqlite:///signals.db"), validation_alias=AliasChoices("DATABASE_URL", "DB_URL")
+    )
+    redis_url: RedisUrl | None = None
+
+    symbols: Symbols = ("BTC", "ETH", "SOL")
+    exchanges: Exchanges = ("Binance", "OKX", "Bybit")
+    fetch_interval_seconds: Positive = 20.0
+    ws_reconnect_seconds: Positive = 1.0
+    signals_config: Path = _PROJECT_ROOT / "config" / "signals.toml"
+
+    coinglass_base_url: HttpUrl = "https://open-api-v4.coinglass.com"
+    okx_base_url: HttpUrl = "https://www.okx.com"
+    lunarcrush_base_url: HttpUrl = "https://lunarcrush.com"
+    coinapi_base_url: HttpUrl = "https://rest.coinapi.io"
+    alternative_me_base_url: HttpUrl = "https://api.alternative.me"
+    telegram_base_url: HttpUrl = "https://api.telegram.org"
+
+    replay_data: Folder = None
+    replay_start_ms: StartMs = Field(default=None, validation_alias="REPLAY_START")
+    replay_speed: Positive = 1.0
+    sim_seed: int = Field(default=7, ge=0)
+    sim_plan: Literal["hobbyist", "startup", "standard", "professional"] = "standard"
+
+    @field_validator("host")
+    @classmethod
+    def _host_is_a_name_or_address(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9.:_-]+", value):
+            raise ValueError("expected a host name or an address such as 127.0.0.1 or 0.0.0.0")
+        return value
+
+    @model_validator(mode="after")
+    def _settings_fit_together(self) -> Self:
+        problems = []
+        if self.data_mode == "replay" and self.replay_data is None:
+            problems.append("REPLAY_DATA: DATA_MODE=replay needs the folder with the recorded data")
+        if self.env == "prod":
+            problems += _production_problems(self)
+        if problems:
+            raise SettingsError(tuple(problems))
+        return self
+
+    def secret_values(self) -> tuple[str, ...]:
+        """Every secret in the clear, for the redaction of logs and errors; never log this."""
+        held = [self.coinglass_api_key, self.coinapi_key, self.lunarcrush_api_key, self.telegram_bot_token]
+        held += [key.key for key in self.api_keys]
+        values = [secret.get_secret_value() for secret in held if secret is not None]
+        return tuple(values + _url_passwords(self.database_url) + _url_passwords(self.redis_url))
+
+
+def _setting_name(field: str) -> str:
+    """The present name of a setting; older names are further aliases."""
+    alias = Settings.model_fields[field].validation_alias
+    return str(alias.choices[0] if isinstance(alias, AliasChoices) else alias)
+
+
+SETTING_NAMES = frozenset(map(_setting_name, Settings.model_fields))
+
+
+def _url_passwords(url: SecretStr | None) -> list[str]:
+    """The password as written and as meant: logs may show either (`p%40ss` and `p@ss`)."""
+    password = urlsplit(url.get_secret_value()).password if url is not None else None
+    return [password, unquote(password)] if password else []
+
+
+def _production_problems(settings: Settings) -> list[str]:
+    """What must not go into production (S10): each problem names its setting."""
+    problems = []
+    if not settings.api_keys:
+        problems.append("API_KEYS: production needs at least one key")
+    for key in settings.api_keys:
+        problems += _api_key_problems(key)
+    for name in ("coinglass_api_key", "coinapi_key", "lunarcrush_api_key", "telegram_bot_token"):
+        secret: SecretStr | None = getattr(settings, name)
+        if secret is not None and _PLACEHOLDER.fullmatch(secret.get_secret_value()):
+            problems.append(f"{name.upper()}: this is a placeholder, not a key")
+    if "*" in settings.cors_origins:
+        problems.append("CORS_ORIGINS: '*' is not allowed in production; list the origins")
+    if settings.public_url is None or not settings.public_url.startswith("https://"):
+        problems.append("PUBLIC_URL: production needs the public https:// address")
+    if _is_default_password(settings.database_url, required=True):
+        problems.append("DATABASE_URL: missing, default or placeholder password")
+    if _is_default_password(settings.redis_url, required=False):
+        problems.append("REDIS_URL: default or placeholder password")
+    if settings.data_mode != "live" and not settings.allow_demo_in_prod:
+        problems.append(
+            f"DATA_MODE: {settings.data_mode} is not real data; set ALLOW_DEMO_IN_PROD=true if meant"
+        )
+    return problems
+
+
+def _api_key_problems(key: ApiKey) -> list[str]:
+    text = key.key.get_secret_value()
+    if _PLACEHOLDER.fullmatch(text):
+        return [f"API_KEYS: the key named {key.name} is a placeholder"]
+    # Few different characters (aaaa...) are as easy to guess as few characters.
+    if len(text) < MIN_API_KEY_CHARS or len(set(text)) < MIN_API_KEY_CHARS // 2:
+        return [
+            f"API_KEYS: the key named {key.name} is too easy to guess; "
+            f"use at least {MIN_API_KEY_CHARS} random characters"
+        ]
+    return []
+
+
+def _is_default_password(url: SecretStr | None, *, required: bool) -> bool:
+    if url is None or url.get_secret_value().startswith(("sqlite:", "unix:")):
+        return False
+    parts = urlsplit(url.get_secret_value())
+    if parts.password is None:
+        return required and not _is_loopback(parts.hostname)
+    guessable = {*_DEFAULT_PASSWORDS, (parts.username or "").lower()}
+    return parts.password.lower() in guessable or bool(_PLACEHOLDER.fullmatch(parts.password))
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class _GivenSettings(Settings):
+    """Settings from a mapping alone: neither the environment nor a .env file is read."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def load_settings(environ: Mapping[str, str] | None = None, /, **overrides: object) -> Settings:
+    """Read and check every setting.
+
+    Args:
+        environ: settings by name; None reads the process environment over `.env` in the working folder.
+        overrides: settings by name, in any case, that win over both (command line flags, the demo's loopback
+            addresses); None means not given.
+
+    Raises:
+        SettingsError: at least one setting makes no sense; all problems are listed.
+        TypeError: an override that is no setting: a bug of the caller.
+    """
+    given: dict[str, Any] = {name: value for name, value in (environ or {}).items() if value}
+    for name, value in overrides.items():
+        if name.upper() not in SETTING_NAMES:
+            raise TypeError(f"{name} is not a setting")
+        if value is not None:
+            given[name.upper()] = value
+    try:
+        return Settings(**given) if environ is None else _GivenSettings(**given)
+    except ValidationError as error:
+        # Not chained: the validation error holds the refused values, and some of them are secrets.
+        raise SettingsError(name_problems(error)) from None

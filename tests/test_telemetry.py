@@ -1,0 +1,172 @@
+"""What leaves the process as log line or metric: complete, labelled, and without secrets."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.telemetry import REDACTED, Metrics, Redactor, configure_logging
+
+CANARY = "Kf93jd02mXq7LsPz81"
+
+
+@dataclass(frozen=True)
+class Call:
+    provider: str = "okx"
+    endpoint: str = "market_ticker"
+    outcome: str = "ok"
+    elapsed_ms: float = 200.0
+    attempts: int = 2
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    """Where the configured logs go; the logging of the test run is put back afterwards."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield io.StringIO()
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
+
+
+def lines(stream: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+class TestRedactor:
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            (f"key {CANARY}!", f"key {REDACTED}!"),
+            ("GET https://a.example/x?apikey=1&b=2 failed", f"GET https://a.example/x?{REDACTED} failed"),
+            ("wss://a.example/ws-api?cg-api-key=zz", f"wss://a.example/ws-api?{REDACTED}"),
+            ("postgresql://u:pw@h/n", f"postgresql://u:{REDACTED}@h/n"),
+            ("redis://:pw@h:1/0", f"redis://:{REDACTED}@h:1/0"),
+            ("BTC at 12:30, funding?", "BTC at 12:30, funding?"),
+        ],
+    )
+    def test_secrets_queries_and_passwords_are_cut_out(self, text: str, expected: str) -> None:
+        assert Redactor([CANARY]).text(text) == expected
+
+    def test_a_secret_is_found_url_encoded_too(self) -> None:
+        assert "x%2Fy" not in Redactor(["ab/x/yz"]).text("/bot ab%2Fx%2Fyz/send")
+
+    def test_the_longer_of_two_overlapping_secrets_leaves_no_tail(self) -> None:
+        assert Redactor(["abcd", "abcdefgh"]).text("abcdefgh") == REDACTED
+
+    def test_short_settings_do_not_blank_out_ordinary_words(self) -> None:
+        assert Redactor(["", "a"]).text("a banana") == "a banana"
+
+    @given(st.text(), st.text(), st.sampled_from(["text", "list", "dict", "key", "error", "bytes"]))
+    def test_no_value_of_any_shape_lets_a_secret_through(self, before: str, after: str, shape: str) -> None:
+        text = before + CANARY + after
+        value = {
+            "text": text,
+            "list": [(text,)],
+            "dict": {"x": {"y": text}},
+            "key": {text: 1},
+            "error": ValueError(text),
+            "bytes": text.encode(errors="replace"),
+        }[shape]
+        assert CANARY not in str(Redactor([CANARY]).value(value))
+
+
+class TestLogging:
+    def test_structlog_and_standard_logs_share_one_redacting_chain(self, stream: io.StringIO) -> None:
+        configure_logging(json=True, secrets=[CANARY], data_mode="demo", stream=stream)
+        structlog.get_logger("a").warning("called %s", CANARY, url=f"https://h.example/p?k={CANARY}", n=3)
+        logging.getLogger("b").error("std %s", CANARY, extra={"more": CANARY})
+        first, second = lines(stream)
+        assert CANARY not in stream.getvalue()
+        assert (first["event"], first["n"], first["dataMode"], first["level"]) == (
+            f"called {REDACTED}",
+            3,
+            "demo",
+            "warning",
+        )
+        assert (second["event"], second["more"], second["logger"]) == (f"std {REDACTED}", REDACTED, "b")
+        assert str(first["timestamp"]).endswith("Z")
+
+    def test_a_traceback_is_logged_without_the_secret_in_it(self, stream: io.StringIO) -> None:
+        configure_logging(json=True, secrets=[CANARY], data_mode="live", stream=stream)
+        try:
+            raise ValueError(CANARY)
+        except ValueError:
+            logging.getLogger("a").exception("failed")
+        (line,) = lines(stream)
+        assert "Traceback" in str(line["exception"])
+        assert CANARY not in stream.getvalue()
+
+    def test_the_console_form_redacts_as_well(self, stream: io.StringIO) -> None:
+        configure_logging(json=False, secrets=[CANARY], data_mode="live", stream=stream)
+        structlog.get_logger("a").warning("x", key=CANARY)
+        assert REDACTED in stream.getvalue()
+        assert CANARY not in stream.getvalue()
+
+    @pytest.mark.parametrize("name", ["httpx", "httpcore", "httpx2", "httpcore2", "uvicorn.access"])
+    def test_libraries_that_print_whole_urls_are_quiet(self, stream: io.StringIO, name: str) -> None:
+        configure_logging(json=True, level="DEBUG", data_mode="live", stream=stream)
+        logging.getLogger(name).info("HTTP Request: GET https://h.example")
+        assert stream.getvalue() == ""
+
+    def test_configuring_twice_logs_each_line_once(self, stream: io.StringIO) -> None:
+        for _ in range(2):
+            configure_logging(json=True, data_mode="live", stream=stream)
+        logging.getLogger("a").warning("once")
+        assert len(lines(stream)) == 1
+
+
+class TestMetrics:
+    def test_a_call_is_counted_timed_and_its_attempts_summed(self) -> None:
+        metrics = Metrics()
+        metrics.observe_call(Call())
+        text = metrics.metrics_text().decode()
+        assert 'upstream_calls_total{endpoint="market_ticker",outcome="ok",provider="okx"} 1.0' in text
+        assert 'upstream_latency_seconds_sum{endpoint="market_ticker",provider="okx"} 0.2' in text
+        assert 'upstream_attempts_total{provider="okx"} 2.0' in text
+
+    def test_a_call_refused_before_sending_has_no_latency(self) -> None:
+        metrics = Metrics()
+        metrics.observe_call(Call(outcome="circuit_open", attempts=0, elapsed_ms=0.01))
+        text = metrics.metrics_text().decode()
+        assert 'outcome="circuit_open"' in text
+        assert "upstream_latency_seconds_count{" not in text
+
+    def test_every_observer_shows_up(self) -> None:
+        metrics = Metrics()
+        metrics.describe(data_mode="demo", version="1.2")
+        metrics.observe_cache("okx", "hit")
+        metrics.observe_redis_fault("timeout")
+        metrics.observe_signal("LONG", "balanced")
+        metrics.observe_request(method="GET", route="/signals/{symbol}", status=200, elapsed_s=0.03)
+        text = metrics.metrics_text().decode()
+        for line in (
+            'service_info{data_mode="demo",version="1.2"} 1.0',
+            'cache_requests_total{provider="okx",state="hit"} 1.0',
+            'redis_faults_total{reason="timeout"} 1.0',
+            'signals_total{direction="LONG",mode="balanced"} 1.0',
+            'http_requests_total{method="GET",route="/signals/{symbol}",status="200"} 1.0',
+            'http_request_duration_seconds_bucket{le="0.05",method="GET",route="/signals/{symbol}"} 1.0',
+        ):
+            assert line in text
+
+    def test_a_breaker_change_is_one_count_and_one_log_line(self, stream: io.StringIO) -> None:
+        configure_logging(json=True, data_mode="live", stream=stream)
+        metrics = Metrics()
+        metrics.observe_breaker("okx", "closed", "open")
+        assert b'breaker_state_changes_total{provider="okx",state="open"} 1.0' in metrics.metrics_text()
+        (line,) = lines(stream)
+        assert (line["event"], line["provider"], line["new"]) == ("breaker_changed", "okx", "open")
+
+    def test_two_services_in_one_process_count_apart(self) -> None:
+        one, two = Metrics(), Metrics()
+        one.observe_signal("LONG", "balanced")
+        assert b"LONG" not in two.metrics_text()
