@@ -1,0 +1,1 @@
+"""Benchmarks: programs that measure and print, never timed tests. `make bench` runs them all."""
