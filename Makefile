@@ -1,0 +1,89 @@
+# One command for each thing one does here. Needs GNU make and Python 3.11 or newer; `make` lists the targets.
+# Every target creates what it needs: a .venv and the pinned, hashed requirements, once.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup deps demo run replay replay-data test check bench lint-openapi clean
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# PYTHON=/path/to/python3 chooses the interpreter the .venv is made from.
+PYTHON ?=
+CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11)
+PIP := $(PY) -m pip --disable-pip-version-check --quiet --no-input install --require-hashes
+# Debian packages that some tests use; without them those tests are skipped by name.
+DEBIAN_PACKAGES := redis-server
+DATA ?= $(REPLAY_DATA)
+
+help: ## list the targets
+	@echo "make TARGET   (PORT=8000 HOST=127.0.0.1 are honoured by demo, run and replay)"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+		printf '%-16s %s\n' "$$name" "$$text"; done
+
+setup: $(VENV)/.dev ## create .venv and install everything, tests included
+
+deps: ## print the Debian packages the tests use; as root, install those that are missing
+	@echo "Debian packages: $(DEBIAN_PACKAGES)"
+	@missing=; for package in $(DEBIAN_PACKAGES); do \
+		command -v "$$package" >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+	if [ -z "$$missing" ]; then echo "all present"; \
+	elif [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then \
+		echo "missing:$$missing (as root on Debian, make deps installs them)"; \
+	else export DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; fi
+
+demo: $(VENV)/.run ## the service on a simulated market, no key and no internet needed
+	@exec $(PY) -m app.main --demo
+
+run: $(VENV)/.run ## the service on real providers (keys from the environment or .env; works without any)
+	@exec $(PY) -m app.main
+
+replay: replay-data $(VENV)/.run ## the service on recorded data: DATA=folder START=2025-12-05 [SPEED=60]
+	@REPLAY_DATA="$(DATA)" REPLAY_START="$(or $(START),$(REPLAY_START))" \
+		REPLAY_SPEED="$(or $(SPEED),$(REPLAY_SPEED))" exec $(PY) -m app.main --replay
+
+replay-data:
+	@if [ -z "$(DATA)" ]; then \
+		echo "make replay needs the folder with recorded data: make replay DATA=folder START=2025-12-05 SPEED=60"; \
+		exit 2; fi
+	@if [ ! -d "$(DATA)" ]; then echo "DATA: there is no folder $(DATA)"; exit 2; fi
+
+test: $(VENV)/.dev ## all tests; ARGS="-k name" passes arguments on
+	@$(PY) -m pytest -rs $(ARGS)
+
+check: $(VENV)/.dev ## format, lint, types, architecture and the API schema
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -m pytest tests/architecture
+	$(PY) -m app.api.openapi_lint
+
+lint-openapi: $(VENV)/.dev ## the committed API schema against the rules of assistants
+	@$(PY) -m app.api.openapi_lint
+
+bench: $(VENV)/.dev ## benchmarks; BENCH=signals runs one
+	@$(PY) -m bench $(BENCH)
+
+clean: ## remove .venv and caches, never data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find app tests bench -type d -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@found=; for candidate in $(CANDIDATES); do \
+		if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+			found="$$candidate"; break; fi; done; \
+	if [ -z "$$found" ]; then \
+		echo "Python 3.11 or newer is needed; tried: $(CANDIDATES). Set PYTHON=/path/to/python3"; exit 1; fi; \
+	echo "creating $(VENV) with $$found"; \
+	"$$found" -m venv $(VENV) || { echo "venv failed: on Debian, apt-get install python3-venv"; exit 1; }
+	@touch $@
+
+$(VENV)/.run: requirements.txt | $(VENV)/.created
+	@echo "installing requirements.txt"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+# The development set holds the run-time set at the same versions, so it satisfies both stamps.
+$(VENV)/.dev: requirements-dev.txt requirements.txt | $(VENV)/.created
+	@echo "installing requirements-dev.txt"
+	@$(PIP) -r requirements-dev.txt
+	@touch $(VENV)/.run $@

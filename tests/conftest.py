@@ -1,0 +1,35 @@
+"""Skips are named in the summary, and `REQUIRE_SERVICES=1` turns those for want of a service into failures.
+
+A test that needs a program outside Python skips with the reason `no PROGRAM` (`no redis-server`). On a host
+that promises those programs such a skip is a failure. Skips for absent data are never one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Generator
+
+import pytest
+
+SERVICE_SKIPS = frozenset({"no redis-server", "no postgres", "no chromium", "no promtool", "no make"})
+
+
+def skip_reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: ")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and os.environ.get("REQUIRE_SERVICES") == "1" and skip_reason(report) in SERVICE_SKIPS:
+        report.outcome = "failed"
+        report.longrepr = f"REQUIRE_SERVICES=1, but {skip_reason(report)}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reasons = Counter(skip_reason(report) for report in terminalreporter.stats.get("skipped", []))
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"{count} skipped: {reason}")
