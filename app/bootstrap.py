@@ -39,6 +39,7 @@ from app.services.spot.build import build_provider as build_coinapi
 from app.services.transport.cache import ResourceCache
 from app.services.transport.circuit import BreakerState
 from app.services.transport.http import CallRecord
+from app.services.transport.redact import Redactor
 from app.services.transport.redis_link import RedisLink
 from app.services.transport.shared import RedisStore
 from app.services.transport.shared_limits import SharedQuota
@@ -89,7 +90,7 @@ def build(
     configure_logging(
         level=settings.log_level,
         json=settings.env == "prod",
-        secrets=settings.secret_values(),
+        redact=Redactor(settings.secret_values()).text,
         data_mode=data_mode,
     )
     redis = _redis_link(settings, clock, metrics)

@@ -2,21 +2,18 @@
 
 Owns how things are reported, not what happens: the composition root passes the methods of `Metrics` as
 observers to transport, cache, breaker and API, so no other module imports this one. Every text that leaves
-through a log handler has the known secrets and all URL queries cut out first.
+through a log handler goes through the redaction it is given first.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Protocol, TextIO
-from urllib.parse import quote
 
 import structlog
 from prometheus_client import (
-    CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
     Gauge,
@@ -25,12 +22,6 @@ from prometheus_client import (
 )
 from structlog.typing import EventDict, Processor
 
-REDACTED = "[redacted]"
-METRICS_CONTENT_TYPE = CONTENT_TYPE_LATEST
-# A shorter "secret" (an empty or one-letter setting) would blank out ordinary words.
-_MIN_SECRET_CHARS = 4
-_URL_QUERY = re.compile(r"((?:https?|wss?)://[^\s?\"'<>]+)\?[^\s\"'<>]+")
-_URL_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s/@]+@", re.IGNORECASE)
 # Their INFO lines print whole request URLs; uvicorn's access log prints paths the API has already counted.
 _NOISY_LOGGERS = ("httpx", "httpcore", "httpx2", "httpcore2", "uvicorn.access", "websockets")
 _HANDLER_NAME = "crypto-futures-signals"
@@ -39,34 +30,23 @@ _log = structlog.get_logger(__name__)
 _LATENCY_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0, 4.0, 8.0)
 
 
-class Redactor:
-    """Cuts secrets out of text, wherever they stand, plus URL queries and passwords of any origin."""
+class RedactingProcessor:
+    """Applies `redact` to every text of an event, however deep, as the last step before it is written."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        known = {secret for secret in secrets if len(secret) >= _MIN_SECRET_CHARS}
-        known |= {quote(secret, safe="") for secret in known}
-        # Longest first: a secret that contains another one must not leave its tail behind.
-        ordered = sorted(known, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
-
-    def text(self, text: str) -> str:
-        """`text` without any known secret, URL password or URL query."""
-        if self._known is not None:
-            text = self._known.sub(REDACTED, text)
-        text = _URL_QUERY.sub(rf"\1?{REDACTED}", text)
-        return _URL_PASSWORD.sub(rf"\1:{REDACTED}@", text)
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        self._redact = redact
 
     def value(self, value: object) -> object:
         """The same for every string inside dicts, lists and tuples; other objects by their text."""
         if value is None or isinstance(value, bool | int | float):
             return value
         if isinstance(value, str):
-            return self.text(value)
+            return self._redact(value)
         if isinstance(value, Mapping):
-            return {self.text(str(key)): self.value(item) for key, item in value.items()}
+            return {self._redact(str(key)): self.value(item) for key, item in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
             return [self.value(item) for item in value]
-        return self.text(value.decode(errors="replace") if isinstance(value, bytes) else str(value))
+        return self._redact(value.decode(errors="replace") if isinstance(value, bytes) else str(value))
 
     def __call__(self, _logger: object, _method: str, event: EventDict) -> EventDict:
         """As a structlog processor."""
@@ -77,7 +57,7 @@ def configure_logging(
     *,
     level: str = "INFO",
     json: bool,
-    secrets: Sequence[str] = (),
+    redact: Callable[[str], str],
     data_mode: str,
     stream: TextIO | None = None,
 ) -> None:
@@ -86,7 +66,7 @@ def configure_logging(
     Args:
         level: DEBUG, INFO, WARNING or ERROR.
         json: one JSON object per line (production) instead of coloured columns.
-        secrets: every secret in the clear (`Settings.secret_values()`).
+        redact: cuts every secret out of a text; every string of every line goes through it.
         data_mode: put on every line, so that demo output never passes for market data.
         stream: where to; standard error when None.
     """
@@ -100,7 +80,7 @@ def configure_logging(
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 # After the traceback became text, before anything is written.
-                Redactor(secrets),
+                RedactingProcessor(redact),
                 _renderer(json=json, stream=stream or sys.stderr),
             ],
         )
@@ -250,5 +230,5 @@ class Metrics:
         self._request_time.labels(method, route).observe(elapsed_s)
 
     def metrics_text(self) -> bytes:
-        """All figures in the Prometheus text format (content type `METRICS_CONTENT_TYPE`)."""
+        """All figures in the Prometheus text format."""
         return generate_latest(self.registry)

@@ -13,9 +13,10 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.telemetry import REDACTED, Metrics, Redactor, configure_logging
+from app.telemetry import Metrics, RedactingProcessor, configure_logging
 
 CANARY = "Kf93jd02mXq7LsPz81"
+MASK = "***"
 
 
 @dataclass(frozen=True)
@@ -41,30 +42,11 @@ def lines(stream: io.StringIO) -> list[dict[str, object]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-class TestRedactor:
-    @pytest.mark.parametrize(
-        ("text", "expected"),
-        [
-            (f"key {CANARY}!", f"key {REDACTED}!"),
-            ("GET https://a.example/x?apikey=1&b=2 failed", f"GET https://a.example/x?{REDACTED} failed"),
-            ("wss://a.example/ws-api?cg-api-key=zz", f"wss://a.example/ws-api?{REDACTED}"),
-            ("postgresql://u:pw@h/n", f"postgresql://u:{REDACTED}@h/n"),
-            ("redis://:pw@h:1/0", f"redis://:{REDACTED}@h:1/0"),
-            ("BTC at 12:30, funding?", "BTC at 12:30, funding?"),
-        ],
-    )
-    def test_secrets_queries_and_passwords_are_cut_out(self, text: str, expected: str) -> None:
-        assert Redactor([CANARY]).text(text) == expected
+def redact(text: str) -> str:
+    return text.replace(CANARY, MASK)
 
-    def test_a_secret_is_found_url_encoded_too(self) -> None:
-        assert "x%2Fy" not in Redactor(["ab/x/yz"]).text("/bot ab%2Fx%2Fyz/send")
 
-    def test_the_longer_of_two_overlapping_secrets_leaves_no_tail(self) -> None:
-        assert Redactor(["abcd", "abcdefgh"]).text("abcdefgh") == REDACTED
-
-    def test_short_settings_do_not_blank_out_ordinary_words(self) -> None:
-        assert Redactor(["", "a"]).text("a banana") == "a banana"
-
+class TestRedactingProcessor:
     @given(st.text(), st.text(), st.sampled_from(["text", "list", "dict", "key", "error", "bytes"]))
     def test_no_value_of_any_shape_lets_a_secret_through(self, before: str, after: str, shape: str) -> None:
         text = before + CANARY + after
@@ -76,27 +58,27 @@ class TestRedactor:
             "error": ValueError(text),
             "bytes": text.encode(errors="replace"),
         }[shape]
-        assert CANARY not in str(Redactor([CANARY]).value(value))
+        assert CANARY not in str(RedactingProcessor(redact).value(value))
 
 
 class TestLogging:
     def test_structlog_and_standard_logs_share_one_redacting_chain(self, stream: io.StringIO) -> None:
-        configure_logging(json=True, secrets=[CANARY], data_mode="demo", stream=stream)
+        configure_logging(json=True, redact=redact, data_mode="demo", stream=stream)
         structlog.get_logger("a").warning("called %s", CANARY, url=f"https://h.example/p?k={CANARY}", n=3)
         logging.getLogger("b").error("std %s", CANARY, extra={"more": CANARY})
         first, second = lines(stream)
         assert CANARY not in stream.getvalue()
         assert (first["event"], first["n"], first["dataMode"], first["level"]) == (
-            f"called {REDACTED}",
+            f"called {MASK}",
             3,
             "demo",
             "warning",
         )
-        assert (second["event"], second["more"], second["logger"]) == (f"std {REDACTED}", REDACTED, "b")
+        assert (second["event"], second["more"], second["logger"]) == (f"std {MASK}", MASK, "b")
         assert str(first["timestamp"]).endswith("Z")
 
     def test_a_traceback_is_logged_without_the_secret_in_it(self, stream: io.StringIO) -> None:
-        configure_logging(json=True, secrets=[CANARY], data_mode="live", stream=stream)
+        configure_logging(json=True, redact=redact, data_mode="live", stream=stream)
         try:
             raise ValueError(CANARY)
         except ValueError:
@@ -106,20 +88,20 @@ class TestLogging:
         assert CANARY not in stream.getvalue()
 
     def test_the_console_form_redacts_as_well(self, stream: io.StringIO) -> None:
-        configure_logging(json=False, secrets=[CANARY], data_mode="live", stream=stream)
+        configure_logging(json=False, redact=redact, data_mode="live", stream=stream)
         structlog.get_logger("a").warning("x", key=CANARY)
-        assert REDACTED in stream.getvalue()
+        assert MASK in stream.getvalue()
         assert CANARY not in stream.getvalue()
 
     @pytest.mark.parametrize("name", ["httpx", "httpcore", "httpx2", "httpcore2", "uvicorn.access"])
     def test_libraries_that_print_whole_urls_are_quiet(self, stream: io.StringIO, name: str) -> None:
-        configure_logging(json=True, level="DEBUG", data_mode="live", stream=stream)
+        configure_logging(json=True, redact=redact, level="DEBUG", data_mode="live", stream=stream)
         logging.getLogger(name).info("HTTP Request: GET https://h.example")
         assert stream.getvalue() == ""
 
     def test_configuring_twice_logs_each_line_once(self, stream: io.StringIO) -> None:
         for _ in range(2):
-            configure_logging(json=True, data_mode="live", stream=stream)
+            configure_logging(json=True, redact=redact, data_mode="live", stream=stream)
         logging.getLogger("a").warning("once")
         assert len(lines(stream)) == 1
 
@@ -159,7 +141,7 @@ class TestMetrics:
             assert line in text
 
     def test_a_breaker_change_is_one_count_and_one_log_line(self, stream: io.StringIO) -> None:
-        configure_logging(json=True, data_mode="live", stream=stream)
+        configure_logging(json=True, redact=redact, data_mode="live", stream=stream)
         metrics = Metrics()
         metrics.observe_breaker("okx", "closed", "open")
         assert b'breaker_state_changes_total{provider="okx",state="open"} 1.0' in metrics.metrics_text()
