@@ -45,7 +45,10 @@ class HealthService:
         )
 
     def _can_price(self, status: ProviderStatus) -> bool:
-        return status.provider in self._price_providers and status.state not in _NOT_SERVING
+        if status.provider not in self._price_providers or status.state in _NOT_SERVING:
+            return False
+        # A provider that has failed since start and never answered is a hope, not a price.
+        return status.state is not ProviderState.DEGRADED or status.last_success_ms is not None
 
 
 def _overall(
