@@ -297,8 +297,10 @@ def _pair_market(call: Call, coin: Coin, exchange: str) -> dict[str, Any] | None
 def _fear_greed(call: Call) -> object:
     """The live shape: one object of parallel lists, oldest first; null where a day has no candle yet."""
     index = call.market.fear_greed(0, call.now_ms + 1)
-    days = call.market.candles("BTC", call.market.exchanges()[0], DAY_MS, 0, call.now_ms + 1)
-    closes = dict(zip(days.open_ms.tolist(), days.close.tolist(), strict=True))
+    closes: dict[int, float] = {}
+    for exchange in call.market.exchanges()[:1]:  # none in a folder without candles
+        days = call.market.candles("BTC", exchange, DAY_MS, 0, call.now_ms + 1)
+        closes = dict(zip(days.open_ms.tolist(), days.close.tolist(), strict=True))
     times = index.open_ms.tolist()
     return {
         "data_list": index.values.tolist(),

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -51,16 +50,6 @@ _EIGHT_HOURS_MS = 8 * HOUR_MS
 _Event = TypeVar("_Event", LiquidationEvent, TradeEvent)
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """First and last stamp of one series in the folder (bar opens, UTC ms)."""
-
-    series: str
-    base: str
-    first_ms: int
-    last_ms: int
-
-
 class RecordedSource:
     """`MarketSource` over a folder; files are read on first use and kept.
 
@@ -69,7 +58,8 @@ class RecordedSource:
         now_ms: market time of the replay.
 
     Raises:
-        ValueError: no such folder, or a file without the columns its name promises (on first use).
+        ValueError: no such folder, nothing known in it, or (on first use) a file without the columns its
+            name promises.
     """
 
     def __init__(self, folder: Path | str, now_ms: Callable[[], int]) -> None:
@@ -97,18 +87,6 @@ class RecordedSource:
         named = {file.exchange for file in self._files if file.exchange}
         named |= {exchange for exchange, _ in self._funding}
         return tuple(sorted(named, key=lambda name: (name not in _PRICE_ORDER, name)))
-
-    def coverage(self) -> tuple[Coverage, ...]:
-        """What the folder has, per bar series; reads every such file."""
-        found = []
-        for kind, base, exchange, row_ms in self._tables.held():
-            table = self._tables.table(kind, base, exchange, row_ms)
-            if table is not None:
-                words = (kind, exchange, f"{row_ms // MINUTE_MS}m" if row_ms else "")
-                found.append(Coverage(" ".join(filter(None, words)), base, table.first_ms, table.last_ms))
-        return tuple(found)
-
-    # Prices
 
     def last_price(self, base: str) -> tuple[float, int] | None:
         """The last closed close: OKX, then Binance, then Bybit; the first that is at most one bar old.

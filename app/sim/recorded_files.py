@@ -73,11 +73,16 @@ def find_files(folder: Path) -> tuple[DataFile, ...]:
     """Every file whose name is known, in path order.
 
     Raises:
-        ValueError: the folder does not exist.
+        ValueError: the folder does not exist, or holds no file that is known.
     """
     if not folder.is_dir():
         raise ValueError(f"recorded data folder not found: {folder}")
-    return tuple(file for path in sorted(folder.rglob("*.csv*")) if (file := _recognise(path)) is not None)
+    found = tuple(file for path in sorted(folder.rglob("*.csv*")) if (file := _recognise(path)) is not None)
+    if not found:
+        raise ValueError(
+            f"no recorded data in {folder}: no file has a known name, such as btcusdt_perp_okx_1h.csv"
+        )
+    return found
 
 
 def _recognise(path: Path) -> DataFile | None:

@@ -34,9 +34,6 @@ class Tables:
                 self._paths.setdefault(key, []).append(file)
         self._read: dict[tuple[str, str, str, int], Table] = {}
 
-    def held(self) -> tuple[tuple[str, str, str, int], ...]:
-        return tuple(self._paths)
-
     def intervals(self, kind: str, base: str, exchange: str) -> list[int]:
         """Row lengths on file, the longest first (ms)."""
         held = (key[3] for key in self._paths if key[:3] == (kind, base, exchange))

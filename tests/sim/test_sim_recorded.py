@@ -96,6 +96,7 @@ class TestCandles:
     ) -> None:
         write("btcusdt_spot_binance_1h.csv", CANDLES, bars(3))
         write("btc_perp_1m_2022-01.csv", CANDLES, bars(3))
+        write("fear_greed_daily.csv", "time_ms,value", [])
         source = RecordedSource(tmp_path, clock.now_ms)
         assert source.coins() == ()
         assert source.candles("BTC", "Binance", HOUR_MS, T0, FAR).open_ms.size == 0
@@ -131,7 +132,11 @@ class TestCandles:
         write("btcusdt_perp_okx_1h.csv", CANDLES, [])
         source = RecordedSource(tmp_path, clock.now_ms)
         assert source.candles("BTC", "OKX", HOUR_MS, T0, FAR).open_ms.size == 0
-        assert source.coverage() == ()
+
+    def test_a_folder_without_recorded_files_is_refused(self, tmp_path: Path, clock: SimClock) -> None:
+        (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
+        with pytest.raises(ValueError, match="no recorded data"):
+            RecordedSource(tmp_path, clock.now_ms)
 
     def test_a_missing_folder_is_refused(self, tmp_path: Path, clock: SimClock) -> None:
         with pytest.raises(ValueError, match="folder not found"):
@@ -290,7 +295,8 @@ class TestSentimentAndPositions:
         assert list(source.account_long_share("BTC", "Binance", HOUR_MS, T0, FAR).values) == [0.61, 0.63]
         assert source.account_long_share("BTC", "OKX", HOUR_MS, T0, FAR).values.size == 0
 
-    def test_what_the_folder_lacks_is_empty(self, tmp_path: Path, clock: SimClock) -> None:
+    def test_what_the_folder_lacks_is_empty(self, tmp_path: Path, clock: SimClock, write: Write) -> None:
+        write("fear_greed_daily.csv", "time_ms,value", [])
         source: MarketSource = RecordedSource(tmp_path, clock.now_ms)
         span = (HOUR_MS, T0, FAR)
         assert source.exchanges() == ()
@@ -445,11 +451,6 @@ class TestSharedRecording:
         assert source.open_interest("ETH", "All", "usd", *span).open_ms.size == 239
         assert source.liquidations("ETH", ("All",), *span).open_ms.size == 0
         assert source.funding_weighted("ETH", *span).open_ms.size == 0
-
-    def test_coverage_names_the_series(self, source: RecordedSource) -> None:
-        found = {(item.series, item.base): item for item in source.coverage()}
-        assert found["coinglass 60m", "BTC"].first_ms == 1_764_828_000_000
-        assert found["candles OKX 60m", "BTC"].last_ms == 1_772_704_800_000
 
     def test_past_answers_do_not_depend_on_now(self, source: RecordedSource, clock: SimClock) -> None:
         span = (HOUR_MS, self.NOW_MS - 5 * DAY_MS, self.NOW_MS - HOUR_MS)
