@@ -94,9 +94,10 @@ def build(
         data_mode=data_mode,
     )
     redis = _redis_link(settings, clock, metrics)
+    prefix = f"signals:{data_mode}:"  # live, demo and replay may share a Redis, never an answer or a budget
     cache = ResourceCache(
         now_ms=clock.now_ms,
-        shared=RedisStore(redis, prefix=f"signals:{data_mode}:") if redis else None,
+        shared=RedisStore(redis, prefix=prefix) if redis else None,
         observe=metrics.observe_cache,
     )
 
@@ -105,7 +106,7 @@ def build(
         if observe_call is not None:
             observe_call(call)
 
-    quota = _shared_coinglass_quota(redis, clock, data_mode)
+    quota = _shared_coinglass_quota(redis, prefix, clock)
     providers = _providers(settings, signals, clock, cache, quota, observe, metrics)
     services = _services(settings, signals, clock, providers, redis, metrics)
     started = asyncio.Event()
@@ -131,15 +132,12 @@ def _redis_link(settings: Settings, clock: Clock, metrics: Metrics) -> RedisLink
     )
 
 
-def _shared_coinglass_quota(redis: RedisLink | None, clock: Clock, data_mode: DataMode) -> SharedQuota | None:
-    """One budget for all processes that use the key and the Redis; None: the adapter keeps its own.
-
-    Not in a replay: shared windows run on Redis' wall time, a replay's on market time.
-    """
-    if redis is None or data_mode is DataMode.REPLAY:
+def _shared_coinglass_quota(redis: RedisLink | None, prefix: str, clock: Clock) -> SharedQuota | None:
+    """One budget for all processes that use the key and the Redis; None: the adapter keeps its own."""
+    if redis is None:
         return None
     smallest = CALLS_PER_MINUTE[Plan.HOBBYIST]  # until the account says more
-    return SharedQuota("coinglass", redis, calls=smallest, monotonic=clock.monotonic_s)
+    return SharedQuota("coinglass", redis, calls=smallest, prefix=prefix, monotonic=clock.monotonic_s)
 
 
 def _providers(
@@ -172,7 +170,7 @@ def _providers(
         build_lunarcrush(
             api_key=_plain(settings.lunarcrush_api_key),
             base_url=settings.lunarcrush_base_url,
-            calls_per_minute=signals.quotas.lunarcrush_per_minute,
+            calls_per_minute=settings.lunarcrush_per_minute,
             **common,
         ),
         build_alternative_me(base_url=settings.alternative_me_base_url, **common),

@@ -1,4 +1,4 @@
-"""The web process: `python -m app.main [--demo | --replay]`, or `uvicorn --factory app.main:create_app`.
+"""The web process: `python -m app.main [--demo | --replay]`.
 
 Reads the settings, starts the simulator beside it in demo and replay, serves until told to stop. Composition
 is `app.bootstrap`'s.
@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 import uvicorn
-from fastapi import FastAPI
 
 from app.bootstrap import Application, build
 from app.core.clock import Clock, ReplayClock, SystemClock
@@ -23,11 +22,6 @@ from app.simulator_child import SimulatorChild, provider_settings
 # The web server closes idle keep-alive connections after this; load balancers want it above their own 60 s.
 KEEP_ALIVE_S = 75
 GRACEFUL_STOP_S = 10
-
-
-def create_app() -> FastAPI:
-    """The application from the environment, for servers that want a factory (live data only)."""
-    return build(load_settings(), clock=SystemClock()).api
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,7 +64,6 @@ def _prepare(settings: Settings, stack: ExitStack) -> tuple[Clock, Settings]:
     if settings.data_mode == "demo":
         clock: Clock = SystemClock()
         args = ["--seed", str(settings.sim_seed), "--plan", settings.sim_plan]
-        args += ["--lunarcrush-per-minute", "100"]  # as on the Builder plan: a demo asks for many coins
     else:
         clock, args = _replay(settings)
     child = stack.enter_context(SimulatorChild(args))
@@ -105,7 +98,8 @@ def _serve(application: Application, settings: Settings) -> None:
 
 
 def _what_to_open(settings: Settings) -> str:
-    host = "localhost" if settings.host in {"127.0.0.1", "0.0.0.0"} else settings.host  # noqa: S104
+    everywhere = {"127.0.0.1", "0.0.0.0", "::", "::1"}  # noqa: S104 - compared, not bound
+    host = "localhost" if settings.host in everywhere else settings.host
     base = f"http://{host}:{settings.port}"
     lines = [
         f"data mode: {settings.data_mode}",

@@ -31,7 +31,7 @@ from app.settings import SettingsError, load_settings
 from app.sim.app import SimConfig, create_simulator
 from app.sim.recorded import RecordedSource
 from app.sim.world import SyntheticWorld
-from app.simulator_child import provider_settings
+from app.simulator_child import LUNARCRUSH_PER_MINUTE, provider_settings
 
 SYNTHETIC = "synthetic"
 _BAR_WIDTH = 40
@@ -50,8 +50,10 @@ async def measure(
     """Ask `/signals/{symbol}` once per step and mode from `start_ms` up to and including `end_ms`.
 
     Raises:
-        ValueError: nothing at all was answered.
+        ValueError: the window is empty, the folder holds nothing to replay, or nothing was answered.
     """
+    if end_ms < start_ms:
+        raise ValueError(f"--to ({_iso(end_ms)}) lies before --from ({_iso(start_ms)})")
     clock = SteppedClock(start_ms)
     step_ms = INTERVAL_MS[step]
     steps: list[AnsweredStep] = []
@@ -65,6 +67,8 @@ async def measure(
                 steps.append(answer)
             progress((clock.now_ms() - start_ms) / max(end_ms - start_ms, 1))
             clock.advance(step_ms)
+    if not steps:
+        raise ValueError(f"no step was answered: {unanswered}")
     return Measurement(
         symbol=symbol,
         start_ms=start_ms,
@@ -101,7 +105,10 @@ async def _serve(data: str, clock: SteppedClock, seed: int) -> AsyncIterator[str
     """Simulator and application on free loopback ports, sharing `clock`; yields the application's URL."""
     source = SyntheticWorld(seed, clock.now_ms) if data == SYNTHETIC else RecordedSource(data, clock.now_ms)
     simulator = create_simulator(
-        SimConfig(plan="professional", lunarcrush_per_minute=100, monotonic_s=clock.monotonic_s), source
+        SimConfig(
+            plan="professional", lunarcrush_per_minute=LUNARCRUSH_PER_MINUTE, monotonic_s=clock.monotonic_s
+        ),
+        source,
     )
     async with _listening(simulator) as (sim_url, _):
         given = {
@@ -132,10 +139,10 @@ async def _listening(app: Any) -> AsyncIterator[tuple[str, uvicorn.Server]]:
 
 
 def _command(data: str, symbol: str, start_ms: int, end_ms: int, step: str, seed: int) -> str:
-    shown = SYNTHETIC if data == SYNTHETIC else f"../{'/'.join(Path(data).resolve().parts[-2:])}"
+    shown = SYNTHETIC if data == SYNTHETIC else "FOLDER"
     tail = f" --seed {seed}" if data == SYNTHETIC else ""
     return (
-        f"python -m app.replay measure --data {shown} --symbol {symbol} "
+        f".venv/bin/python -m app.replay measure --data {shown} --symbol {symbol} "
         f"--from {_iso(start_ms)} --to {_iso(end_ms)} --step {step}{tail}"
     )
 

@@ -34,7 +34,7 @@ def render_markdown(run: Measurement) -> str:
         *_percentile_table(found),
         *_share_table(found),
         *_count_table("coverage", {f"{c:.0%}": n for c, n in found.coverage_steps.items()}, found.steps),
-        *_count_table("factor not counted", dict(found.missing_steps), found.steps),
+        *_missing_table(found),
         _correlation_line(found),
         "",
     ]
@@ -59,9 +59,13 @@ def _share_table(found: Distribution) -> list[str]:
     return ["| mode | LONG | NEUTRAL | SHORT |", "|---|---|---|---|", *rows, ""]
 
 
+def _missing_table(found: Distribution) -> list[str]:
+    if not found.missing_steps:
+        return ["Every factor counted in every answer.", ""]
+    return _count_table("factor not counted", dict(found.missing_steps), found.steps)
+
+
 def _count_table(title: str, counts: dict[str, int], steps: int) -> list[str]:
-    if not counts:
-        return [f"No {title}.", ""]
     rows = [f"| {name} | {n} | {n / steps:.1%} |" for name, n in counts.items()]
     return [f"| {title} | answers | share |", "|---|---|---|", *rows, ""]
 

@@ -94,6 +94,7 @@ class Settings(BaseSettings):
     )
     coinapi_key: Secret | None = None
     lunarcrush_api_key: Secret | None = None
+    lunarcrush_per_minute: int = Field(default=10, gt=0)  # 10 on the Individual plan, 100 on Builder
     telegram_bot_token: Secret | None = None
     telegram_chat_id: str | None = None
 

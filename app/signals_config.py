@@ -137,12 +137,6 @@ class SourceOverlay(_Section):
         return value
 
 
-class Quotas(_Section):
-    """Calls per sliding minute for providers whose plan does not say it in a header."""
-
-    lunarcrush_per_minute: int = Field(gt=0)
-
-
 class SignalsConfig(_Section):
     """The whole file. `sources` must name every capability; `sources_replay` overrides some of them."""
 
@@ -155,7 +149,6 @@ class SignalsConfig(_Section):
     scales: Scales
     sources: SourceOverlay
     sources_replay: SourceOverlay = SourceOverlay()
-    quotas: Quotas
 
     @field_validator("sources")
     @classmethod

@@ -14,11 +14,14 @@ from types import TracebackType
 
 from app.core.errors import ConfigurationError
 
-# Accepted by the simulator like any non-empty key; they open nothing anywhere else.
-DEMO_KEYS = {
+# As on the Builder plan, on both sides: a demo asks for many coins at once.
+LUNARCRUSH_PER_MINUTE = 100
+# The keys are accepted by the simulator like any non-empty key; they open nothing anywhere else.
+_ACCOUNTS = {
     "COINGLASS_API_KEY": "simulated-coinglass",
     "LUNARCRUSH_API_KEY": "simulated-lunarcrush",
     "COINAPI_KEY": "simulated-coinapi",
+    "LUNARCRUSH_PER_MINUTE": str(LUNARCRUSH_PER_MINUTE),
 }
 _PREFIXES = {
     "COINGLASS_BASE_URL": "coinglass",
@@ -32,7 +35,7 @@ _PREFIXES = {
 
 def provider_settings(base_url: str) -> dict[str, str]:
     """Setting names and values that point every provider at the simulator under `base_url`."""
-    return {name: f"{base_url}/{prefix}" for name, prefix in _PREFIXES.items()} | DEMO_KEYS
+    return {name: f"{base_url}/{prefix}" for name, prefix in _PREFIXES.items()} | _ACCOUNTS
 
 
 @dataclass
@@ -44,7 +47,8 @@ class SimulatorChild:
     _process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> SimulatorChild:
-        command = [sys.executable, "-m", "app.sim", "--port", "0", "--exit-with-parent", *self.args]
+        command = [sys.executable, "-m", "app.sim", "--port", "0", "--exit-with-parent"]
+        command += ["--lunarcrush-per-minute", str(LUNARCRUSH_PER_MINUTE), *self.args]
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

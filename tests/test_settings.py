@@ -337,7 +337,6 @@ class TestSignalsConfig:
                 '["lunarcrush", "lunarcrush"]',
                 "sources.social: a provider is listed twice",
             ),
-            (r"lunarcrush_per_minute = 10", "lunarcrush_per_minute = 0", "quotas.lunarcrush_per_minute"),
             (r"min_coverage_frac = 0.5", "min_coverage_frac = 50", "min_coverage_frac"),
             (r'\["Binance", "OKX", "Bybit"\]', "[]", "liquidation_exchanges"),
         ],
