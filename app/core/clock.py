@@ -1,7 +1,8 @@
-"""The only place that reads a clock.
+"""The clocks of the service; everything else is handed one.
 
 `now_ms` is market time (UTC epoch milliseconds): wall time in live and demo, recorded time in replay.
-`monotonic_s` is process time for deadlines, breakers and quotas; it never jumps and never replays.
+`monotonic_s` is process time for deadlines, breakers and quotas; it only moves forward. (The transport reads
+wall time once more by itself, to understand dates in Retry-After headers.)
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from app.core.clock import Clock
 from app.core.domain.answer import MarketAnswer, MarketExtra, ProbeResult, ProbeStatus, SignalAnswer
-from app.core.domain.context import EnhancedSignalContext
 from app.core.domain.engine_config import EngineConfig
 from app.core.domain.market import MarketReading
 from app.core.domain.signal import Mode, Signal
@@ -67,10 +66,6 @@ class SignalService:
         signal = evaluate(context, self._engine, mode)
         self._on_signal(signal)
         return SignalAnswer(signal, context, (self._clock.monotonic_s() - started_s) * 1000)
-
-    async def context(self, text: str) -> EnhancedSignalContext:
-        """Every input of the engine, unscored."""
-        return await self._contexts.gather(self.resolve(text))
 
     async def market(self, text: str) -> MarketAnswer:
         """Raw readings of all providers: the engine's inputs and what else they know."""

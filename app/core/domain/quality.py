@@ -29,7 +29,7 @@ class MissingReason(StrEnum):
 
 
 class CacheState(StrEnum):
-    """How a reading was obtained: fetched now, fresh from cache, or stale because the refresh failed."""
+    """How a reading was obtained: fetched now, fresh from cache, or past its time while a refresh is due."""
 
     MISS = "miss"
     HIT = "hit"
