@@ -8,6 +8,7 @@ from app.api.schemas.base import DETAIL_CHARS, NAME_CHARS, REASON_CHARS, SENTENC
 from app.api.schemas.signal import FactorItem, MissingItem, SignalResponse
 from app.api.schemas.signal_debug import FactorDebug, Metric, SignalDebug
 from app.core.domain.answer import SignalAnswer
+from app.core.domain.formatting import toward_neutral
 from app.core.domain.signal import FactorScore, Signal
 
 _MAX_METRICS = 40
@@ -20,7 +21,7 @@ def render_signal(answer: SignalAnswer, *, now_ms: int, debug: bool) -> SignalRe
         InvariantViolation: a number is not finite.
     """
     signal = answer.signal
-    price = signal.price
+    price, interest = signal.price, signal.open_interest_usd
     return SignalResponse(
         symbol=signal.symbol.base,
         timestamp=iso_utc(now_ms),
@@ -30,11 +31,13 @@ def render_signal(answer: SignalAnswer, *, now_ms: int, debug: bool) -> SignalRe
         price_age_s=age_s(signal.as_of_ms, price.ts_event_ms),
         price_status="stale" if signal.price_stale else "ok",
         funding_rate=_maybe(signal.funding_8h_frac),
-        open_interest=_maybe(signal.open_interest_usd),
+        open_interest=_maybe(interest.value if interest else None),
+        open_interest_source=interest.provider if interest else None,
+        open_interest_age_s=age_s(signal.as_of_ms, interest.ts_event_ms) if interest else None,
         social_score=_maybe(signal.social_score),
         signal=signal.direction,
         mode=signal.mode,
-        score=places(signal.score, 2),
+        score=places(toward_neutral(signal.score, 2), 2),
         confidence=signal.confidence.level,
         confidence_score=places(signal.confidence.score, 2),
         coverage=places(signal.coverage, 4),

@@ -1,24 +1,33 @@
 """The signal engine: eight factor scores -> composite, direction, confidence and reasons. Pure.
 
 `evaluate` answers for one moment; `score_columns` gives the same numbers for every moment of a history (the
-live value is its last column, tested equal). Called by the signal service and the backtest.
+live value is its last column, tested equal). Called by the signal service; the backtest is to come.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from app.core.confidence import compute_confidence
-from app.core.domain.context import EnhancedSignalContext
+from app.core.domain.context import Capability, EnhancedSignalContext
 from app.core.domain.engine_config import EngineConfig, Thresholds
-from app.core.domain.formatting import format_age
+from app.core.domain.formatting import format_age, toward_neutral
 from app.core.domain.market import Price, Series
 from app.core.domain.quality import Missing, Reading
-from app.core.domain.signal import Confidence, Direction, FactorScore, FactorStatus, Mode, Signal
+from app.core.domain.signal import (
+    Confidence,
+    ConfidenceLevel,
+    Direction,
+    FactorScore,
+    FactorStatus,
+    Figure,
+    Mode,
+    Signal,
+)
 from app.core.errors import NoPriceAvailable
 from app.core.factors.ranking import Floats, Int64s
 from app.core.factors.registry import FACTORS
@@ -40,6 +49,8 @@ def evaluate(context: EnhancedSignalContext, config: EngineConfig, mode: Mode) -
     factors = tuple(score_factor(factor, context, config) for factor in FACTORS)
     score = composite(factors)
     confidence = compute_confidence(factors, score, min_coverage_frac=config.min_coverage_frac)
+    if price_stale:
+        confidence = replace(confidence, level=ConfidenceLevel.LOW)
     overruled = _overruling_notes(price, price_stale, context.as_of_ms, factors, confidence, config)
     direction = Direction.NEUTRAL if overruled else direction_of(score, config.thresholds[mode])
     strongest = _strongest(factors)
@@ -56,14 +67,20 @@ def evaluate(context: EnhancedSignalContext, config: EngineConfig, mode: Mode) -
         price=price,
         price_stale=price_stale,
         funding_8h_frac=_newest(context.funding, context.as_of_ms),
-        open_interest_usd=_newest(context.open_interest_usd, context.as_of_ms),
+        open_interest_usd=_fresh_open_interest(context, config),
         social_score=_newest(context.social, context.as_of_ms),
         factors=factors,
         reasons=tuple(factor.sentence for factor in strongest),
-        reason=f"{direction.value} {score:.1f}: {why}; coverage {confidence.coverage * 100:.0f} %",
+        reason=_one_line(direction, score, confidence.coverage, why),
         missing=tuple((factor.name.value, factor.detail) for factor in _uncounted(factors)),
         engine_version=ENGINE_VERSION,
     )
+
+
+def _one_line(direction: Direction, score: float, coverage: float, why: str) -> str:
+    """What must survive being cut stands first. 64.96 reads 64.9: a text never crosses its threshold."""
+    shown = toward_neutral(score, 1)
+    return f"{direction.value} {shown:.1f}, coverage {coverage * 100:.0f} %: {why}"
 
 
 def composite(factors: tuple[FactorScore, ...]) -> float:
@@ -144,6 +161,19 @@ def _newest(reading: Reading[Series] | Missing, as_of_ms: int) -> float | None:
     series = reading.value
     known = bisect_right(series.close_ms, as_of_ms)
     return series.values[known - 1] if known else None
+
+
+def _fresh_open_interest(context: EnhancedSignalContext, config: EngineConfig) -> Figure | None:
+    """The newest USD open interest with its source; None when too old, because no factor would flag it."""
+    reading = context.open_interest_usd
+    if isinstance(reading, Missing):
+        return None
+    series = reading.value
+    known = bisect_right(series.close_ms, context.as_of_ms)
+    limit_ms = config.max_age.limit_ms(Capability.OPEN_INTEREST_USD, series.interval_ms)
+    if not known or context.as_of_ms - series.close_ms[known - 1] > limit_ms:
+        return None
+    return Figure(series.values[known - 1], reading.provider, series.close_ms[known - 1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from app.core.domain.signal import (
     FactorName,
     FactorScore,
     FactorStatus,
+    Figure,
     Mode,
     Signal,
 )
@@ -109,7 +110,7 @@ def make_signal(symbol: str = "BTC", mode: Mode = Mode.BALANCED, *, text: str = 
         price=reading(Price(0.00001182345678901, PriceKind.LAST_TRADE, "OKX")),
         price_stale=False,
         funding_8h_frac=0.00012,
-        open_interest_usd=9.2e9,
+        open_interest_usd=Figure(9.2e9, "coinglass", NOW_MS - 60_000),
         social_score=None,
         factors=tuple(make_factor(name, text=text) for name in FactorName),
         reasons=(text or "71.6 % of accounts long: crowded, bearish",) * 3,

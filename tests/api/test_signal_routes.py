@@ -22,6 +22,8 @@ FIELDS = [
     "priceStatus",
     "fundingRate",
     "openInterest",
+    "openInterestSource",
+    "openInterestAgeS",
     "socialScore",
     "signal",
     "mode",

@@ -53,7 +53,8 @@ def test_a_full_context_answers_with_its_figures(make_world: MakeWorld) -> None:
     assert not signal.price_stale
     assert signal.price.value.price_usd == world.close[-1]
     assert signal.funding_8h_frac == world.funding[-1]
-    assert signal.open_interest_usd == world.oi_usd[-1]
+    assert signal.open_interest_usd is not None
+    assert signal.open_interest_usd.value == world.oi_usd[-1]
     assert signal.social_score == world.social[-1]
     assert signal.engine_version == ENGINE_VERSION
     assert [factor.name for factor in signal.factors] == list(FactorName)
@@ -100,7 +101,7 @@ def test_thin_coverage_is_neutral_low_and_lists_what_is_missing(make_world: Make
     assert signal.confidence.level is ConfidenceLevel.LOW
     assert [name for name, _ in signal.missing] == ["liquidations", "funding", "long_short", "social"]
     assert signal.reason.endswith(
-        "under 50 % coverage, missing liquidations, funding, long_short, social; coverage 40 %"
+        ", coverage 40 %: under 50 % coverage, missing liquidations, funding, long_short, social"
     )
 
 
@@ -130,6 +131,20 @@ def test_stale_figures_stay_visible_while_their_factor_is_flagged(make_world: Ma
     assert signal.coverage == pytest.approx(0.05)  # only the daily index is still fresh
 
 
+def test_open_interest_too_old_to_show_is_none_because_no_factor_flags_it(make_world: MakeWorld) -> None:
+    # Allowed: one hour plus 30 minutes.
+    shown = signal_of(replace(make_world(1), age_ms=5_400_000)).open_interest_usd
+    assert shown is not None
+    assert (shown.provider, shown.ts_event_ms) == ("provider", make_world(1).context().as_of_ms - 1_000)
+    assert signal_of(replace(make_world(1), age_ms=5_400_001)).open_interest_usd is None
+
+
+def test_a_stale_price_lowers_the_confidence_to_low(make_world: MakeWorld) -> None:
+    fresh, old = bullish(make_world(1)), replace(bullish(make_world(1)), price_age_ms=61_000)
+    assert signal_of(fresh).confidence.level is ConfidenceLevel.HIGH
+    assert signal_of(old).confidence.level is ConfidenceLevel.LOW
+
+
 def test_missing_figures_are_none(make_world: MakeWorld) -> None:
     world = make_world(1).without(Capability.FUNDING, Capability.OPEN_INTEREST_USD, Capability.SOCIAL)
     signal = signal_of(world)
@@ -138,9 +153,9 @@ def test_missing_figures_are_none(make_world: MakeWorld) -> None:
 
 def test_the_one_line_reason_names_direction_score_reason_and_coverage(make_world: MakeWorld) -> None:
     signal = signal_of(bullish(make_world(1)))
-    assert signal.reason == f"LONG {signal.score:.1f}: {signal.reasons[0]}; coverage 100 %"
+    assert signal.reason == f"LONG {signal.score:.1f}, coverage 100 %: {signal.reasons[0]}"
     short = signal_of(bullish(make_world(1)).mirrored())
-    assert short.reason.startswith(f"SHORT {short.score:.1f}: ")
+    assert short.reason.startswith(f"SHORT {short.score:.1f}, coverage 100 %: ")
     assert "bearish" in short.reason
     assert "bullish" not in short.reason
 

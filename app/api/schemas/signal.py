@@ -65,6 +65,8 @@ class SignalResponse(ApiModel):
     open_interest: float | None = Field(
         ge=0, description="Open interest in USD, counted once; larger = more open contracts."
     )
+    open_interest_source: Name | None = Field(description="Provider of `openInterest`; null when it is null.")
+    open_interest_age_s: AgeS | None
     social_score: float | None = Field(
         ge=0, le=100, description="Social score in points, 0 to 100; higher = more positive attention."
     )

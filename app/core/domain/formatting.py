@@ -49,6 +49,30 @@ def format_signed_percent(frac: float, decimals: int = 1) -> str:
     return f"{frac * 100:+.{decimals}f} %"
 
 
+def format_small_signed_percent(frac: float) -> str:
+    """A change as percent in three significant digits, so that a small one does not read as none.
+
+    Worked numbers: -0.00501 -> `-0.501 %`, 0.000004 -> `+0.0004 %`.
+    """
+    percent = frac * 100
+    if percent == 0 or abs(percent) >= 0.1:
+        return format_signed_percent(frac, 3)
+    decimals = 2 - math.floor(math.log10(abs(percent)))
+    number = f"{percent:+.{decimals}f}".rstrip("0")
+    return f"{number} %"
+
+
+def toward_neutral(score: float, decimals: int) -> float:
+    """A score cut, not rounded, toward 50, so that what is shown never lies past a threshold it missed.
+
+    Worked numbers with one decimal: 64.96 -> 64.9, 35.04 -> 35.1, 65.0 -> 65.0.
+    """
+    steps = 10.0**decimals
+    lean = (score - 50.0) * steps
+    # A hair of tolerance: 35.1 - 50 is -14.899999999999999, which must stay -14.9.
+    return round(50.0 + math.trunc(lean + math.copysign(1e-9, lean)) / steps, decimals)
+
+
 def format_ordinal(number: int) -> str:
     """1 -> `1st`, 12 -> `12th`, 93 -> `93rd`."""
     if number % 100 in (11, 12, 13):

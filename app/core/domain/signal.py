@@ -84,6 +84,15 @@ class FactorScore:
         return 50.0 + 50.0 * self.v
 
 
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A headline number with where it came from and when it happened (UTC epoch ms)."""
+
+    value: float
+    provider: str
+    ts_event_ms: int
+
+
 class ConfidenceLevel(StrEnum):
     HIGH = "high"
     MEDIUM = "medium"
@@ -108,6 +117,8 @@ class Signal:
     score: 0-100; coverage: 0..1 share of weight with fresh data; reasons: up to three sentences, strongest
     first; reason: one line; missing: (input, why) for every factor that did not count;
     price_stale: the price is older than allowed, so the direction was forced to NEUTRAL.
+    open_interest_usd: None when nobody has it or it is too old; funding and social stay shown when stale,
+    because their factors carry age and status, and this one has no factor of its own.
     """
 
     symbol: Symbol
@@ -121,7 +132,7 @@ class Signal:
     price: Reading[Price]
     price_stale: bool
     funding_8h_frac: float | None
-    open_interest_usd: float | None
+    open_interest_usd: Figure | None
     social_score: float | None
     factors: tuple[FactorScore, ...]
     reasons: tuple[str, ...]

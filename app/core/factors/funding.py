@@ -15,6 +15,9 @@ from app.core.domain.signal import FactorName
 from app.core.factors.base import Evidence, Factor, clip_unit, level_evidence
 from app.core.factors.ranking import Floats, Ranking
 
+# The rate exchanges charge when perpetual and spot agree: interest of 0.01 % per 8 h.
+BALANCED_FRAC = 0.0001
+
 
 def evidence(context: EnhancedSignalContext, config: EngineConfig) -> Evidence | Missing:
     return level_evidence(context, config, Capability.FUNDING, "funding_8h_frac")
@@ -26,9 +29,20 @@ def absolute(x: Floats, scales: AbsoluteScales) -> Floats:
 
 
 def words(x: float, sign: int, _parts: Mapping[str, float]) -> tuple[str, str]:
-    relaxed = "shorts are crowded" if x < 0 else "longs pay less than usual"
-    crowded = "longs are crowded" if x > 0 else "shorts pay less than usual"
-    return f"funding {format_signed_percent(x, 4)} per 8 h", {1: relaxed, 0: "ordinary", -1: crowded}[sign]
+    return f"funding {format_signed_percent(x, 4)} per 8 h", {1: _relaxed(x), 0: "ordinary", -1: _crowded(x)}[
+        sign
+    ]
+
+
+def _crowded(x: float) -> str:
+    """High in its own history; longs are crowded only above the rate at which both sides are balanced."""
+    if x > BALANCED_FRAC:
+        return "longs are crowded"
+    return "longs pay more than usual" if x > 0 else "shorts pay less than usual"
+
+
+def _relaxed(x: float) -> str:
+    return "shorts are crowded" if x < 0 else "longs pay less than usual"
 
 
 FUNDING = Factor(

@@ -12,7 +12,7 @@ import numpy as np
 
 from app.core.domain.context import Capability, EnhancedSignalContext
 from app.core.domain.engine_config import AbsoluteScales, EngineConfig
-from app.core.domain.formatting import format_signed_percent, format_usd_compact
+from app.core.domain.formatting import format_small_signed_percent, format_usd_compact
 from app.core.domain.market import DAY_MS, HOUR_MS, LiquidationHistory
 from app.core.domain.quality import Missing, MissingReason
 from app.core.domain.signal import FactorName
@@ -92,7 +92,7 @@ def words(x: float, sign: int, parts: Mapping[str, float]) -> tuple[str, str]:
     fact = (
         f"{format_usd_compact(parts['long_24h_usd'])} of longs and "
         f"{format_usd_compact(parts['short_24h_usd'])} of shorts liquidated in 24 h "
-        f"({format_signed_percent(x, 3)} of open interest net)"
+        f"({format_small_signed_percent(x)} of open interest net)"
     )
     return fact, {1: "longs were flushed", 0: "balanced", -1: "shorts were squeezed"}[sign]
 

@@ -62,7 +62,12 @@ def evidence(context: EnhancedSignalContext, config: EngineConfig) -> Evidence |
         oi_change * np.tanh(price_sigmas) * np.where(oi_change > 0, 1.0, CLOSING_FACTOR),
         (
             Input(capability, close_ms, limit(capability, series.interval_ms)),
-            Input(Capability.CANDLES, close_ms, limit(Capability.CANDLES, candles.interval_ms)),
+            # The candle at the close of an OI bar ages with that bar: 4 h bars make it 4 h old by design.
+            Input(
+                Capability.CANDLES,
+                close_ms,
+                max(limit(Capability.CANDLES, candles.interval_ms), limit(capability, series.interval_ms)),
+            ),
         ),
         {
             "oi_change_24h_frac": oi_change,

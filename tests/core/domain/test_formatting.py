@@ -11,8 +11,10 @@ from app.core.domain.formatting import (
     format_ordinal,
     format_percent,
     format_signed_percent,
+    format_small_signed_percent,
     format_usd,
     format_usd_compact,
+    toward_neutral,
 )
 
 
@@ -84,3 +86,32 @@ def test_ordinals(number: int, text: str) -> None:
 )
 def test_ages_use_their_largest_fitting_unit(seconds: float, text: str) -> None:
     assert format_age(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("frac", "text"),
+    [
+        (-0.00501, "-0.501 %"),
+        (0.000004, "+0.0004 %"),
+        (-0.00000123, "-0.000123 %"),
+        (0.0, "+0.000 %"),
+        (0.0123, "+1.230 %"),
+    ],
+)
+def test_a_small_change_does_not_read_as_none(frac: float, text: str) -> None:
+    assert format_small_signed_percent(frac) == text
+
+
+@pytest.mark.parametrize(
+    ("score", "shown"),
+    [(64.96, 64.9), (35.04, 35.1), (65.0, 65.0), (35.0, 35.0), (50.0, 50.0), (35.1, 35.1), (64.9, 64.9)],
+)
+def test_a_shown_score_never_crosses_the_threshold_it_missed(score: float, shown: float) -> None:
+    assert toward_neutral(score, 1) == shown
+
+
+@given(st.floats(0, 100))
+def test_a_shown_score_lies_between_neutral_and_the_score(score: float) -> None:
+    shown = toward_neutral(score, 2)
+    assert min(50.0, score) - 1e-9 <= shown <= max(50.0, score) + 1e-9
+    assert abs(shown - score) < 0.01 + 1e-9

@@ -87,6 +87,22 @@ def test_negative_funding_scores_above_neutral(make_world: MakeWorld) -> None:
     assert result.sentence.endswith("shorts are crowded, bullish")
 
 
+@pytest.mark.parametrize(
+    ("usual", "now", "words"),
+    [
+        (-0.0002, 0.00005, "longs pay more than usual, bearish"),
+        (-0.0002, -0.0001, "shorts pay less than usual, bearish"),
+        (-0.0002, 0.0003, "longs are crowded, bearish"),
+        (0.0004, 0.0003, "longs pay less than usual, bullish"),
+    ],
+)
+def test_funding_is_called_crowded_only_beyond_the_balanced_rate(
+    make_world: MakeWorld, usual: float, now: float, words: str
+) -> None:
+    column = np.append(np.linspace(usual, usual * 1.01, 300), now)
+    assert score(make_world, FUNDING, column).sentence.endswith(words)
+
+
 def test_the_crowd_is_read_against_itself(make_world: MakeWorld) -> None:
     column = np.append(np.linspace(0.60, 0.72, 720), 0.7164)
     result = score(make_world, LONG_SHORT, column)

@@ -130,3 +130,24 @@ def test_missing_inputs_are_named(make_world: MakeWorld, absent: tuple[Capabilit
     result = score_factor(OI_TREND, context, CONFIG)
     assert result.status is FactorStatus.MISSING
     assert result.detail.startswith(absent[0].value)
+
+
+def test_four_hour_interest_is_not_stale_while_its_newest_bar_may_be_used(make_world: MakeWorld) -> None:
+    """On plans with 4 h bars the candle beside the newest bar is up to 4.5 h old by design."""
+    context = make_world(1).context()
+    reading = context.open_interest_base
+    every_fourth = slice((len(reading.value.values) - 1) % 4, None, 4)
+    four_hourly = replace(
+        reading.value,
+        interval_ms=4 * HOUR_MS,
+        close_ms=reading.value.close_ms[every_fourth],
+        values=reading.value.values[every_fourth],
+    )
+    later = replace(
+        context,
+        open_interest_base=replace(reading, value=four_hourly),
+        as_of_ms=context.as_of_ms + int(2.5 * HOUR_MS),
+    )
+    assert score_factor(OI_TREND, later, CONFIG).status is FactorStatus.OK
+    much_later = replace(later, as_of_ms=context.as_of_ms + 5 * HOUR_MS)
+    assert score_factor(OI_TREND, much_later, CONFIG).status is FactorStatus.STALE
