@@ -105,25 +105,28 @@ class ContextService:
         """Ask the sources of one capability in order until one is fresh; keep the best stale one."""
         names = self._sources.order.get(capability, ())
         attempts: list[Attempt] = []
-        oldest_allowed: Fetched[object] | None = None
+        best_stale: Fetched[object] | None = None
         stale_provider = ""
-        for index, name in enumerate(names):
+        left = sum((capability, name) in self._sources.available for name in names)
+        for name in names:
             source = self._sources.available.get((capability, name))
             if source is None:
                 attempts.append(Attempt(name, "", MissingReason.NOT_CONFIGURED, 0.0, None, "no key set"))
                 continue
-            share_s = (deadline_at_s - self._clock.monotonic_s()) / (len(names) - index)
+            # Only sources that can be asked share the time.
+            share_s = (deadline_at_s - self._clock.monotonic_s()) / left
+            left -= 1
             fetched, attempt = await self._ask(source, symbol, share_s)
             attempts.append(attempt)
             if fetched is None:
                 continue
             if self._is_fresh(capability, fetched, self._clock.now_ms()):
                 return _reading(fetched, name, attempts)
-            if oldest_allowed is None or fetched.ts_event_ms > oldest_allowed.ts_event_ms:
-                oldest_allowed, stale_provider = fetched, name
-        if oldest_allowed is not None:
+            if best_stale is None or fetched.ts_event_ms > best_stale.ts_event_ms:
+                best_stale, stale_provider = fetched, name
+        if best_stale is not None:
             # Too old for every source: handed on as it is; the engine flags it stale and does not count it.
-            return _reading(oldest_allowed, stale_provider, attempts)
+            return _reading(best_stale, stale_provider, attempts)
         return _missing(attempts)
 
     async def _ask(

@@ -135,6 +135,18 @@ async def test_a_hanging_first_source_leaves_time_for_the_second() -> None:
     assert found.attempts[0].outcome == "timeout"
 
 
+async def test_sources_that_cannot_be_asked_get_no_share_of_the_time() -> None:
+    async def slow(_: Symbol) -> Fetched[object]:
+        await asyncio.sleep(0.12)
+        return price(10.0)
+
+    # A third of 0.2 s would not be enough; the other two have no key.
+    found = await gathered_price(
+        service({"okx": slow}, order=("okx", "coinglass", "coinapi"), deadline_s=0.2)
+    )
+    assert isinstance(found, Reading)
+
+
 async def test_everything_hanging_ends_at_the_deadline_with_reasons() -> None:
     async with asyncio.timeout(5):
         found = await gathered_price(service({"okx": hangs, "coinglass": hangs}, deadline_s=0.1))
