@@ -39,6 +39,11 @@ def parse_symbol(text: str) -> Symbol:
     Raises:
         InvalidParameter: longer than 40 characters, or not a symbol after folding.
     """
+    return Symbol(strip_multiplier(_strip_quote(_head(text))))
+
+
+def _head(text: str) -> str:
+    """What stands before the first separator, folded and checked: `BTC/USDT:USDT` -> `BTC`."""
     if len(text) > MAX_INPUT_CHARS:
         raise InvalidParameter("symbol", f"at most {MAX_INPUT_CHARS} characters")
     folded = unicodedata.normalize("NFKC", text).strip().upper()
@@ -47,15 +52,17 @@ def parse_symbol(text: str) -> Symbol:
     tail = folded[len(head) :]
     if not _ALLOWED.fullmatch(head) or not re.fullmatch(r"(?:[-/_:][A-Z0-9]{1,10}){0,3}", tail):
         raise InvalidParameter("symbol", "letters A-Z and digits, such as BTC, BTCUSDT or BTC-USDT-SWAP")
-    return Symbol(strip_multiplier(_strip_quote(head)))
+    return head
 
 
 def _strip_quote(head: str) -> str:
-    for quote in _QUOTES:
-        # USDC and USDT are coins themselves: only strip a quote that leaves a base in front.
-        if head.endswith(quote) and len(head) > len(quote) + 1:
-            return head[: -len(quote)]
-    return head
+    """Without a list to look into: a quote goes only when at least two characters stay in front."""
+    return next((base for base in _without_quote(head) if len(base) > 1), head)
+
+
+def _without_quote(head: str) -> list[str]:
+    """What may stand before a quote: BTCUSDT -> BTC; USDT alone has nothing in front."""
+    return [head[: -len(quote)] for quote in _QUOTES if head.endswith(quote) and head != quote]
 
 
 def strip_multiplier(base: str) -> str:
@@ -75,6 +82,11 @@ def resolve_symbol(text: str, known: Collection[str]) -> Symbol:
         UnknownSymbol: well-formed but in no list; carries up to five near matches.
     """
     symbol = parse_symbol(text)
+    # FDUSD and W are coins where they are listed, whatever FDUSD and WUSDT look like.
+    head = _head(text)
+    for base in (head, *_without_quote(head)):
+        if strip_multiplier(base) in known:
+            return Symbol(strip_multiplier(base))
     if known and symbol.base not in known:
         near = difflib.get_close_matches(symbol.base, known, n=5, cutoff=0.6)
         raise UnknownSymbol(symbol.base, tuple(near))
