@@ -305,6 +305,10 @@ def _lifespan(
 
 
 async def _start(providers: tuple[Provider, ...], started: asyncio.Event) -> None:
-    await asyncio.gather(*(provider.start() for provider in providers))
+    ended = await asyncio.gather(*(provider.start() for provider in providers), return_exceptions=True)
+    for provider, error in zip(providers, ended, strict=True):
+        if isinstance(error, Exception):
+            # A bug in one adapter: the others go on, and this one learns what it can on demand.
+            _log.error("provider failed to start", extra={"provider": provider.name}, exc_info=error)
     started.set()
     _log.info("providers started", extra={"states": {p.name: p.status().state.value for p in providers}})
