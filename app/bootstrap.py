@@ -26,6 +26,7 @@ from app.core.domain.engine_config import AbsoluteScales, EngineConfig, MaxAge, 
 from app.core.domain.market import Candles, LiquidationHistory, Series
 from app.core.domain.signal import FactorName, Mode, Signal
 from app.core.domain.status import DependencyStatus
+from app.core.domain.symbol import Symbol
 from app.core.errors import ConfigurationError
 from app.core.ports import Fetched, Provider
 from app.services.coinglass.build import build_provider as build_coinglass
@@ -47,6 +48,9 @@ from app.settings import Settings, SignalsConfig, load_signals_config
 from app.telemetry import Metrics, configure_logging
 
 _log = logging.getLogger(__name__)
+
+# Longest that a readiness check may wait for a price; balancers give up after a few seconds.
+READY_PROBE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +224,7 @@ def _services(
         price_providers=order[Capability.PRICE],
         dependencies=[] if redis is None else [lambda: _redis_status(redis)],
         data_mode=data_mode,
+        try_price=lambda: contexts.price(Symbol(settings.symbols[0]), READY_PROBE_S),
     )
     return ApiServices(signals=use_cases, market=use_cases, health=health)
 

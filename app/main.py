@@ -7,6 +7,8 @@ is `app.bootstrap`'s.
 from __future__ import annotations
 
 import argparse
+import signal
+import socket
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -31,10 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = load_settings(data_mode=args.data_mode)
         with ExitStack() as stack:
             clock, settings = _prepare(settings, stack)
+            listener = stack.enter_context(_listen(settings))
             application = build(settings, clock=clock)
             sys.stdout.write(_what_to_open(settings))
             sys.stdout.flush()
-            _serve(application, settings)
+            _serve(application, listener)
     except (SettingsError, ConfigurationError) as error:
         sys.stderr.write(f"cannot start: {error}\n")
         return 2
@@ -82,11 +85,27 @@ def _replay(settings: Settings) -> tuple[Clock, list[str]]:
     return clock, [*args, "--anchor", repr(clock.anchor_s)]
 
 
-def _serve(application: Application, settings: Settings) -> None:
+def _listen(settings: Settings) -> socket.socket:
+    """The bound socket, taken before anything is announced.
+
+    Raises:
+        ConfigurationError: HOST or PORT cannot be had; the message says which.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        where = f"HOST={settings.host} PORT={settings.port}"
+        raise ConfigurationError(f"{where}: cannot listen there: {error.strerror or error}") from error
+    return listener
+
+
+def _serve(application: Application, listener: socket.socket) -> None:
     config = uvicorn.Config(
         application.api,
-        host=settings.host,
-        port=settings.port,
         access_log=False,  # request counts and times are on /metrics, without query strings
         log_config=None,  # one redacting log chain for everything, set up by bootstrap
         server_header=False,
@@ -94,7 +113,9 @@ def _serve(application: Application, settings: Settings) -> None:
         timeout_graceful_shutdown=GRACEFUL_STOP_S,
         proxy_headers=False,  # X-Forwarded-For is read by our own rule (TRUSTED_PROXY_HOPS)
     )
-    uvicorn.Server(config).run()
+    # uvicorn stops gracefully and then raises the signal again: being told to stop is not a failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def _what_to_open(settings: Settings) -> str:

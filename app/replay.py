@@ -155,11 +155,18 @@ def _parse_time(text: str) -> int:
     """ISO date or time (UTC unless it says otherwise), or epoch milliseconds."""
     if text.isdigit():
         return int(text)
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time such as 2026-01-15 or 2026-01-15T12:00Z"
+        ) from None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _progress_bar(done_frac: float) -> None:
+    if not sys.stderr.isatty():
+        return  # in a log a bar that redraws itself is one endless line
     filled = int(_BAR_WIDTH * min(done_frac, 1.0))
     bar = "#" * filled + "." * (_BAR_WIDTH - filled)
     sys.stderr.write(f"\r[{bar}] {done_frac:5.1%}")

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.core.clock import Clock
 from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
+from app.core.domain.market import Price, PriceKind
 from app.core.domain.quality import Attempt, Missing, MissingReason, Reading
 from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderError
@@ -63,6 +64,8 @@ class ContextService:
         gives each an equal share of what is left, so a hanging first choice still leaves time to fall back.
         """
         deadline_at_s = self._clock.monotonic_s() + self._deadline_s
+        # A replay may run an hour in a minute: there, what waiting adds must not make the inputs look old.
+        as_of_ms = self._clock.now_ms()
         capabilities = tuple(Capability)
         answers = await asyncio.gather(
             *(self._obtain(capability, symbol, deadline_at_s) for capability in capabilities)
@@ -73,9 +76,15 @@ class ContextService:
         by_name["open_interest_usd"] = await self._beside_liquidations(
             by_name["liquidations"], by_name["open_interest_usd"], symbol, deadline_at_s
         )
-        return EnhancedSignalContext(
-            symbol=symbol, as_of_ms=self._clock.now_ms(), data_mode=self._data_mode, **by_name
-        )
+        if self._data_mode is DataMode.REPLAY:
+            by_name["price"] = _as_last_close(by_name["price"])
+        else:
+            as_of_ms = self._clock.now_ms()
+        return EnhancedSignalContext(symbol=symbol, as_of_ms=as_of_ms, data_mode=self._data_mode, **by_name)
+
+    async def price(self, symbol: Symbol, deadline_s: float) -> Reading[object] | Missing:
+        """The price alone."""
+        return await self._obtain(Capability.PRICE, symbol, self._clock.monotonic_s() + deadline_s)
 
     async def _beside_liquidations(
         self,
@@ -164,6 +173,13 @@ def _reading(fetched: Fetched[object], provider: str, attempts: Sequence[Attempt
         cache=fetched.cache,
         attempts=tuple(attempts),
     )
+
+
+def _as_last_close(price: Reading[Price] | Missing) -> Reading[Price] | Missing:
+    """Recorded markets know closes, not trades: what their tickers call "last" is the last closed close."""
+    if isinstance(price, Missing):
+        return price
+    return replace(price, value=replace(price.value, kind=PriceKind.LAST_CLOSE))
 
 
 def _missing(attempts: Sequence[Attempt]) -> Missing:

@@ -1,11 +1,12 @@
 """Readiness: every provider and dependency with its state, and whether a price can be served at all.
 
-Reads states that the adapters already keep; it makes no upstream call of its own.
+Reads states that the adapters already keep. Only while no price can be served it asks for one itself: a
+balancer sends no traffic to a service that is not ready, so nothing else would notice that it is again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from app.core.domain.context import DataMode
 from app.core.domain.status import DependencyStatus, ProviderState, ProviderStatus, ReadyReport, ReadyStatus
@@ -25,17 +26,24 @@ class HealthService:
         price_providers: Sequence[str],
         dependencies: Sequence[Callable[[], DependencyStatus]],
         data_mode: DataMode,
+        try_price: Callable[[], Awaitable[object]],
     ) -> None:
         self._providers = providers
         self._price_providers = frozenset(price_providers)
         self._dependencies = dependencies
         self._data_mode = data_mode
+        self._try_price = try_price
 
     async def ready(self) -> ReadyReport:
-        """`ok`, `degraded` while a price can be served, else `unavailable`."""
+        """`ok`, `degraded` while a price can be served, else `unavailable`.
+
+        May take as long as one price: an open breaker lets nothing through until its rest is over.
+        """
+        if not self._price_ok():
+            await self._try_price()
         statuses = tuple(provider.status() for provider in self._providers)
         dependencies = tuple(state() for state in self._dependencies)
-        price_ok = any(self._can_price(status) for status in statuses)
+        price_ok = self._price_ok()
         return ReadyReport(
             status=_overall(statuses, dependencies, price_ok=price_ok),
             price_ok=price_ok,
@@ -43,6 +51,9 @@ class HealthService:
             providers=statuses,
             dependencies=dependencies,
         )
+
+    def _price_ok(self) -> bool:
+        return any(self._can_price(provider.status()) for provider in self._providers)
 
     def _can_price(self, status: ProviderStatus) -> bool:
         if status.provider not in self._price_providers or status.state in _NOT_SERVING:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from app.core.clock import SystemClock
+from app.core.clock import SteppedClock, SystemClock
 from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
 from app.core.domain.market import Price, PriceKind
 from app.core.domain.quality import CacheState, Missing, MissingReason, Reading
@@ -216,3 +216,25 @@ async def test_open_interest_follows_the_provider_of_the_liquidations() -> None:
     assert isinstance(context.open_interest_usd, Reading)
     assert context.liquidations.provider == context.open_interest_usd.provider == "okx"
     assert [a.provider for a in context.open_interest_usd.attempts] == ["coinglass", "okx"]
+
+
+async def test_a_replay_calls_its_price_a_last_close_and_dates_answers_by_their_question() -> None:
+    clock = SteppedClock(5_000)
+
+    async def slow(_: Symbol) -> Fetched[object]:
+        clock.advance(130_000)  # at sixty times the speed, two seconds of waiting
+        return price(10.0, 5_000)
+
+    built = ContextService(
+        sources=SourceOrder.build(
+            {Capability.PRICE: ("okx",)}, [Source(Capability.PRICE, "okx", "ticker", slow)]
+        ),
+        clock=clock,
+        data_mode=DataMode.REPLAY,
+        deadline_s=1_000.0,
+        is_fresh=lambda _capability, _fetched, _now_ms: True,
+    )
+    context = await built.gather(BTC)
+    assert context.as_of_ms == 5_000
+    assert isinstance(context.price, Reading)
+    assert context.price.value.kind is PriceKind.LAST_CLOSE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -46,12 +46,19 @@ class Stub:
         return {}
 
 
-async def report(*providers: Stub, dependency: str = "ok") -> ReadyReport:
+async def nothing() -> None:
+    """Asking for a price changes nothing."""
+
+
+async def report(
+    *providers: Stub, dependency: str = "ok", try_price: Callable[[], Awaitable[None]] = nothing
+) -> ReadyReport:
     service = HealthService(
         providers=providers,
         price_providers=("okx", "coinapi"),
         dependencies=[lambda: DependencyStatus("redis", dependency, "")],
         data_mode=DataMode.LIVE,
+        try_price=try_price,
     )
     return await service.ready()
 
@@ -93,3 +100,20 @@ async def test_a_second_price_source_keeps_the_service_up() -> None:
 async def test_redis_down_degrades_and_never_stops_the_service() -> None:
     found = await report(Stub("okx", ProviderState.OK), dependency="down")
     assert found.status is ReadyStatus.DEGRADED
+
+
+async def test_a_service_that_is_not_ready_asks_for_a_price_itself_and_recovers() -> None:
+    okx = Stub("okx", ProviderState.DOWN, last_success_ms=5)
+
+    async def answered() -> None:
+        okx.state = ProviderState.OK
+
+    found = await report(okx, try_price=answered)
+    assert (found.status, found.price_ok) == (ReadyStatus.OK, True)
+
+
+async def test_a_service_that_is_ready_asks_nobody() -> None:
+    async def asked() -> None:
+        raise AssertionError("readiness asked upstream although a price can be served")
+
+    assert (await report(Stub("okx", ProviderState.OK), try_price=asked)).price_ok

@@ -12,6 +12,9 @@ from enum import StrEnum
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+# Provider clocks run ahead by minutes at times. A stamp further in the future than this is wrong, and so is
+# whatever it stamps: no answer may be built on it.
+MAX_AHEAD_MS = 10 * 60_000
 
 INTERVAL_MS: dict[str, int] = {
     "1m": 60_000,
@@ -32,6 +35,7 @@ class PriceKind(StrEnum):
     LAST_TRADE = "last_trade"  # last trade of the perpetual on one exchange
     AGGREGATED = "aggregated"  # CoinGlass current price across exchanges
     SPOT_RATE = "spot_rate"  # CoinAPI spot exchange rate
+    LAST_CLOSE = "last_close"  # close of the last closed bar: all that a recording knows between bars
     MARK = "mark"
     INDEX = "index"
 

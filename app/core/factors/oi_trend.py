@@ -34,6 +34,10 @@ from app.core.factors.ranking import Floats, Ranking
 
 # Falling interest means positions are being closed: weaker evidence than new money coming in.
 CLOSING_FACTOR = 0.5
+_PART = {
+    Capability.OPEN_INTEREST_BASE: "oi_base_change_24h_frac",
+    Capability.OPEN_INTEREST_USD: "oi_usd_change_24h_frac",
+}
 
 
 def evidence(context: EnhancedSignalContext, config: EngineConfig) -> Evidence | Missing:
@@ -70,11 +74,10 @@ def evidence(context: EnhancedSignalContext, config: EngineConfig) -> Evidence |
             ),
         ),
         {
-            "oi_change_24h_frac": oi_change,
+            _PART[capability]: oi_change,
             "log_return_24h_frac": move,
             "sigma_1h_frac": sigma,
             "price_24h_sigmas": price_sigmas,
-            "oi_in_usd": np.full(close_ms.shape, float(capability is Capability.OPEN_INTEREST_USD)),
         },
         need="open interest and candles at the same two moments 24 h apart",
     )
@@ -86,8 +89,9 @@ def absolute(x: Floats, scales: AbsoluteScales) -> Floats:
 
 
 def words(_x: float, sign: int, parts: Mapping[str, float]) -> tuple[str, str]:
-    change, move = parts["oi_change_24h_frac"], float(np.expm1(parts["log_return_24h_frac"]))
-    unit = " (in USD)" if parts["oi_in_usd"] else ""
+    unit = "" if _PART[Capability.OPEN_INTEREST_BASE] in parts else " (in USD)"
+    change = parts[_PART[Capability.OPEN_INTEREST_USD if unit else Capability.OPEN_INTEREST_BASE]]
+    move = float(np.expm1(parts["log_return_24h_frac"]))
     fact = (
         f"open interest{unit} {format_signed_percent(change)} "
         f"while price {format_signed_percent(move)} in 24 h"

@@ -83,9 +83,10 @@ def test_usd_interest_is_used_only_without_coins_and_is_named(make_world: MakeWo
     world = make_world(4)
     coins = score_factor(OI_TREND, world.context(), CONFIG)
     usd = score_factor(OI_TREND, world.without(Capability.OPEN_INTEREST_BASE).context(), CONFIG)
-    assert dict(coins.metrics)["oi_in_usd"] == 0.0
-    assert dict(usd.metrics)["oi_in_usd"] == 1.0
-    assert dict(usd.metrics)["oi_change_24h_frac"] == pytest.approx(world.oi_usd[-1] / world.oi_usd[-25] - 1)
+    assert "oi_base_change_24h_frac" in dict(coins.metrics)
+    assert dict(usd.metrics)["oi_usd_change_24h_frac"] == pytest.approx(
+        world.oi_usd[-1] / world.oi_usd[-25] - 1
+    )
     assert "open interest (in USD)" in usd.sentence
 
 
@@ -104,7 +105,7 @@ def test_interest_and_price_compare_equal_spans_when_candles_lag(make_world: Mak
     assert isinstance(evidence, Evidence)
     # Falls back to the last moment at which both are known, never mixes 24 h of one with 23 h of the other.
     assert evidence.close_ms[-1] == reading.value.close_ms[-2]
-    assert evidence.parts["oi_change_24h_frac"][-1] == pytest.approx(
+    assert evidence.parts["oi_base_change_24h_frac"][-1] == pytest.approx(
         world.oi_base[-2] / world.oi_base[-26] - 1
     )
     assert evidence.parts["log_return_24h_frac"][-1] == pytest.approx(
@@ -115,7 +116,7 @@ def test_interest_and_price_compare_equal_spans_when_candles_lag(make_world: Mak
 def test_four_hour_series_still_compare_twenty_four_hours(make_world: MakeWorld) -> None:
     world = make_world(4, interval_ms=4 * HOUR_MS)
     evidence = evidence_of(world)
-    assert evidence.parts["oi_change_24h_frac"][-1] == pytest.approx(
+    assert evidence.parts["oi_base_change_24h_frac"][-1] == pytest.approx(
         world.oi_base[-1] / world.oi_base[-7] - 1
     )
 
