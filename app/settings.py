@@ -178,6 +178,8 @@ def _production_problems(settings: Settings) -> list[str]:
         problems.append("CORS_ORIGINS: '*' is not allowed in production; list the origins")
     if settings.public_url is None or not settings.public_url.startswith("https://"):
         problems.append("PUBLIC_URL: production needs the public https:// address")
+    elif _is_private_host(settings.public_url):
+        problems.append("PUBLIC_URL: assistants cannot reach an IP address or localhost; use a host name")
     if _is_default_password(settings.database_url, required=True):
         problems.append("DATABASE_URL: missing, default or placeholder password")
     if _is_default_password(settings.redis_url, required=False):
@@ -210,6 +212,15 @@ def _is_default_password(url: SecretStr | None, *, required: bool) -> bool:
         return required and not _is_loopback(parts.hostname)
     guessable = {*_DEFAULT_PASSWORDS, (parts.username or "").lower()}
     return parts.password.lower() in guessable or bool(_PLACEHOLDER.fullmatch(parts.password))
+
+
+def _is_private_host(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host
+    return True
 
 
 def _is_loopback(host: str | None) -> bool:

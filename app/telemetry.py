@@ -78,6 +78,7 @@ def configure_logging(
             foreign_pre_chain=[*before, structlog.stdlib.ExtraAdder()],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _without_terminal_colours,
                 structlog.processors.format_exc_info,
                 # After the traceback became text, before anything is written.
                 RedactingProcessor(redact),
@@ -98,6 +99,12 @@ def configure_logging(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def _without_terminal_colours(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """uvicorn repeats its message with escape codes in an extra field."""
+    event.pop("color_message", None)
+    return event
 
 
 def _before_rendering(data_mode: str) -> list[Processor]:

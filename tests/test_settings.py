@@ -244,6 +244,8 @@ class TestProduction:
             ("CORS_ORIGINS", "*"),
             ("PUBLIC_URL", ""),
             ("PUBLIC_URL", "http://signals.example.org"),
+            ("PUBLIC_URL", "https://127.0.0.1"),
+            ("PUBLIC_URL", "https://localhost:8000"),
             ("DATABASE_URL", "postgresql://postgres:postgres@db/signals"),
             ("DATABASE_URL", "postgresql://svc:changeme@db/signals"),
             ("DATABASE_URL", "postgresql://svc:svc@db/signals"),
