@@ -176,10 +176,7 @@ def _production_problems(settings: Settings) -> list[str]:
             problems.append(f"{name.upper()}: this is a placeholder, not a key")
     if "*" in settings.cors_origins:
         problems.append("CORS_ORIGINS: '*' is not allowed in production; list the origins")
-    if settings.public_url is None or not settings.public_url.startswith("https://"):
-        problems.append("PUBLIC_URL: production needs the public https:// address")
-    elif _is_private_host(settings.public_url):
-        problems.append("PUBLIC_URL: assistants cannot reach an IP address or localhost; use a host name")
+    problems += _public_url_problems(settings.public_url)
     if _is_default_password(settings.database_url, required=True):
         problems.append("DATABASE_URL: missing, default or placeholder password")
     if _is_default_password(settings.redis_url, required=False):
@@ -189,6 +186,14 @@ def _production_problems(settings: Settings) -> list[str]:
             f"DATA_MODE: {settings.data_mode} is not real data; set ALLOW_DEMO_IN_PROD=true if meant"
         )
     return problems
+
+
+def _public_url_problems(url: str | None) -> list[str]:
+    if url is None or not url.startswith("https://"):
+        return ["PUBLIC_URL: production needs the public https:// address"]
+    if _is_private_host(url):
+        return ["PUBLIC_URL: assistants cannot reach an IP address or localhost; use a host name"]
+    return []
 
 
 def _api_key_problems(key: ApiKey) -> list[str]:
