@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +52,16 @@ class AnswerCache:
             flight.add_done_callback(_retrieve)
         return await asyncio.shield(flight)
 
-    def _fly(self, key: Hashable, make: Callable[[], Awaitable[bytes]]) -> Coroutine[Any, Any, Encoded]:
-        async def fly() -> Encoded:
-            try:
-                encoded = encode(await make())
-                self._kept[key] = (self._monotonic(), encoded)
-                self._kept.move_to_end(key)
-                if len(self._kept) > self._max_entries:
-                    self._kept.popitem(last=False)
-                return encoded
-            finally:
-                del self._flights[key]
-
-        return fly()
+    async def _fly(self, key: Hashable, make: Callable[[], Awaitable[bytes]]) -> Encoded:
+        try:
+            encoded = encode(await make())
+            self._kept[key] = (self._monotonic(), encoded)
+            self._kept.move_to_end(key)
+            if len(self._kept) > self._max_entries:
+                self._kept.popitem(last=False)
+            return encoded
+        finally:
+            del self._flights[key]
 
 
 def _retrieve(flight: asyncio.Task[Encoded]) -> None:

@@ -15,7 +15,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from app.api.answer_cache import AnswerCache
 from app.api.deps import ApiServices
-from app.api.edge import Edge, RequestObserver
+from app.api.edge import DATA_MODE_HEADER, Edge, RequestObserver
 from app.api.openapi import TITLE, build_actions, build_openapi
 from app.api.openapi_parts import JsonObject
 from app.api.options import ApiOptions
@@ -23,6 +23,7 @@ from app.api.problems import install_problem_handlers
 from app.api.routes_health import health_routes
 from app.api.routes_index import index_routes
 from app.api.routes_market import market_routes
+from app.api.routes_metrics import metrics_routes
 from app.api.routes_signals import SignalAnswers, signal_routes
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -63,7 +64,8 @@ def create_api(
     # First, because the router tries them in order and this is the busiest one.
     app.include_router(signal_routes(options, answers))
     app.include_router(index_routes(options, openapi=documents.whole, actions=documents.actions))
-    app.include_router(health_routes(options, services.health, metrics_text=metrics_text, now_ms=now_ms))
+    app.include_router(health_routes(services.health, now_ms=now_ms))
+    app.include_router(metrics_routes(options, metrics_text))
     app.include_router(market_routes(options, services.market, now_ms=now_ms))
     install_problem_handlers(app)
     app.add_middleware(Edge, options=options, monotonic=monotonic, observe=observe)
@@ -97,10 +99,11 @@ def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(origins),
-        allow_methods=["GET"],
+        allow_methods=["GET", "HEAD"],
         allow_headers=["Authorization", "X-Request-ID"],
         expose_headers=[
             "X-Request-ID",
+            DATA_MODE_HEADER,
             "RateLimit-Limit",
             "RateLimit-Remaining",
             "RateLimit-Reset",

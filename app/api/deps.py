@@ -11,10 +11,15 @@ from typing import Protocol
 from app.core.domain.answer import MarketAnswer, ProbeResult, SignalAnswer
 from app.core.domain.signal import Mode
 from app.core.domain.status import ReadyReport
+from app.core.domain.symbol import Symbol
 
 
 class SignalUseCase(Protocol):
     """Text in, signal out."""
+
+    def resolve(self, text: str) -> Symbol:
+        """Raises: InvalidParameter, UnknownSymbol."""
+        ...
 
     async def signal(self, text: str, mode: Mode) -> SignalAnswer:
         """Raises: InvalidParameter, UnknownSymbol, NoPriceAvailable."""
@@ -23,6 +28,10 @@ class SignalUseCase(Protocol):
 
 class MarketUseCase(Protocol):
     """Raw readings of one coin."""
+
+    def resolve(self, text: str) -> Symbol:
+        """Raises: InvalidParameter, UnknownSymbol."""
+        ...
 
     async def market(self, text: str) -> MarketAnswer:
         """Raises: InvalidParameter, UnknownSymbol."""

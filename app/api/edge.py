@@ -1,7 +1,8 @@
 """The edge: everything that happens to a request before routing and to an answer after it, in raw ASGI.
 
-Owns request ids, refusals (overload, rate, key, body size), security headers and the last-resort 500. Runs
-on every request, so it parses headers once and allocates little. Knows no route except the live probe.
+Owns request ids, refusals (overload, rate, key, body size), the headers every answer carries, HEAD and the
+last-resort 500. Runs on every request, so it parses headers once and allocates little. Knows no route except
+the live probe.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from app.api.rate_limit import SlidingWindowLimiter, Verdict
 from app.core.errors import ServiceError
 
 LIVE_PATH = "/health/live"
+DATA_MODE_HEADER = "X-Data-Mode"
 _DOCS_PATHS = frozenset({"/docs", "/redoc"})
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _WANTED = frozenset({b"authorization", b"x-request-id", b"x-forwarded-for", b"content-length"})
@@ -80,13 +82,17 @@ class Edge:
         self._limiter = SlidingWindowLimiter(options.rate_limit_per_minute)
         self._in_flight: Counter[str] = Counter()
         self._total = 0
-        self._static = (*_BASE_HEADERS, *((_HSTS,) if options.is_prod else ()))
+        data_mode = (DATA_MODE_HEADER.lower().encode(), options.data_mode.value.encode())
+        self._static = (*_BASE_HEADERS, data_mode, *((_HSTS,) if options.is_prod else ()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started_s = self._monotonic()
+        started_s, method = self._monotonic(), _known_method(scope)
+        if method == "HEAD":
+            # GET without its body, on every route. A copy: the server frames by the method it received.
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
         headers = _read_headers(scope)
         exchange = _Exchange(_request_id(headers.get(b"x-request-id")))
         scope["request_id"] = exchange.request_id.decode()
@@ -102,9 +108,7 @@ class Edge:
             if self._observe is not None:
                 route = getattr(scope.get("route"), "path", "unrouted")
                 elapsed_s = self._monotonic() - started_s
-                self._observe(
-                    method=_known_method(scope), route=route, status=exchange.status, elapsed_s=elapsed_s
-                )
+                self._observe(method=method, route=route, status=exchange.status, elapsed_s=elapsed_s)
 
     async def _handle(
         self,
@@ -195,6 +199,15 @@ class Edge:
             await send(message)
 
         return answering
+
+
+def _without_body(send: Send) -> Send:
+    async def bodiless(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return bodiless
 
 
 def _read_headers(scope: Scope) -> dict[bytes, bytes]:

@@ -13,9 +13,11 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.api.edge import LIVE_PATH
-from app.api.openapi_parts import PROBLEM_TEXTS, JsonObject, problem_content
+from app.api.edge import DATA_MODE_HEADER, LIVE_PATH
+from app.api.openapi_parts import JsonObject, problem_content
+from app.api.schemas.enum_texts import ENUM_TEXTS
 from app.api.schemas.problem import Problem
+from app.core.domain.context import DataMode
 
 REF_PREFIX = "#/components/schemas/"
 COMMITTED_URL = "https://signals.example.com"
@@ -26,7 +28,12 @@ DESCRIPTION = (
 )
 # Curated by hand: one question a trader asks = one operation. Ids are public contract.
 ACTION_OPERATIONS = ("getSignal", "getSignals", "getMarket", "getHealth")
-_ACTION_ERRORS = (400, 401, 404, 429, 503)
+_ACTION_ERRORS = frozenset({"400", "401", "404", "429", "503"})
+_DATA_MODE: JsonObject = {
+    "description": ENUM_TEXTS["DataMode"],
+    "required": True,
+    "schema": {"type": "string", "enum": [mode.value for mode in DataMode]},
+}
 _SECURITY: JsonObject = {"bearer": {"type": "http", "scheme": "bearer"}}
 
 
@@ -44,14 +51,19 @@ def build_openapi(app: FastAPI) -> JsonObject:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = Problem.model_json_schema(by_alias=True)
-    for schema in schemas.values():
+    for name, schema in schemas.items():
         _tidy(schema)
+        if "enum" in schema:
+            schema["description"] = ENUM_TEXTS[name]
     for path, _, operation in operations(document):
         operation["responses"].pop("422", None)
+        for response in operation["responses"].values():
+            response["headers"] = {DATA_MODE_HEADER: {"$ref": f"#/components/headers/{DATA_MODE_HEADER}"}}
         for parameter in operation.get("parameters", ()):
             _tidy(parameter["schema"])
         if path == LIVE_PATH:
             operation["security"] = []
+    document["components"]["headers"] = {DATA_MODE_HEADER: copy.deepcopy(_DATA_MODE)}
     document["components"]["securitySchemes"] = copy.deepcopy(_SECURITY)
     document["security"] = [{"bearer": []}]
     return document
@@ -83,17 +95,17 @@ def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, JsonObje
 
 
 def _action(operation: JsonObject) -> JsonObject:
-    """One operation with a single success, the five errors, and JSON as its only media type."""
+    """One operation with its success, those of its errors that importers know, and JSON alone."""
     action = copy.deepcopy(operation)
     action.pop("tags", None)
-    responses: JsonObject = {"200": action["responses"]["200"]}
-    for status in _ACTION_ERRORS:
+    found = action["responses"]
+    for response in found.values():
+        response.pop("headers", None)  # assistants see bodies only, and those say dataMode
+    action["responses"] = {"200": found["200"]}
+    for status in sorted(_ACTION_ERRORS & found.keys()):
         # Importers know application/json only; a problem is JSON under a more exact name.
-        responses[str(status)] = {
-            "description": PROBLEM_TEXTS[status],
-            "content": problem_content("application/json"),
-        }
-    action["responses"] = responses
+        content = problem_content("application/json")
+        action["responses"][status] = {"description": found[status]["description"], "content": content}
     action["x-openai-isConsequential"] = False
     return action
 

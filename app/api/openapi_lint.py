@@ -25,6 +25,7 @@ MAX_OPERATIONS = 30
 _OPERATION_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _PRIVATE_PATH = re.compile(r"^/(admin|metrics|docs|redoc|openapi|debug|proxy|raw)\b", re.IGNORECASE)
 _ALLOWED_ERRORS = {"400", "401", "404", "429", "503"}
+_FRAMEWORK_TEXT = "Successful Response"
 _NEEDED_ERRORS = {"401", "429", "503"}
 
 
@@ -205,6 +206,8 @@ def _body_rules(where: str, body: JsonObject | None, schemas: JsonObject) -> Ite
 
 
 def _response_rules(where: str, responses: JsonObject) -> Iterator[str]:
+    if responses.get("200", {}).get("description", _FRAMEWORK_TEXT) == _FRAMEWORK_TEXT:
+        yield f"G05 {where}: 200 says what comes back"
     errors = {status for status in responses if not status.startswith("2")}
     if errors - _ALLOWED_ERRORS or not errors >= _NEEDED_ERRORS:
         yield f"G12 {where}: errors are 401, 429, 503 and where they apply 400, 404"

@@ -20,16 +20,26 @@ PROBLEM_TEXTS = {
     404: "Unknown symbol; `near` names look-alikes.",
     413: "The request body is too large.",
     429: "Over the rate limit; Retry-After says when to ask again.",
-    503: "No price can be had, or too many requests in progress; Retry-After says when to ask again.",
+    503: "Too many requests in progress; Retry-After says when to ask again.",
 }
+_NO_PRICE_TEXT = "No price can be had, or too many requests in progress; Retry-After says when to ask again."
 
 
-def problems(*statuses: int, conditional: bool = False) -> dict[int | str, JsonObject]:
+def success(model: type[BaseModel], description: str) -> JsonObject:
+    """The documented success of a route."""
+    return {"model": model, "description": description}
+
+
+def problems(
+    *statuses: int, no_price: bool = False, conditional: bool = False
+) -> dict[int | str, JsonObject]:
     """The `responses` of a route: `statuses` plus what the edge can answer; 304 when `conditional`."""
     found: dict[int | str, JsonObject] = {
         status: {"description": PROBLEM_TEXTS[status], "content": problem_content(PROBLEM_MEDIA_TYPE)}
         for status in sorted({*statuses, *_EDGE_STATUSES})
     }
+    if no_price:
+        found[503]["description"] = _NO_PRICE_TEXT
     if conditional:
         found[304] = {"description": "Not modified since the given ETag."}
     return found

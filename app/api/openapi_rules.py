@@ -18,13 +18,15 @@ _INSTRUCTION = re.compile(
     re.IGNORECASE,
 )
 _UNIT = re.compile(
-    r"\b(usd|fractions?|milliseconds|seconds|points|percent|counts?|number of|coins"
+    r"\b(usd|fractions?|milliseconds|seconds|points|percent|counts?|number of|coins|HTTP status code"
     r"|in `unit`|in `evidenceUnit`|in the unit)",
     re.IGNORECASE,
 )
 _DIRECTION = re.compile(
     r"\b(higher|larger|positive|negative|bearish|bullish|newer|older|slower|faster|deeper)\b", re.IGNORECASE
 )
+# More is neither good nor bad here: codes, prices, counts, figures that a field beside them names.
+_NO_DIRECTION = re.compile(r"^(HTTP status code|Price in|Number of|The (figure|result), in)\b")
 _SECRET = re.compile(
     r"\b(sk|pk|ghp|xox[bp])[-_][A-Za-z0-9_-]{12,}|\bBearer\s+\S{12,}|\beyJ[A-Za-z0-9_-]{10,}|[A-Fa-f0-9]{32,}"
 )
@@ -90,7 +92,7 @@ def check_answer(where: str, schema: JsonObject) -> Iterator[str]:
 def _check_number_words(where: str, description: str) -> Iterator[str]:
     if not _UNIT.search(description):
         yield f"G20 {where}: the description of a number states its unit"
-    if not _DIRECTION.search(description):
+    if not (_DIRECTION.search(description) or _NO_DIRECTION.match(description)):
         yield f"G20 {where}: the description of a number states its direction"
 
 

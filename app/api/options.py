@@ -75,10 +75,9 @@ class ApiOptions:
     has_dashboard: bool = False
 
     def __post_init__(self) -> None:
-        if self.is_prod and not self.api_keys:
-            raise ConfigurationError("API_KEYS: production needs at least one key")
-        if self.is_prod and "*" in self.cors_origins:
-            raise ConfigurationError("CORS_ORIGINS: list the origins, * is not for production")
+        # The settings explain each of these; this fails closed for whoever builds the API without them.
+        if self.is_prod and (not self.api_keys or "*" in self.cors_origins):
+            raise ConfigurationError("production needs API keys and named CORS origins")
         limits = (self.rate_limit_per_minute, self.max_body_bytes, self.max_in_flight)
         if min(*limits, self.max_in_flight_per_client) < 1 or self.trusted_proxy_hops < 0:
             raise ConfigurationError("API limits must be at least 1 and TRUSTED_PROXY_HOPS at least 0")

@@ -24,12 +24,31 @@ _HTTP_CODES: Mapping[int, str] = {404: "not_found", 405: "method_not_allowed", 4
 _INTERNAL_DETAIL = "an internal error; quote the request id when reporting it"
 # A price source that failed is asked again after seconds, not minutes.
 _NO_PRICE_RETRY_S = 5
+# A refusal of 1 kB at most, path and the bytes of foreign letters included.
+_NO_PRICE_BYTES = 400
+_REASON_CHARS = 80
 
 
 def problem_response(scope: Scope, error: ServiceError) -> Response:
     """Render an error the caller may read; bugs of ours go to `internal_problem` instead."""
     near = error.near if isinstance(error, UnknownSymbol) else ()
-    return _response(scope, error.http_status, error.code, str(error), near, _headers(error))
+    return _response(scope, error.http_status, error.code, detail_of(error), near, _headers(error))
+
+
+def detail_of(error: ServiceError) -> str:
+    """The error in words; of an absent price each provider once, with its first reason cut short.
+
+    Worked example: `okx ticker: no answer within 2.0 s` -> `no price for BTC; okx: no answer within 2.0 s`.
+    """
+    if not isinstance(error, NoPriceAvailable):
+        return str(error)
+    first: dict[str, str] = {}
+    for reason in error.reasons:
+        source, _, why = reason.partition(": ")
+        first.setdefault((source.split() or [""])[0], clip(" ".join(why.split()), _REASON_CHARS))
+    told = "; ".join(f"{provider}: {why}" for provider, why in first.items())
+    text = f"no price for {error.symbol}; {told or 'no source is configured'}"
+    return text.encode()[:_NO_PRICE_BYTES].decode(errors="ignore")
 
 
 def internal_problem(scope: Scope) -> Response:
@@ -97,5 +116,8 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         raise error
     status = error.status_code
     code = _HTTP_CODES.get(status, "invalid_request" if status < 500 else "internal_error")
-    detail = {404: "no such route; GET / lists them all", 405: "this route answers GET only"}.get(status)
-    return _response(request.scope, status, code, detail or HTTPStatus(status).phrase, (), error.headers)
+    detail = {404: "no such route; GET / lists them all", 405: "this route answers GET and HEAD"}.get(status)
+    headers = dict(error.headers or {})
+    if "GET" in headers.get("Allow", ""):
+        headers["Allow"] = "GET, HEAD"  # the edge answers HEAD wherever there is GET
+    return _response(request.scope, status, code, detail or HTTPStatus(status).phrase, (), headers)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from app.api.numbers import clip, iso_utc
 from app.api.schemas.base import DETAIL_CHARS, NAME_CHARS
-from app.api.schemas.health import DependencyItem, HealthResponse, ProviderItem
+from app.api.schemas.health import (
+    BreakerState,
+    DependencyItem,
+    DependencyState,
+    HealthResponse,
+    ProviderItem,
+)
 from app.core.domain.status import ProviderStatus, ReadyReport
 
 
@@ -19,7 +25,7 @@ def render_health(report: ReadyReport, *, now_ms: int) -> HealthResponse:
         dependencies=[
             DependencyItem(
                 name=clip(item.name, NAME_CHARS),
-                state=clip(item.state, NAME_CHARS),
+                state=DependencyState(item.state),
                 detail=clip(item.detail, DETAIL_CHARS),
             )
             for item in report.dependencies
@@ -33,7 +39,7 @@ def _provider(status: ProviderStatus) -> ProviderItem:
         state=status.state,
         last_success=None if status.last_success_ms is None else iso_utc(status.last_success_ms),
         last_error=None if status.last_error is None else clip(status.last_error, DETAIL_CHARS),
-        breaker=clip(status.breaker, NAME_CHARS),
+        breaker=BreakerState(status.breaker),
         plan=None if status.plan is None else clip(status.plan, NAME_CHARS),
         quota_left=status.quota_left,
         quota_limit=status.quota_limit,

@@ -22,7 +22,7 @@ from app.api.schemas.signal_debug import AttemptItem, InputItem, TracedInput
 from app.core.domain.answer import MarketAnswer, MarketExtra, ProbeResult
 from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
 from app.core.domain.market import Candles, LiquidationHistory, MarketReading, Price, Series
-from app.core.domain.quality import Attempt, Missing, Reading
+from app.core.domain.quality import Attempt, Missing, MissingReason, Reading
 from app.core.errors import InvariantViolation
 
 # Readings in one market answer, so that the worst case stays under the 90,000 characters an assistant reads.
@@ -140,7 +140,7 @@ def _attempts(attempts: tuple[Attempt, ...]) -> list[AttemptItem]:
         AttemptItem(
             provider=clip(attempt.provider, NAME_CHARS),
             endpoint=clip(attempt.endpoint, NAME_CHARS),
-            outcome=clip(attempt.outcome, NAME_CHARS),
+            outcome="ok" if attempt.outcome == "ok" else MissingReason(attempt.outcome),
             latency_ms=places(attempt.latency_ms, 3),
             cache=attempt.cache,
             detail=clip(attempt.detail, DETAIL_CHARS),
@@ -157,19 +157,21 @@ def _extra(extra: MarketExtra, taken: tuple[MarketReading, ...], as_of_ms: int) 
         as_of=None if at_ms is None else iso_utc(at_ms),
         age_s=None if at_ms is None else age_s(as_of_ms, at_ms),
         readings=_readings(taken),
-        error=None if extra.error is None else clip(extra.error, NAME_CHARS),
+        error=None if extra.error is None else MissingReason(extra.error),
         detail=clip(extra.detail, DETAIL_CHARS),
     )
 
 
 def _probe(probe: ProbeResult) -> PremiumItem:
+    code, _, words = (probe.error or "").partition(": ")
     return PremiumItem(
         name=clip(probe.name, NAME_CHARS),
         provider=clip(probe.provider, NAME_CHARS),
         endpoint=clip(probe.endpoint, NAME_CHARS),
         status=probe.status,
         latency_ms=places(probe.latency_ms, 3),
-        error=None if probe.error is None else clip(probe.error, DETAIL_CHARS),
+        error=MissingReason(code) if code else None,
+        detail=clip(words, DETAIL_CHARS),
         as_of=None if probe.ts_event_ms is None else iso_utc(probe.ts_event_ms),
         readings=_readings(probe.readings[:MAX_READINGS]),
     )

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
-from app.api.openapi_parts import JsonObject, json_answer, problems
+from app.api.openapi import TITLE
+from app.api.openapi_parts import JsonObject, json_answer, problems, success
 from app.api.options import ApiOptions
 from app.api.schemas.health import IndexResponse, RouteItem
 
-SERVICE_NAME = "Crypto futures signals"
 DASHBOARD_PATH = "/dashboard/"
 _ANY_OBJECT = {"application/json": {"schema": {"type": "object"}}}
 _PAGES = (
@@ -33,7 +33,11 @@ def index_routes(
         summary="All routes",
         description="Name, version, data mode and every route; browsers go to the dashboard if there is one.",
         response_model=None,
-        responses={200: {"model": IndexResponse}, 307: {"description": "To the dashboard"}, **problems()},
+        responses={
+            200: success(IndexResponse, "Name, version, data mode and every route."),
+            307: {"description": "To the dashboard."},
+            **problems(),
+        },
     )
     async def get_index(request: Request) -> Response:
         if options.has_dashboard and _prefers_html(request.headers.get("accept", "")):
@@ -46,7 +50,7 @@ def index_routes(
         summary="OpenAPI document for GPT Actions",
         description="The curated operations an assistant imports, with the public address of this service.",
         response_model=None,
-        responses={200: {"description": "OpenAPI 3.1 document", "content": _ANY_OBJECT}, **problems()},
+        responses={200: {"description": "The OpenAPI 3.1 document.", "content": _ANY_OBJECT}, **problems()},
     )
     async def get_action_schema() -> Response:
         return JSONResponse(actions())
@@ -67,7 +71,7 @@ def _index(options: ApiOptions, document: JsonObject) -> IndexResponse:
     ]
     routes += [RouteItem(method="GET", path=path, description=text) for path, text in _PAGES]
     return IndexResponse(
-        name=SERVICE_NAME,
+        name=TITLE,
         version=options.version,
         data_mode=options.data_mode,
         disclaimer="Market data and arithmetic, not investment advice.",

@@ -8,12 +8,11 @@ from fastapi import APIRouter, Request, Response
 
 from app.api.auth import require_scope
 from app.api.deps import MarketUseCase
-from app.api.openapi_parts import json_answer, problems
+from app.api.openapi_parts import json_answer, problems, success
 from app.api.options import ApiOptions, Scope
 from app.api.params import SymbolPath
 from app.api.render_readings import render_market, render_premium
 from app.api.schemas.market import MarketResponse, PremiumResponse
-from app.core.domain.symbol import parse_symbol
 
 
 def market_routes(options: ApiOptions, use_case: MarketUseCase, *, now_ms: Callable[[], int]) -> APIRouter:
@@ -24,9 +23,14 @@ def market_routes(options: ApiOptions, use_case: MarketUseCase, *, now_ms: Calla
         "/market/{symbol}",
         operation_id="getMarket",
         summary="Raw market data of one coin",
-        description="The inputs of the signal and what providers know beside them: source, age, unit.",
+        description="For raw figures without a score (price, funding, open interest, liquidations, ratios "
+        "and what providers know beside them), each with unit, source and age; getSignal scores them. A "
+        "fair summary states ages, missing inputs and dataMode (demo and replay are not the market of now).",
         response_model=None,
-        responses={200: {"model": MarketResponse}, **problems(400, 403, 404)},
+        responses={
+            200: success(MarketResponse, "Inputs and further figures of the coin."),
+            **problems(400, 403, 404),
+        },
     )
     async def get_market(request: Request, symbol: SymbolPath) -> Response:
         require_scope(request, options, Scope.READ)
@@ -38,11 +42,14 @@ def market_routes(options: ApiOptions, use_case: MarketUseCase, *, now_ms: Calla
         summary="Every premium capability, tried one by one",
         description="Status, latency and error of each; needs the scope debug when keys are in use.",
         response_model=None,
-        responses={200: {"model": PremiumResponse}, **problems(400, 403, 404)},
+        responses={
+            200: success(PremiumResponse, "Each premium capability as it ended."),
+            **problems(400, 403, 404),
+        },
     )
     async def debug_premium(request: Request, symbol: SymbolPath) -> Response:
         require_scope(request, options, Scope.DEBUG)
-        base = parse_symbol(symbol).base
+        base = use_case.resolve(symbol).base
         probes = await use_case.probe_premium(symbol)
         return json_answer(render_premium(base, probes, now_ms=now_ms(), data_mode=options.data_mode))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 
 from fastapi import APIRouter, Request, Response
@@ -16,19 +17,21 @@ from app.api.answer_cache import AnswerCache, Encoded
 from app.api.auth import require_scope
 from app.api.deps import SignalUseCase
 from app.api.numbers import clip
-from app.api.openapi_parts import problems
+from app.api.openapi_parts import problems, success
 from app.api.options import ApiOptions, Scope
 from app.api.params import DebugQuery, ModeQuery, SymbolPath, SymbolsQuery
+from app.api.problems import detail_of
 from app.api.render_signal import render_signal
 from app.api.schemas.base import REASON_CHARS
 from app.api.schemas.signal import MAX_BATCH, BatchError, BatchResponse, SignalResponse
 from app.core.domain.signal import Mode
-from app.core.domain.symbol import MAX_INPUT_CHARS, parse_symbol
-from app.core.errors import InputError, InvalidParameter, NoPriceAvailable, ProviderError, UnknownSymbol
+from app.core.domain.symbol import MAX_INPUT_CHARS
+from app.core.errors import InputError, InvalidParameter, NoPriceAvailable, UnknownSymbol
 
 # An assistant reads 100,000 characters at most; the rest of the batch is offered as `next`.
 MAX_BATCH_BYTES = 88_000
 _NULL = b"null"
+_SEPARATOR = re.compile("[,\uff0c]")  # keyboards that write full-width letters write this comma
 
 
 class SignalAnswers:
@@ -47,8 +50,8 @@ class SignalAnswers:
             rendered = render_signal(answer, now_ms=self._now_ms(), debug=debug)
             return rendered.model_dump_json(by_alias=True).encode()
 
-        # Spellings of one coin share an answer; whether it is known is for the use case to say.
-        return await self._cache.get((parse_symbol(text).base, mode, debug), make)
+        # Spellings of one coin share an answer, and only the use case knows which coin is meant.
+        return await self._cache.get((self._use_case.resolve(text).base, mode, debug), make)
 
 
 def signal_routes(options: ApiOptions, answers: SignalAnswers) -> APIRouter:
@@ -59,9 +62,14 @@ def signal_routes(options: ApiOptions, answers: SignalAnswers) -> APIRouter:
         "/signals/{symbol}",
         operation_id="getSignal",
         summary="Scored signal of one coin",
-        description="LONG, NEUTRAL or SHORT with score, confidence, coverage, reasons and eight factors.",
+        description="For a question about one coin: LONG, NEUTRAL or SHORT with score, confidence, reasons "
+        "and eight factors; getSignals compares several. A fair summary states coverage, missing inputs, "
+        "data ages and dataMode (demo and replay are not the market of now).",
         response_model=None,
-        responses={200: {"model": SignalResponse}, **problems(400, 403, 404, conditional=True)},
+        responses={
+            200: success(SignalResponse, "The signal with its factors, sources, ages and missing inputs."),
+            **problems(400, 403, 404, no_price=True, conditional=True),
+        },
     )
     async def get_signal(
         request: Request, symbol: SymbolPath, mode: ModeQuery = "balanced", debug: DebugQuery = False
@@ -79,9 +87,14 @@ def signal_routes(options: ApiOptions, answers: SignalAnswers) -> APIRouter:
         "/signals",
         operation_id="getSignals",
         summary="Scored signals of up to 20 coins",
-        description="One signal per coin in the order asked for; a coin that fails carries its own error.",
+        description="For comparing or ranking up to 20 coins in one call, in the order asked for; a coin "
+        "that fails carries its own error, and `next` holds what did not fit. A fair summary states "
+        "coverage, missing inputs, data ages and dataMode (demo and replay are not the market of now).",
         response_model=None,
-        responses={200: {"model": BatchResponse}, **problems(400, 403)},
+        responses={
+            200: success(BatchResponse, "One item per coin: its signal or its own error."),
+            **problems(400, 403),
+        },
     )
     async def get_signals(request: Request, symbols: SymbolsQuery, mode: ModeQuery = "balanced") -> Response:
         require_scope(request, options, Scope.READ)
@@ -102,7 +115,7 @@ def _matches(if_none_match: str | None, etag: str) -> bool:
 
 def _split(symbols: str) -> list[str]:
     """Raises: InvalidParameter for an empty entry, an overlong one, or more than 20."""
-    texts = list(dict.fromkeys(part.strip() for part in symbols.split(",")))
+    texts = list(dict.fromkeys(part.strip() for part in _SEPARATOR.split(symbols)))
     if not 1 <= len(texts) <= MAX_BATCH:
         raise InvalidParameter("symbols", f"1 to {MAX_BATCH} coins separated by commas")
     if any(not 1 <= len(text) <= MAX_INPUT_CHARS for text in texts):
@@ -115,17 +128,17 @@ async def _item(answers: SignalAnswers, text: str, mode: Mode) -> bytes:
     signal, error = _NULL, _NULL
     try:
         signal = (await answers.get(text, mode, debug=False)).body
-    except (InputError, NoPriceAvailable, ProviderError) as failure:
+    except (InputError, NoPriceAvailable) as failure:
         error = _batch_error(failure).model_dump_json(by_alias=True).encode()
     return b'{"requested":%b,"signal":%b,"error":%b}' % (_json_text(text), signal, error)
 
 
-def _batch_error(failure: InputError | NoPriceAvailable | ProviderError) -> BatchError:
+def _batch_error(failure: InputError | NoPriceAvailable) -> BatchError:
     near = failure.near if isinstance(failure, UnknownSymbol) else ()
     return BatchError(
         code=failure.code,
         status=failure.http_status,
-        detail=clip(str(failure), REASON_CHARS),
+        detail=clip(detail_of(failure), REASON_CHARS),
         near=[clip(name, 20) for name in near[:5]],
     )
 

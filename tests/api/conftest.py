@@ -43,7 +43,7 @@ from app.core.domain.status import DependencyStatus, ProviderState, ProviderStat
 from app.core.domain.symbol import Symbol, resolve_symbol
 
 NOW_MS = 1_772_000_000_000
-KNOWN = frozenset({"BTC", "ETH", "SOL", "PEPE", "DOGE", "BTT", *(f"C{n}" for n in range(30))})
+KNOWN = frozenset({"BTC", "ETH", "SOL", "PEPE", "DOGE", "BTT", "FD", "FDUSD", *(f"C{n}" for n in range(30))})
 
 
 def reading(value: object, provider: str = "okx", detail: str = "") -> Reading[Any]:
@@ -134,8 +134,11 @@ class FakeSignals:
         self.change: dict[str, Any] = {}
         self.gate: Callable[[], Any] | None = None
 
+    def resolve(self, text: str) -> Symbol:
+        return resolve_symbol(text, self.known)
+
     async def signal(self, text: str, mode: Mode) -> SignalAnswer:
-        symbol = resolve_symbol(text, self.known)
+        symbol = self.resolve(text)
         self.calls += 1
         self.started.put_nowait(None)
         if self.gate is not None:
@@ -151,8 +154,11 @@ class FakeMarket:
     def __init__(self) -> None:
         self.readings = 2
 
+    def resolve(self, text: str) -> Symbol:
+        return resolve_symbol(text, KNOWN)
+
     async def market(self, text: str) -> MarketAnswer:
-        symbol = resolve_symbol(text, KNOWN)
+        symbol = self.resolve(text)
         figures = tuple(MarketReading(f"figure_{n}", n + 0.5, "usd") for n in range(self.readings))
         extras = tuple(
             MarketExtra("coinglass", f"group_{n}", figures, NOW_MS - 1000, NOW_MS, None, "") for n in range(3)
@@ -161,10 +167,17 @@ class FakeMarket:
         return MarketAnswer(symbol, make_context(symbol.base), (*extras, failed))
 
     async def probe_premium(self, text: str) -> tuple[ProbeResult, ...]:
-        resolve_symbol(text, KNOWN)
+        self.resolve(text)
         return (
             ProbeResult(
-                "heatmap", "coinglass", "heatmap", ProbeStatus.NOT_IN_PLAN, 1.0, "not_in_plan: x", (), None
+                "heatmap",
+                "coinglass",
+                "heatmap",
+                ProbeStatus.NOT_IN_PLAN,
+                1.0,
+                "not_in_plan: upgrade: x",
+                (),
+                None,
             ),
             ProbeResult(
                 "whales",

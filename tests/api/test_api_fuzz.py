@@ -12,6 +12,7 @@ from schemathesis import Case
 from schemathesis.checks import (
     content_type_conformance,
     not_a_server_error,
+    response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
 )
@@ -20,6 +21,7 @@ from app.core.errors import NoPriceAvailable
 
 CHECKS = [
     not_a_server_error,
+    response_headers_conformance,
     status_code_conformance,
     content_type_conformance,
     response_schema_conformance,

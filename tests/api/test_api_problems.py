@@ -64,7 +64,7 @@ async def test_unknown_route_and_method_are_problems(rig: Any) -> None:
     async with rig.client() as client:
         answer = await client.post("/signals/BTC")
     assert assert_problem(answer, 405)["code"] == "method_not_allowed"
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD"
 
 
 async def test_unexpected_error_is_a_500_without_its_text(rig: Any, caplog: Any) -> None:

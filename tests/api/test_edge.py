@@ -214,6 +214,24 @@ class TestHeaders:
         assert "server" not in headers
         assert ("ratelimit-limit" in headers) is (path != "/health/live")
 
+    @pytest.mark.parametrize("mode", list(DataMode))
+    async def test_every_answer_says_its_data_mode(self, make_rig: Any, mode: DataMode) -> None:
+        rig = make_rig(data_mode=mode)
+        for path in (*EVERY_PATH, "/health/live", "/signals/%3F"):
+            assert (await rig.get(path)).headers["x-data-mode"] == mode.value
+
+    async def test_refusals_and_crashes_say_their_data_mode(self, make_rig: Any) -> None:
+        rig = make_rig(api_keys=KEYS, rate_limit_per_minute=2)
+        rig.signals.error = RuntimeError("bug")
+        answers = [
+            await rig.get("/signals/BTC", headers=bearer(READ)),
+            await rig.get("/signals/BTC"),
+            await rig.get("/signals/BTC"),
+            await rig.get("/signals/BTC"),
+        ]
+        assert [answer.status_code for answer in answers] == [500, 401, 401, 429]
+        assert {answer.headers["x-data-mode"] for answer in answers} == {"demo"}
+
     async def test_only_listed_origins_may_read(self, make_rig: Any) -> None:
         rig = make_rig(cors_origins=("https://desk.example",), rate_limit_per_minute=1)
         good, limited = [await rig.get("/", headers={"Origin": "https://desk.example"}) for _ in range(2)]
@@ -221,8 +239,40 @@ class TestHeaders:
         assert good.headers["access-control-allow-origin"] == "https://desk.example"
         assert limited.status_code == 429
         assert limited.headers["access-control-allow-origin"] == "https://desk.example"
+        assert "x-data-mode" in good.headers["access-control-expose-headers"].lower()
         assert "access-control-allow-origin" not in evil.headers
         assert "access-control-allow-credentials" not in good.headers
+
+
+class TestHead:
+    @pytest.mark.parametrize("path", [*EVERY_PATH, "/health/live"])
+    async def test_is_get_without_the_body(self, rig: Any, path: str) -> None:
+        async with rig.client() as client:
+            got, head = await client.get(path), await client.head(path)
+        assert (head.status_code, head.content) == (got.status_code, b"")
+        for name in ("content-type", "content-length", "x-data-mode"):
+            assert head.headers[name] == got.headers[name]
+
+    async def test_needs_a_key_where_get_does(self, make_rig: Any) -> None:
+        async with make_rig(api_keys=KEYS).client() as client:
+            answer = await client.head("/signals/BTC")
+        assert (answer.status_code, answer.content) == (401, b"")
+
+    async def test_reaches_the_server_with_its_own_method(self, rig: Any) -> None:
+        # The server decides by the scope it made whether a body may follow.
+        sent: list[Any] = []
+        scope = {"type": "http", "method": "HEAD", "path": "/health/live", "headers": [], "query_string": b""}
+
+        async def receive() -> Any:
+            return {"type": "http.request"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await rig.app(scope, receive, send)
+        assert scope["method"] == "HEAD"
+        assert (sent[0]["status"], sent[1]["body"]) == (200, b"")
+        assert rig.observed[-1]["method"] == "HEAD"
 
 
 async def test_answers_are_observed_by_route_template(rig: Any) -> None:

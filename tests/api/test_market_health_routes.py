@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from app.api.schemas.health import HealthResponse
+from app.api.schemas.health import BreakerState, HealthResponse
 from app.api.schemas.market import MarketResponse
+from app.core.domain.quality import MissingReason
 from app.core.domain.status import ReadyStatus
+from app.core.errors import ProviderError
+from app.services.transport import circuit
 
 
 async def test_market_shows_inputs_extras_and_their_errors(rig: Any, capability_count: int) -> None:
@@ -34,7 +37,22 @@ async def test_market_with_too_many_figures_is_cut_and_says_so(rig: Any) -> None
 async def test_premium_probes_show_plan_refusals_as_states(rig: Any) -> None:
     results = (await rig.get("/debug/premium/BTC")).json()["results"]
     assert [item["status"] for item in results] == ["not_in_plan", "ok"]
+    assert (results[0]["error"], results[0]["detail"]) == ("not_in_plan", "upgrade: x")
+    assert (results[1]["error"], results[1]["detail"]) == (None, "")
     assert results[1]["readings"] == [{"name": "positions", "value": 3.0, "unit": "count"}]
+
+
+async def test_premium_probes_name_the_coin_that_was_probed(rig: Any) -> None:
+    assert (await rig.get("/debug/premium/FDUSD")).json()["symbol"] == "FDUSD"
+
+
+def test_every_way_a_source_fails_has_a_public_word() -> None:
+    codes = {error.code for error in ProviderError.__subclasses__()}
+    assert codes == {reason.value for reason in MissingReason}
+
+
+def test_every_breaker_state_has_a_public_word() -> None:
+    assert set(get_args(circuit.BreakerState)) == {state.value for state in BreakerState}
 
 
 @pytest.mark.parametrize("status", [ReadyStatus.OK, ReadyStatus.DEGRADED])

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from typing import Any
 
 import pytest
 
+from app.api.openapi import operations
 from app.api.openapi_compat import breaking_changes
 from app.api.openapi_export import COMMITTED_FILE, committed_document, encode_document, whole_document
 from app.api.openapi_lint import lint_text, lint_whole, main
+from app.api.schemas.enum_texts import ENUM_TEXTS, FACTOR_TEXTS
+from app.settings import load_settings, load_signals_config
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +60,42 @@ async def test_whole_interface_validates_as_openapi_31(rig: Any) -> None:
     document = (await rig.get("/openapi.json")).json()
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
     assert list(OpenAPIV31SpecValidator(committed_document()).iter_errors()) == []
+
+
+def test_operations_document_only_errors_that_happen(committed: dict[str, Any]) -> None:
+    documented = {
+        operation["operationId"]: sorted(set(operation["responses"]) - {"200"})
+        for _, _, operation in operations(committed)
+    }
+    assert documented == {
+        "getSignal": ["400", "401", "404", "429", "503"],
+        "getSignals": ["400", "401", "429", "503"],
+        "getMarket": ["400", "401", "404", "429", "503"],
+        "getHealth": ["401", "429", "503"],
+    }
+
+
+def test_every_response_documents_its_data_mode() -> None:
+    document = whole_document()
+    reference = {"X-Data-Mode": {"$ref": "#/components/headers/X-Data-Mode"}}
+    responses = [found for _, _, item in operations(document) for found in item["responses"].values()]
+    assert all(found["headers"] == reference for found in responses)
+    assert document["components"]["headers"]["X-Data-Mode"]["schema"]["enum"] == ["live", "demo", "replay"]
+
+
+def test_every_word_list_explains_each_of_its_words_and_none_is_left_over() -> None:
+    schemas = whole_document()["components"]["schemas"]
+    lists = {name: schema for name, schema in schemas.items() if "enum" in schema}
+    assert lists.keys() == ENUM_TEXTS.keys()
+    for name, schema in lists.items():
+        assert schema["description"] == ENUM_TEXTS[name]
+        unexplained = [word for word in schema["enum"] if not re.search(rf"\b{word}\b", ENUM_TEXTS[name])]
+        assert not unexplained, name
+
+
+def test_factor_texts_say_the_default_weights() -> None:
+    weights = dict(load_signals_config(load_settings({}).signals_config).weights)
+    assert {name.value: weight for name, (weight, _) in FACTOR_TEXTS.items()} == weights
 
 
 Change = Any

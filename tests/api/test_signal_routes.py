@@ -119,6 +119,18 @@ class TestSignal:
         assert "okx: timeout" in answer.json()["detail"]
         assert int(answer.headers["retry-after"]) >= 1
 
+    async def test_absent_price_names_each_provider_once_in_a_kilobyte(self, rig: Any) -> None:
+        long = "服务器错误\n" + "text " * 100
+        names = ("okx", "okx", "coinglass", "coinapi", "fourth", "fifth")
+        rig.signals.error = NoPriceAvailable("BTC", tuple(f"{name} ticker: {long}" for name in names))
+        answer = await rig.get("/signals/" + "ＢＴＣ" + "ＵＳＤＴ")
+        detail = answer.json()["detail"]
+        assert detail.startswith("no price for BTC; okx: 服务器错误 text text")
+        assert [detail.count(f"{name}: ") for name in names[:4]] == [1, 1, 1, 1]
+        assert len(answer.content) <= 1024
+        item = (await rig.get("/signals?symbols=BTC")).json()["items"][0]
+        assert item["error"]["detail"].startswith("no price for BTC; okx: ")
+
 
 class TestReuse:
     async def test_answer_is_computed_once_a_second(self, rig: Any) -> None:
@@ -129,6 +141,11 @@ class TestReuse:
         assert first.content == second.content
         rig.now_s += 0.2
         await rig.get("/signals/BTC")
+        assert rig.signals.calls == 2
+
+    async def test_coins_that_look_like_a_pair_keep_their_own_answer(self, rig: Any) -> None:
+        items = (await rig.get("/signals?symbols=FD,FDUSD,FDUSDT")).json()["items"]
+        assert [item["signal"]["symbol"] for item in items] == ["FD", "FDUSD", "FD"]
         assert rig.signals.calls == 2
 
     async def test_mode_and_debug_are_separate_answers(self, rig: Any) -> None:
@@ -197,6 +214,10 @@ class TestBatch:
             seen += [item["requested"] for item in answer.json()["items"]]
             following = answer.json()["next"]
         assert seen == names
+
+    async def test_full_width_letters_and_commas_are_read(self, rig: Any) -> None:
+        items = (await rig.get("/signals", params={"symbols": "ＢＴＣ，ETH/USDT:USDT"})).json()["items"]
+        assert [item["signal"]["symbol"] for item in items] == ["BTC", "ETH"]
 
     async def test_repeated_coin_is_answered_once(self, rig: Any) -> None:
         answer = await rig.get("/signals?symbols=BTC,BTC, BTC")

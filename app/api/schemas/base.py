@@ -34,7 +34,7 @@ AgeS = Annotated[
     float,
     Field(
         ge=0,
-        description="Seconds from the close of the bar or the event to `asOf`; larger = older.",
+        description="Age in seconds at `asOf`, counted from the bar's close or the event; higher is older.",
     ),
 ]
 
@@ -56,7 +56,7 @@ class RawValue(ApiModel):
     """One raw figure with its unit."""
 
     name: Name = Field(description="What is measured.")
-    value: float = Field(description="The figure in `unit`; positive and negative as the name says.")
+    value: float = Field(description="The figure, in `unit`.")
     unit: Name = Field(
         description="Unit, such as usd, base (coins), frac (0.01 = 1 %), frac_per_8h, score_0_100."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
@@ -9,6 +10,17 @@ from pydantic import Field
 from app.api.schemas.base import ApiModel, Detail, IsoTime, Name
 from app.core.domain.context import DataMode
 from app.core.domain.status import ProviderState, ReadyStatus
+
+
+class BreakerState(StrEnum):
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class DependencyState(StrEnum):
+    OK = "ok"
+    DOWN = "down"
 
 
 class LiveResponse(ApiModel):
@@ -24,13 +36,13 @@ class ProviderItem(ApiModel):
     state: ProviderState = Field(description="not_configured and unused are states, not faults.")
     last_success: IsoTime | None = Field(description="Last successful call, UTC; null before the first.")
     last_error: Detail | None = Field(description="Last error in words; null when there was none.")
-    breaker: Name = Field(description="State of the circuit breaker.")
+    breaker: BreakerState = Field(description="Whether the provider is asked at the moment.")
     plan: Name | None = Field(description="Plan of the key; null when not known.")
     quota_left: int | None = Field(
-        description="Number of calls left in the window; higher = more room; null when not stated."
+        description="Number of calls left in the current window; null when the provider states none."
     )
     quota_limit: int | None = Field(
-        description="Number of calls allowed per window; higher = larger plan; null when not stated."
+        description="Number of calls allowed per window; null when the provider states none."
     )
     not_in_plan: list[Name] = Field(max_length=200, description="Resources the plan lacks.")
 
@@ -39,7 +51,7 @@ class DependencyItem(ApiModel):
     """One dependency that is not a market-data provider."""
 
     name: Name = Field(description="Which dependency.")
-    state: Name = Field(description="ok, unused or down.")
+    state: DependencyState = Field(description="ok or down.")
     detail: Detail = Field(description="Why, in words; empty when ok.")
 
 
@@ -50,7 +62,7 @@ class HealthResponse(ApiModel):
         description="ok, degraded (a price, not everything) or unavailable (no price)."
     )
     timestamp: IsoTime = Field(description="When this answer was made; market time, UTC.")
-    data_mode: DataMode = Field(description="live (providers), demo (simulated market), replay (recorded).")
+    data_mode: DataMode = Field(description="live, demo (simulated market) or replay (recorded past).")
     price_ok: bool = Field(description="True while at least one price source can be asked.")
     providers: list[ProviderItem] = Field(max_length=20, description="Every market-data provider.")
     dependencies: list[DependencyItem] = Field(max_length=20, description="Cache, store and the like.")
@@ -69,6 +81,6 @@ class IndexResponse(ApiModel):
 
     name: Name = Field(description="Name of the service.")
     version: Name = Field(description="Version of the service.")
-    data_mode: DataMode = Field(description="live (providers), demo (simulated market), replay (recorded).")
+    data_mode: DataMode = Field(description="live, demo (simulated market) or replay (recorded past).")
     disclaimer: Detail = Field(description="What the answers are not.")
     routes: list[RouteItem] = Field(max_length=60, description="Every route.")

@@ -8,6 +8,7 @@ from app.api.schemas.base import AgeS, ApiModel, Detail, IsoTime, Name, RawValue
 from app.api.schemas.signal_debug import InputItem
 from app.core.domain.answer import ProbeStatus
 from app.core.domain.context import DataMode
+from app.core.domain.quality import MissingReason
 
 MAX_GROUPS = 40
 MAX_READINGS = 50
@@ -21,7 +22,7 @@ class ExtraGroup(ApiModel):
     as_of: IsoTime | None = Field(description="Close of the newest bar or time of the event, UTC.")
     age_s: AgeS | None
     readings: list[RawValue] = Field(max_length=MAX_READINGS, description="The figures; empty on error.")
-    error: Name | None = Field(description="Error code; null when the figures are there.")
+    error: MissingReason | None = Field(description="Why there are none; null when there are.")
     detail: Detail = Field(description="The error in words; empty when the figures are there.")
 
 
@@ -30,7 +31,7 @@ class MarketResponse(ApiModel):
 
     symbol: SymbolText
     timestamp: IsoTime = Field(description="When this answer was made; market time, UTC.")
-    data_mode: DataMode = Field(description="live (providers), demo (simulated market), replay (recorded).")
+    data_mode: DataMode = Field(description="live, demo (simulated market) or replay (recorded past).")
     as_of: IsoTime = Field(description="Market time the inputs were complete, UTC; ages count back from it.")
     inputs: list[InputItem] = Field(max_length=12, description="The inputs of the signal.")
     extras: list[ExtraGroup] = Field(max_length=MAX_GROUPS, description="What providers know beside them.")
@@ -47,9 +48,10 @@ class PremiumItem(ApiModel):
     endpoint: Name = Field(description="Our name of the upstream resource.")
     status: ProbeStatus = Field(description="ok, not_in_plan, not_configured or failed.")
     latency_ms: float = Field(
-        ge=0, description="Milliseconds from ask to answer, cache included; larger = slower."
+        ge=0, description="Milliseconds from ask to answer, cache included; higher is slower."
     )
-    error: Detail | None = Field(description="Error code and text; null when ok.")
+    error: MissingReason | None = Field(description="Why it did not answer; null when ok.")
+    detail: Detail = Field(description="The error in words; empty when ok.")
     as_of: IsoTime | None = Field(description="Time of the newest figure, UTC; null when there is none.")
     readings: list[RawValue] = Field(max_length=MAX_READINGS, description="The figures; empty unless ok.")
 
@@ -59,5 +61,5 @@ class PremiumResponse(ApiModel):
 
     symbol: SymbolText
     timestamp: IsoTime = Field(description="When this answer was made; market time, UTC.")
-    data_mode: DataMode = Field(description="live (providers), demo (simulated market), replay (recorded).")
+    data_mode: DataMode = Field(description="live, demo (simulated market) or replay (recorded past).")
     results: list[PremiumItem] = Field(max_length=MAX_GROUPS, description="One per capability.")

@@ -14,9 +14,7 @@ class Problem(ApiModel):
 
     type: str = Field(max_length=100, description="URN of the kind of error; one per `code`.")
     title: str = Field(max_length=60, description="The HTTP status in words.")
-    status: int = Field(
-        ge=400, le=599, description="HTTP status code, a count without unit; larger than 399."
-    )
+    status: int = Field(ge=400, le=599, description="HTTP status code of this answer.")
     detail: str = Field(max_length=600, description="What was wrong with this request, in words.")
     instance: str = Field(max_length=200, description="Path of the request, percent-encoded.")
     code: str = Field(max_length=40, description="Stable error code, such as unknown_symbol.")

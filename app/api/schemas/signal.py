@@ -28,9 +28,9 @@ MAX_BATCH = 20
 class FactorItem(ApiModel):
     """One of the eight factors."""
 
-    name: FactorName = Field(description="Which factor.")
+    name: FactorName = Field(description="Which factor; the list says how each is read.")
     weight: float = Field(
-        ge=0, le=100, description="Share of the score in points of 100; larger = counts more."
+        ge=0, le=100, description="Share of the score in points of 100; higher counts more."
     )
     score: float = Field(
         ge=0, le=100, description="Points, 0 bearish, 50 neutral, 100 bullish; exactly 50 when not ok."
@@ -52,9 +52,7 @@ class SignalResponse(ApiModel):
 
     symbol: SymbolText
     timestamp: IsoTime = Field(description="When this answer was made; market time, UTC.")
-    price: float = Field(
-        gt=0, description="Price in USD per coin, above 0; higher = dearer. See `priceKind`."
-    )
+    price: float = Field(gt=0, description="Price in USD per coin; `priceKind` says which price it is.")
     price_kind: PriceKind = Field(description="Which price it is.")
     price_source: Name = Field(description="Provider of the price.")
     price_age_s: AgeS
@@ -63,12 +61,12 @@ class SignalResponse(ApiModel):
         description="Fraction of notional per 8 hours (0.0001 = 0.01 %); positive = longs pay shorts."
     )
     open_interest: float | None = Field(
-        ge=0, description="Open interest in USD, counted once; larger = more open contracts."
+        ge=0, description="Open interest in USD, each contract counted once; higher is more open positions."
     )
     open_interest_source: Name | None = Field(description="Provider of `openInterest`; null when it is null.")
     open_interest_age_s: AgeS | None
     social_score: float | None = Field(
-        ge=0, le=100, description="Social score in points, 0 to 100; higher = more positive attention."
+        ge=0, le=100, description="Social score in points, 0 to 100; higher is more and friendlier attention."
     )
     signal: Direction = Field(description="Direction under the thresholds of `mode`.")
     mode: Mode = Field(description="Threshold set that was applied.")
@@ -77,10 +75,10 @@ class SignalResponse(ApiModel):
     confidence_score: float = Field(
         ge=0,
         le=100,
-        description="Confidence in points, 0 to 100; higher = inputs agree, are strong, complete.",
+        description="Confidence in points, 0 to 100; higher when factors agree, are strong and have data.",
     )
     coverage: float = Field(
-        ge=0, le=1, description="Fraction of the total weight that had fresh data; higher = more complete."
+        ge=0, le=1, description="Fraction of the total weight that had fresh data; higher is more complete."
     )
     reason: str = Field(max_length=REASON_CHARS, description="The answer in one line.")
     reasons: list[Sentence] = Field(max_length=3, description="Up to three sentences, strongest first.")
@@ -88,7 +86,7 @@ class SignalResponse(ApiModel):
     confluence: None = Field(
         description="Smart-money zones over liquidation clusters; null while not offered."
     )
-    data_mode: DataMode = Field(description="live (providers), demo (simulated market), replay (recorded).")
+    data_mode: DataMode = Field(description="live, demo (simulated market) or replay (recorded past).")
     as_of: IsoTime = Field(description="Market time the inputs were complete, UTC; ages count back from it.")
     missing: list[MissingItem] = Field(max_length=20, description="Inputs that did not count, with reasons.")
     engine_version: Name = Field(description="Version of the scoring rules.")
@@ -99,9 +97,7 @@ class BatchError(ApiModel):
     """Why one symbol of a batch has no signal."""
 
     code: Name = Field(description="Stable error code, such as unknown_symbol.")
-    status: int = Field(
-        ge=400, le=599, description="HTTP status code this symbol gives alone, a count; larger than 399."
-    )
+    status: int = Field(ge=400, le=599, description="HTTP status code this coin gets when asked for alone.")
     detail: str = Field(max_length=REASON_CHARS, description="What was wrong, in words.")
     near: list[Near] = Field(max_length=5, description="Known symbols that look like the unknown one.")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from app.api.schemas.base import AgeS, ApiModel, Detail, IsoTime, Name, RawValue, Sentence
@@ -15,9 +17,9 @@ class AttemptItem(ApiModel):
 
     provider: Name = Field(description="Who was asked.")
     endpoint: Name = Field(description="Our name of the upstream resource.")
-    outcome: Name = Field(description="ok or an error code.")
+    outcome: Literal["ok"] | MissingReason = Field(description="ok, or why it has no data.")
     latency_ms: float = Field(
-        ge=0, description="Milliseconds from ask to answer, cache included; larger = slower."
+        ge=0, description="Milliseconds from ask to answer, cache included; higher is slower."
     )
     cache: CacheState | None = Field(description="miss, hit or stale; null when it failed.")
     detail: Detail = Field(description="Error text, empty when ok.")
@@ -33,7 +35,7 @@ class InputItem(ApiModel):
     as_of: IsoTime | None = Field(description="Close of the newest bar or time of the event, UTC.")
     age_s: AgeS | None
     cache: CacheState | None = Field(description="miss, hit or stale; null when nobody answered.")
-    points: int = Field(ge=0, description="Number of bars of history; larger = longer history.")
+    points: int = Field(ge=0, description="Number of bars of history.")
     values: list[RawValue] = Field(max_length=6, description="The newest figures.")
     missing: MissingReason | None = Field(description="Why it is missing; null when it is there.")
     detail: Detail = Field(description="Why it is missing, in words; empty when it is there.")
@@ -49,9 +51,7 @@ class Metric(ApiModel):
     """One step of a factor's computation."""
 
     name: Name = Field(description="Name of the step, with its unit.")
-    value: float = Field(
-        description="Result in the unit that its name carries; positive and negative as computed."
-    )
+    value: float = Field(description="The result, in the unit that `name` says.")
 
 
 class FactorDebug(ApiModel):
@@ -61,13 +61,18 @@ class FactorDebug(ApiModel):
     v: float = Field(ge=-1, le=1, description="Signed fraction: -1 bearish, 0 neutral, +1 bullish.")
     basis: Basis | None = Field(description="rank in own history, or absolute scale; null when not ok.")
     evidence: float | None = Field(
-        description="The raw evidence in `evidenceUnit`; positive as its name says."
+        description="What was measured, in `evidenceUnit`. Of liquidations, momentum and oi_trend the sign "
+        "counts: positive is bullish, negative bearish."
     )
     evidence_unit: Name = Field(description="Unit of the evidence.")
     percentile: float | None = Field(
-        ge=0, le=1, description="Fraction of the own history below the evidence; higher = more unusual high."
+        ge=0,
+        le=1,
+        description="Fraction, 0 to 1, of the factor's own earlier values that lie below `evidence`; higher "
+        "is nearer to its highest value. The percentile in `sentence` is the same, except for liquidations, "
+        "momentum and oi_trend, where it ranks by size and leaves the sign aside.",
     )
-    history_n: int = Field(ge=0, description="Number of points ranked against; larger = better founded.")
+    history_n: int = Field(ge=0, description="Number of earlier points ranked against.")
     detail: Detail = Field(description="Why it is stale or missing; empty when ok.")
     sentence: Sentence = Field(description="The factor in words; empty when not ok.")
     metrics: list[Metric] = Field(max_length=40, description="Every step of the computation.")
@@ -76,12 +81,16 @@ class FactorDebug(ApiModel):
 class SignalDebug(ApiModel):
     """Everything behind one signal."""
 
-    elapsed_ms: float = Field(ge=0, description="Milliseconds from question to answer; larger = slower.")
+    elapsed_ms: float = Field(ge=0, description="Milliseconds from question to answer; higher is slower.")
     agreement: float = Field(
-        ge=0, le=1, description="Fraction: how far the factors point one way; higher = more agreement."
+        ge=0,
+        le=1,
+        description="Fraction, 0 to 1: how far the factors point one way; higher is more agreement.",
     )
     strength: float = Field(
-        ge=0, le=1, description="Fraction: distance of the score from 50 points over 25; higher = stronger."
+        ge=0,
+        le=1,
+        description="Fraction, 0 to 1: distance of the score from 50, full at 25 points; higher is stronger.",
     )
     factors: list[FactorDebug] = Field(max_length=8, description="All factors.")
     inputs: list[TracedInput] = Field(max_length=12, description="All inputs.")

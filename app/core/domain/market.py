@@ -36,8 +36,6 @@ class PriceKind(StrEnum):
     AGGREGATED = "aggregated"  # CoinGlass current price across exchanges
     SPOT_RATE = "spot_rate"  # CoinAPI spot exchange rate
     LAST_CLOSE = "last_close"  # close of the last closed bar: all that a recording knows between bars
-    MARK = "mark"
-    INDEX = "index"
 
 
 @dataclass(frozen=True, slots=True)

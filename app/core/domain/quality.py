@@ -13,13 +13,11 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class MissingReason(StrEnum):
-    """Why an input is not there. The first block is a state of the set-up, the second a fault."""
+    """Why an input is not there: its source is not to be had in this set-up, or it failed just now."""
 
     NOT_CONFIGURED = "not_configured"
     NOT_IN_PLAN = "not_in_plan"
-    BUILDING_HISTORY = "building_history"
     NO_DATA = "no_data"
-    STALE = "stale"
     TIMEOUT = "timeout"
     UNAVAILABLE = "unavailable"
     RATE_LIMITED = "rate_limited"

@@ -1,0 +1,119 @@
+"""What the closed word lists of the answers mean, for readers of the OpenAPI documents.
+
+The lists live in the domain, whose docstrings are for its authors; these texts are for clients. Every list
+has one that names every word of it (tested). Called by `app.api.openapi`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.core.domain.signal import FactorName
+
+# Default weight in points of 100 (tested against the default configuration), and how the factor is read.
+FACTOR_TEXTS: Mapping[FactorName, tuple[int, str]] = {
+    FactorName.LIQUIDATIONS: (
+        20,
+        "long minus short positions closed by force in 24 h, relative to open interest; flushed longs read "
+        "bullish, squeezed shorts bearish.",
+    ),
+    FactorName.FUNDING: (
+        15,
+        "what longs pay shorts per 8 h; contrarian: higher than usual reads bearish, lower bullish.",
+    ),
+    FactorName.MOMENTUM: (
+        15,
+        "price move over 1, 4 and 24 h in units of the coin's own volatility; followed: a rise reads "
+        "bullish.",
+    ),
+    FactorName.LONG_SHORT: (
+        15,
+        "share of all accounts that are long; contrarian: more longs than usual reads bearish.",
+    ),
+    FactorName.SMART_MONEY: (
+        10,
+        "share of the top traders' positions that is long; followed: more than usual reads bullish.",
+    ),
+    FactorName.OI_TREND: (
+        10,
+        "change of open interest over 24 h together with the price: growth in a rise reads bullish, growth "
+        "in a fall bearish; closing positions read the other way, at half.",
+    ),
+    FactorName.SOCIAL: (
+        10,
+        "social score (galaxy score) against the coin's own usual level; followed: livelier reads bullish.",
+    ),
+    FactorName.FEAR_GREED: (
+        5,
+        "daily fear and greed index of the whole market; contrarian: fear reads bullish, greed bearish.",
+    ),
+}
+
+ENUM_TEXTS: Mapping[str, str] = {
+    "Basis": (
+        "How a factor became a score. rank: its place in its own history. absolute: a fixed scale, because "
+        "there is too little history."
+    ),
+    "BreakerState": (
+        "Whether the provider is asked. closed: yes. open: not for now, after repeated failures. half_open: "
+        "one trial call decides."
+    ),
+    "CacheState": (
+        "How a figure was obtained. miss: fetched for this answer. hit: kept from an earlier fetch and still "
+        "fresh. stale: kept and past its time while a new fetch is due."
+    ),
+    "Capability": (
+        "An input of the signal. price. candles: price history. liquidations: positions closed by force. "
+        "open_interest_usd and open_interest_base: open interest in USD and in coins. funding: rate per 8 h. "
+        "account_ratio: share of accounts long. top_position_ratio: share of top-trader positions long. "
+        "social: social score. fear_greed: market-wide index."
+    ),
+    "ConfidenceLevel": (
+        "How much the factors agree, how strong and how complete they are: high, medium or low."
+    ),
+    "DataMode": (
+        "Where the data comes from. live: the providers, now. demo: a simulated market, not real prices. "
+        "replay: recorded market data of a past time. The modes are never mixed."
+    ),
+    "DependencyState": "ok, or down: the service works on without it.",
+    "Direction": (
+        "LONG: the evidence leans to a rise. SHORT: to a fall. NEUTRAL: no clear lean, too little data, or a "
+        "price that is too old."
+    ),
+    "FactorName": "\n".join(
+        ["The eight factors, each with its default weight in points of 100 (`weight` says the one in force)."]
+        + [f"{name.value} ({weight}): {text}" for name, (weight, text) in FACTOR_TEXTS.items()]
+    ),
+    "FactorStatus": (
+        "ok: counted. stale: there, but too old, so it counts as neutral. missing: not there, counts as "
+        "neutral."
+    ),
+    "MissingReason": (
+        "Why data is not there. not_configured: this service has no key for the source. not_in_plan: the "
+        "plan of the key lacks it. no_data: the source has none for this coin. timeout: no answer in time. "
+        "unavailable: the source is down. rate_limited: its call limit is reached. circuit_open: not asked "
+        "after repeated failures. auth_failed: the key was refused. bad_payload: the answer was not usable."
+    ),
+    "Mode": (
+        "Threshold set for the direction: conservative needs the clearest score, then balanced, then "
+        "aggressive."
+    ),
+    "PriceKind": (
+        "Which price it is. last_trade: last trade of the perpetual future on one exchange. aggregated: "
+        "futures price across exchanges. spot_rate: spot exchange rate. "
+        "last_close: close of the last closed bar, in a replay."
+    ),
+    "ProbeStatus": (
+        "ok: answered. not_in_plan: the plan of the key lacks it. not_configured: no key is set. failed: "
+        "asked and not answered. The middle two are no faults."
+    ),
+    "ProviderState": (
+        "ok: the last call succeeded. unused: not called yet. not_configured: no key is set, which is no "
+        "fault. degraded: the last call failed. down: not asked for now, after repeated failures. "
+        "auth_failed: the key was refused."
+    ),
+    "ReadyStatus": (
+        "ok: everything works. degraded: prices can be served, something else is missing. unavailable: no "
+        "price can be served."
+    ),
+}
