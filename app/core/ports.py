@@ -31,6 +31,17 @@ class Fetched(Generic[T_co]):
     cache: CacheState
 
 
+class Askable(Protocol[T_co]):
+    """Anything that can be asked about a coin: a `Source` or a `Probe`."""
+
+    @property
+    def provider(self) -> str: ...
+    @property
+    def endpoint(self) -> str: ...
+    @property
+    def fetch(self) -> Callable[[Symbol], Awaitable[Fetched[T_co]]]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One way to get one capability: a provider and the call that fetches it.

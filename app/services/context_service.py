@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from app.core.clock import Clock
 from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
@@ -18,9 +18,10 @@ from app.core.domain.market import Price, PriceKind
 from app.core.domain.quality import Attempt, Missing, MissingReason, Reading
 from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderError
-from app.core.ports import Fetched, Source
+from app.core.ports import Askable, Fetched, Source
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 # Decides whether a fetched value is young enough to stop looking: (capability, fetched, now_ms) -> bool.
 IsFresh = Callable[[Capability, Fetched[object], int], bool]
@@ -103,7 +104,7 @@ class ContextService:
         source = self._sources.available.get((Capability.OPEN_INTEREST_USD, liquidations.provider))
         if source is None or liquidations.provider == interest.provider:
             return interest
-        fetched, attempt = await self._ask(source, symbol, deadline_at_s - self._clock.monotonic_s())
+        fetched, attempt = await ask(source, symbol, deadline_at_s - self._clock.monotonic_s(), self._clock)
         if fetched is None:
             return interest
         return _reading(fetched, source.provider, [*interest.attempts, attempt])
@@ -125,7 +126,7 @@ class ContextService:
             # Only sources that can be asked share the time.
             share_s = (deadline_at_s - self._clock.monotonic_s()) / left
             left -= 1
-            fetched, attempt = await self._ask(source, symbol, share_s)
+            fetched, attempt = await ask(source, symbol, share_s, self._clock)
             attempts.append(attempt)
             if fetched is None:
                 continue
@@ -138,29 +139,32 @@ class ContextService:
             return _reading(best_stale, stale_provider, attempts)
         return _missing(attempts)
 
-    async def _ask(
-        self, source: Source, symbol: Symbol, share_s: float
-    ) -> tuple[Fetched[object] | None, Attempt]:
-        """One source, one attempt, one share of the deadline; every failure becomes an `Attempt`."""
-        started_s = self._clock.monotonic_s()
 
-        def attempt(outcome: str, detail: str = "", fetched: Fetched[object] | None = None) -> Attempt:
-            latency_ms = (self._clock.monotonic_s() - started_s) * 1000
-            cache = fetched.cache if fetched else None
-            return Attempt(source.provider, source.endpoint, outcome, latency_ms, cache, detail)
+async def ask(
+    source: Askable[T], symbol: Symbol, share_s: float, clock: Clock
+) -> tuple[Fetched[T] | None, Attempt]:
+    """One source, one attempt, one share of the deadline; every failure becomes an `Attempt`.
 
-        try:
-            async with asyncio.timeout(max(share_s, 0.0)):
-                fetched = await source.fetch(symbol)
-        except ProviderError as error:
-            return None, attempt(error.code, error.detail)
-        except TimeoutError:
-            return None, attempt(MissingReason.TIMEOUT, f"no answer within {share_s:.1f} s")
-        except Exception:  # noqa: BLE001 - named boundary
-            # A bug in one adapter costs one input, never the answer. Logged loudly.
-            _log.exception("adapter failed", extra={"provider": source.provider, "endpoint": source.endpoint})
-            return None, attempt(MissingReason.BAD_PAYLOAD, "internal error in the adapter")
-        return fetched, attempt("ok", "", fetched)
+    The named boundary: a bug in one adapter costs one input, never the answer, and is logged loudly.
+    """
+    started_s = clock.monotonic_s()
+
+    def attempt(outcome: str, detail: str = "", fetched: Fetched[T] | None = None) -> Attempt:
+        latency_ms = (clock.monotonic_s() - started_s) * 1000
+        cache = fetched.cache if fetched else None
+        return Attempt(source.provider, source.endpoint, outcome, latency_ms, cache, detail)
+
+    try:
+        async with asyncio.timeout(max(share_s, 0.0)):
+            fetched = await source.fetch(symbol)
+    except ProviderError as error:
+        return None, attempt(error.code, error.detail)
+    except TimeoutError:
+        return None, attempt(MissingReason.TIMEOUT, f"no answer within {share_s:.1f} s")
+    except Exception:  # noqa: BLE001 - named boundary
+        _log.exception("adapter failed", extra={"provider": source.provider, "endpoint": source.endpoint})
+        return None, attempt(MissingReason.BAD_PAYLOAD, "internal error in the adapter")
+    return fetched, attempt("ok", "", fetched)
 
 
 def _reading(fetched: Fetched[object], provider: str, attempts: Sequence[Attempt]) -> Reading[object]:

@@ -13,12 +13,13 @@ from app.core.clock import Clock
 from app.core.domain.answer import MarketAnswer, MarketExtra, ProbeResult, ProbeStatus, SignalAnswer
 from app.core.domain.engine_config import EngineConfig
 from app.core.domain.market import MarketReading
+from app.core.domain.quality import MissingReason
 from app.core.domain.signal import Mode, Signal
 from app.core.domain.symbol import Symbol, resolve_symbol
-from app.core.errors import ProviderError, ProviderNotConfigured, ProviderPlanLimited
+from app.core.errors import ProviderError, ProviderNotConfigured
 from app.core.ports import Fetched, Probe, Provider
 from app.core.signal_engine import evaluate
-from app.services.context_service import ContextService
+from app.services.context_service import ContextService, ask
 
 # Called with every computed signal: telemetry now, the store later.
 OnSignal = Callable[[Signal], None]
@@ -95,37 +96,22 @@ class SignalService:
         return tuple(await asyncio.gather(*(self._probe(probe, symbol) for probe in probes)))
 
     async def _probe(self, probe: Probe, symbol: Symbol) -> ProbeResult:
-        started_s = self._clock.monotonic_s()
-
-        def result(status: ProbeStatus, error: str | None) -> ProbeResult:
-            latency_ms = (self._clock.monotonic_s() - started_s) * 1000
-            return ProbeResult(
-                probe.name, probe.provider, probe.endpoint, status, latency_ms, error, (), None
-            )
-
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                fetched = await probe.fetch(symbol)
-        except TimeoutError:
-            return result(ProbeStatus.FAILED, f"timeout: no answer in {self._deadline_s} s")
-        except ProviderError as error:
-            return result(_PROBE_STATES.get(type(error), ProbeStatus.FAILED), f"{error.code}: {error.detail}")
-        latency_ms = (self._clock.monotonic_s() - started_s) * 1000
+        fetched, attempt = await ask(probe, symbol, self._deadline_s, self._clock)
         return ProbeResult(
-            probe.name,
-            probe.provider,
-            probe.endpoint,
-            ProbeStatus.OK,
-            latency_ms,
-            None,
-            fetched.value,
-            fetched.ts_event_ms,
+            name=probe.name,
+            provider=probe.provider,
+            endpoint=probe.endpoint,
+            status=ProbeStatus.OK if fetched else _PROBE_STATES.get(attempt.outcome, ProbeStatus.FAILED),
+            latency_ms=attempt.latency_ms,
+            error=None if fetched else f"{attempt.outcome}: {attempt.detail}",
+            readings=fetched.value if fetched else (),
+            ts_event_ms=fetched.ts_event_ms if fetched else None,
         )
 
 
-_PROBE_STATES: Mapping[type[ProviderError], ProbeStatus] = {
-    ProviderPlanLimited: ProbeStatus.NOT_IN_PLAN,
-    ProviderNotConfigured: ProbeStatus.NOT_CONFIGURED,
+_PROBE_STATES: Mapping[str, ProbeStatus] = {
+    MissingReason.NOT_IN_PLAN: ProbeStatus.NOT_IN_PLAN,
+    MissingReason.NOT_CONFIGURED: ProbeStatus.NOT_CONFIGURED,
 }
 
 

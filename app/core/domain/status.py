@@ -54,7 +54,7 @@ class ReadyStatus(StrEnum):
 class DependencyStatus:
     """One dependency that is not a market-data provider (cache, store).
 
-    state: `ok`, `unused` or `down`; detail: why, in words, "" when ok.
+    state: `ok` or `down`; detail: why, in words, "" when ok.
     """
 
     name: str
