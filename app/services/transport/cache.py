@@ -32,7 +32,7 @@ class Freshness:
     """How long a value is good, in ms of market time since it was fetched.
 
     fresh_ms: served as it is. revalidate_ms more: served while a refresh runs behind. error_ms (counted
-    from the end of fresh_ms): served when the refresh failed.
+    from the end of fresh_ms): served when the refresh failed or does not end.
     """
 
     fresh_ms: int
@@ -87,6 +87,7 @@ class ResourceCache:
     """One per process. Keys start with the provider's name and a colon.
 
     A load runs in its own task: a caller that gives up neither cancels it nor spoils it for the others.
+    patience_s: how long a refresh is waited for when an old value may stand in for it; it runs on behind.
     `observe(provider, state)` counts hit, stale, miss, and `shared` (body came from another process).
     """
 
@@ -98,11 +99,13 @@ class ResourceCache:
         max_entries: int = 4096,
         observe: Callable[[str, str], None] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        patience_s: float = 1.5,
     ) -> None:
         self._now_ms = now_ms
         self._shared = shared
         self._observe = observe
         self._sleep = sleep
+        self._patience_s = patience_s
         self._entries: LRUCache[str, _Entry[object]] = LRUCache(maxsize=max_entries)
         self._flights: dict[str, asyncio.Task[Cached[object]]] = {}
         self._running: set[asyncio.Task[Cached[object]]] = set()
@@ -126,6 +129,10 @@ class ResourceCache:
         flight = self._flight(_Recipe(key, load, parse, freshness))
         if entry is not None and entry.may_revalidate(now_ms):
             return self._count(key, entry.cached("stale"))
+        if entry is not None and entry.may_replace_error(now_ms):
+            await asyncio.wait((flight,), timeout=self._patience_s)
+            if not flight.done():
+                return self._count(key, entry.cached("stale"))
         try:
             found = await asyncio.shield(flight)
         except ProviderError:

@@ -17,6 +17,9 @@ import httpx2
 
 from app.services.transport.body import ACCEPT_ENCODING
 
+# Idle connections kept for the next burst; more than that are opened anew.
+_MAX_KEEPALIVE = 40
+
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
@@ -28,6 +31,7 @@ class ClientConfig:
 
     connect_s, read_s: per attempt. total_s: all attempts, retries and waits. max_bytes: decoded body.
     attempts: HTTP requests at most. retry_after_s: pause after a 429 that does not say how long.
+    max_connections: requests under way at a time.
     now_ms: market time, for the health record. wall_ms: wall time, against which HTTP dates are read.
     """
 
@@ -41,7 +45,7 @@ class ClientConfig:
     max_bytes: int = 8 * 2**20
     attempts: int = 3
     retry_after_s: float = 10.0
-    max_connections: int = 40
+    max_connections: int = 100
     now_ms: Callable[[], int] = _now_ms
     wall_ms: Callable[[], int] = _now_ms
 
@@ -64,7 +68,7 @@ def build_http_client(
         timeout=httpx2.Timeout(config.read_s, connect=config.connect_s),
         limits=httpx2.Limits(
             max_connections=config.max_connections,
-            max_keepalive_connections=config.max_connections,
+            max_keepalive_connections=min(config.max_connections, _MAX_KEEPALIVE),
             keepalive_expiry=30.0,
         ),
         verify=tls_context(),

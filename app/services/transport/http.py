@@ -28,13 +28,16 @@ from app.services.transport.body import (
     BodyDamaged,
     BodyTooLarge,
     BoundedBody,
+    BudgetUsedUp,
 )
-from app.services.transport.circuit import CircuitBreaker
+from app.services.transport.circuit import CircuitBreaker, Permit
 from app.services.transport.connection import ClientConfig, build_http_client
 from app.services.transport.faults import provider_fault
 from app.services.transport.limits import Quota
 from app.services.transport.records import Answer, CallRecord, ClientHealth
-from app.services.transport.redact import Redactor, quiet_http_loggers
+from app.services.transport.redact import Redactor
+from app.services.transport.refusals import Refusals
+from app.services.transport.seats import Seats
 from app.services.transport.status import parse_retry_after
 
 __all__ = ["Answer", "CallRecord", "ClientConfig", "ClientHealth", "UpstreamClient"]
@@ -56,8 +59,16 @@ class _Call:
     deadline_s: float
     attempts: int = 0
     status: int | None = None
-    # Refused by our own quota: asking the quota again in a moment would not be a retry of anything.
-    is_refused: bool = False
+    # Our own congestion (quota, connections, memory): trying again in a moment would only add to it.
+    is_our_jam: bool = False
+    # The last thing the provider itself did wrong.
+    failure: ProviderError | None = None
+
+    @property
+    def interval(self) -> str | None:
+        """The bar size asked for; plans are limited by it."""
+        interval = self.params.get("interval")
+        return None if interval is None else str(interval)
 
 
 class UpstreamClient:
@@ -74,21 +85,22 @@ class UpstreamClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        quiet_http_loggers()
         self.provider = config.provider
         self.breaker = breaker
         self.quota = quota
         self.health = ClientHealth(config.now_ms)
+        self.refusals = Refusals(config.provider, has_key=bool(config.secrets), monotonic=monotonic)
         self._config = config
         self._observe = observe
         self._monotonic = monotonic
         self._sleep = sleep
         self._redactor = Redactor(config.secrets)
+        self._seats = Seats(config.max_connections)
         self._http = build_http_client(config, transport)
 
     def state(self) -> str:
         """The provider's state in one word, as `ProviderState` spells it."""
-        return self.health.state(self.breaker.state)
+        return self.health.state(self.breaker.state, is_partly_open=self.breaker.is_partly_open)
 
     async def get(
         self,
@@ -110,14 +122,15 @@ class UpstreamClient:
         call = _Call(path, params, endpoint, check, started_s + self._config.total_s)
         outcome = "aborted"
         try:
+            self.refusals.ensure_allowed(endpoint, call.interval)
             answer = await self._with_retries(call)
             outcome = "ok"
             self.health.succeeded()
             return answer
         except ProviderError as error:
             outcome = error.code
-            if call.attempts:
-                self.health.failed(error)
+            if call.failure is not None:
+                self.health.failed(call.failure)
             raise
         finally:
             elapsed_ms = (self._monotonic() - started_s) * 1000
@@ -140,8 +153,8 @@ class UpstreamClient:
             return (
                 isinstance(error, ProviderError)
                 and error.retryable
-                and not call.is_refused
-                and self.breaker.state != "open"
+                and not call.is_our_jam
+                and self.breaker.allows(call.endpoint)
             )
 
         def must_stop(state: RetryCallState) -> bool:
@@ -156,36 +169,59 @@ class UpstreamClient:
 
     async def _attempt(self, call: _Call) -> Answer:
         self.breaker.ensure_allowed(call.endpoint)
-        # Half of what is left: a slot that comes at the last moment would only buy a timeout.
-        patience_s = max(0.0, call.deadline_s - self._monotonic()) / 2
         try:
-            slot = await self.quota.acquire(call.endpoint, patience_s)
+            slot = await self.quota.acquire(call.endpoint, self._patience_s(call))
         except ProviderRateLimited:
-            call.is_refused = True
+            call.is_our_jam = True
             raise
         is_sent = False
         try:
-            # Again, without waiting in between: the breaker may have opened while we queued.
-            permit = self.breaker.enter(call.endpoint)
-            is_sent = True
-            return await self._guarded(call, permit)
+            await self._take_seat(call)
+            try:
+                # Again, without waiting in between: the breaker may have opened while we queued.
+                permit = self.breaker.enter(call.endpoint)
+                is_sent = True
+                return await self._guarded(call, permit)
+            finally:
+                self._seats.give(call.endpoint)
         finally:
             self.quota.release(slot, sent=is_sent)
 
-    async def _guarded(self, call: _Call, permit: int) -> Answer:
+    def _patience_s(self, call: _Call) -> float:
+        # Half of what is left: what comes at the last moment would only buy a timeout.
+        return max(0.0, call.deadline_s - self._monotonic()) / 2
+
+    async def _take_seat(self, call: _Call) -> None:
+        try:
+            await self._seats.take(call.endpoint, self._patience_s(call))
+            return
+        except TimeoutError:
+            call.is_our_jam = True
+        raise ProviderTimeout(self.provider, call.endpoint, "no free connection in time")
+
+    async def _guarded(self, call: _Call, permit: Permit) -> Answer:
         try:
             answer = await self._request(call)
             self._checked(call, answer)
         except ProviderError as error:
             _redact(error, self._redactor)
-            self.breaker.settle(permit, None if self._is_our_fault(call, error) else error)
+            self._note_failure(call, permit, error)
             raise
         else:
-            self.breaker.settle(permit, None)
+            self.refusals.succeeded(call.endpoint, call.interval)
+            self.breaker.settle(permit, None, answered=True)
             return answer
         finally:
             # Cancelled, or a bug in the check: nothing learned, but the next call may probe.
             self.breaker.release(permit)
+
+    def _note_failure(self, call: _Call, permit: Permit, error: ProviderError) -> None:
+        if call.is_our_jam:
+            return  # says nothing about the provider
+        call.failure = error
+        self.refusals.remember(call.endpoint, call.interval, error)
+        is_outage = not self._is_our_fault(call, error)
+        self.breaker.settle(permit, error if is_outage else None, answered=call.status is not None)
 
     def _checked(self, call: _Call, answer: Answer) -> None:
         try:
@@ -208,7 +244,6 @@ class UpstreamClient:
     async def _request(self, call: _Call) -> Answer:
         call.attempts += 1
         call.status = None
-        self.health.calls += 1
         started_s = self._monotonic()
         failure: ProviderError
         try:
@@ -217,14 +252,13 @@ class UpstreamClient:
             return Answer(status, headers, body, (self._monotonic() - started_s) * 1000)
         except TimeoutError:
             failure = ProviderTimeout(self.provider, call.endpoint, "no complete answer before the deadline")
-        except BodyTooLarge:
-            detail = f"answer larger than {self._config.max_bytes} bytes"
-            failure = ProviderBadPayload(self.provider, call.endpoint, detail)
-        except BodyDamaged as damage:
+        except (BodyTooLarge, BodyDamaged) as damage:
+            call.is_our_jam = isinstance(damage, BudgetUsedUp)
             failure = ProviderBadPayload(self.provider, call.endpoint, str(damage))
         except BodyCutShort:
             failure = ProviderUnavailable(self.provider, call.endpoint, "answer cut short")
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            call.is_our_jam = isinstance(error, httpx2.PoolTimeout)
             failure = provider_fault(self.provider, call.endpoint, error)
         # Raised out here on purpose: the library's error, reachable by `__context__`, carries the request
         # with its URL and headers.
@@ -236,13 +270,14 @@ class UpstreamClient:
             call.status = response.status_code
             declared = response.headers.get("content-length", "")
             if declared.isdecimal() and len(declared) < 20 and int(declared) > limit:
-                raise BodyTooLarge
-            body = BoundedBody(response.headers.get("content-encoding", ""), limit)
-            if response.is_stream_consumed:  # a transport that hands over the whole body, decoded (mocks)
-                return response.status_code, dict(response.headers.items()), response.content
-            async for chunk in response.aiter_raw():
-                body.feed(chunk)
-            return response.status_code, dict(response.headers.items()), body.finish()
+                raise BodyTooLarge(f"answer larger than {limit} bytes")
+            headers = dict(response.headers.items())
+            with BoundedBody(headers.get("content-encoding", ""), limit) as body:
+                if response.is_stream_consumed:  # a transport that hands over the whole body, decoded (mocks)
+                    return response.status_code, headers, response.content
+                async for chunk in response.aiter_raw():
+                    body.feed(chunk)
+                return response.status_code, headers, body.finish()
 
 
 def _error_of(state: RetryCallState) -> BaseException | None:

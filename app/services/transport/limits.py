@@ -16,6 +16,8 @@ from app.core.errors import ProviderRateLimited
 
 # Windows end this much later than stated, so that clocks that tick differently cannot break the budget.
 MARGIN_S = 0.05
+# A larger "limit" in a header is a fault of the sender; no plan is anywhere near.
+MAX_CALLS = 100_000
 _ALL = "all"
 
 
@@ -89,8 +91,11 @@ class Window:
             self._free_at_s.append(now_s + self.window_s + MARGIN_S)
 
     def fill_to(self, used: int, now_s: float) -> None:
-        """Others used the same key: count their calls as made now (when they were made is not known)."""
-        missing = used - self.used(now_s)
+        """Others used the same key: count their calls as made now (when they were made is not known).
+
+        Never more than the limit; nothing while there is none.
+        """
+        missing = min(used, self.calls or 0) - self.used(now_s)
         self._free_at_s.extend([now_s + self.window_s + MARGIN_S] * max(0, missing))
 
 
@@ -146,11 +151,10 @@ class Quota:
 
     def observe_usage(self, used: int | None, limit: int | None) -> None:
         """Take over what usage headers say about the whole key; other programs may be using it too."""
-        if limit is not None and limit > 0:
+        if limit is not None and 0 < limit <= MAX_CALLS:
             self.resize(limit)
-        if used is not None and used > 0:
-            counted = used if self._all.calls is None else min(used, self._all.calls)
-            self._all.fill_to(counted, self._monotonic())
+        if used is not None and 0 < used <= MAX_CALLS:
+            self._all.fill_to(used, self._monotonic())
 
     def resize(self, calls: int | None) -> None:
         """Change the provider-wide limit (the plan became known)."""

@@ -47,11 +47,9 @@ class CallRecord:
 
 @dataclass(slots=True)
 class ClientHealth:
-    """Running health of one provider. `calls` counts HTTP requests sent, retries included."""
+    """Running health of one provider."""
 
     now_ms: Callable[[], int] = field(repr=False)
-    calls: int = 0
-    consecutive_failures: int = 0
     last_success_ms: int | None = None
     last_error: str | None = None
     last_error_code: str | None = None
@@ -59,7 +57,6 @@ class ClientHealth:
     def succeeded(self) -> None:
         """The provider answered as contracted: the last error is history."""
         self.last_success_ms = self.now_ms()
-        self.consecutive_failures = 0
         self.last_error = self.last_error_code = None
 
     def failed(self, error: ProviderError) -> None:
@@ -67,16 +64,15 @@ class ClientHealth:
         if error.code in ANSWERED_CODES:
             self.succeeded()
             return
-        self.consecutive_failures += 1
         self.last_error_code = error.code
         self.last_error = f"{error.code} at {error.endpoint}: {error.detail}"
 
-    def state(self, breaker_state: str) -> str:
+    def state(self, breaker_state: str, *, is_partly_open: bool) -> str:
         """One of `ok`, `unused`, `degraded`, `down`, `auth_failed` (the words of `ProviderState`)."""
         if self.last_error_code == "auth_failed":
             return "auth_failed"
         if breaker_state == "open":
             return "down"
-        if self.last_error_code is not None:
+        if self.last_error_code is not None or is_partly_open:
             return "degraded"
         return "unused" if self.last_success_ms is None else "ok"

@@ -1,12 +1,11 @@
 """Keep secrets and URLs out of error texts: they end up in answers, health, logs and reports.
 
-Owns the patterns and the known secret values of one provider, and the silence of the HTTP libraries' loggers.
-The log chain itself (telemetry) redacts once more. Called by `http.UpstreamClient`.
+Owns the patterns and the known secret values of one provider. The log chain itself (telemetry) redacts once
+more and silences the HTTP libraries. Called by `http.UpstreamClient`.
 """
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
@@ -68,9 +67,3 @@ class Redactor:
         """One short printable line without any URL, for error details (upstream text is data)."""
         clean = _URL.sub("[url]", self.text(_CONTROL.sub(" ", text[: MAX_DETAIL * 8]))).strip()
         return clean if len(clean) <= MAX_DETAIL else clean[: MAX_DETAIL - 1] + "…"
-
-
-def quiet_http_loggers() -> None:
-    """Silence the INFO lines of the HTTP libraries: they print full URLs, tokens and queries included."""
-    for name in ("httpx", "httpx2", "httpcore", "httpcore2"):
-        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,6 +1,6 @@
 """The transport's one connection to Redis, made so that a sick Redis costs little and breaks nothing.
 
-Owns short timeouts, the pause after a fault and the fault counter. Used by the shared cache store and the
+Owns short timeouts and the pause after a fault. Used by the shared cache store and the
 shared quota; what to do without Redis is theirs to say (the `default` of each call).
 """
 
@@ -25,8 +25,8 @@ _QUEUE_FACTOR = 4
 class RedisLink:
     """Runs commands with a deadline; after a fault Redis is left alone for `rest_s`.
 
-    faults: commands that failed, timed out or were skipped during the rest. `observe(reason)` counts them
-    outside too; reasons are `error`, `timeout`, `resting`.
+    `observe(reason)` counts the commands that failed, timed out or were skipped during the rest; reasons are
+    `error`, `timeout`, `resting`.
     """
 
     def __init__(
@@ -54,7 +54,6 @@ class RedisLink:
         self._monotonic = monotonic
         self._observe = observe
         self._resting_until_s = float("-inf")
-        self.faults = 0
 
     @property
     def is_healthy(self) -> bool:
@@ -84,6 +83,5 @@ class RedisLink:
         self._count(reason)
 
     def _count(self, reason: str) -> None:
-        self.faults += 1
         if self._observe is not None:
             self._observe(reason)

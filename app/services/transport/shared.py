@@ -1,7 +1,7 @@
 """Bodies shared between processes: what one process fetched, the others reuse.
 
 Owns the Redis layout (8 bytes of fetched_ms, then the body) and the load lock. Never raises for a Redis
-fault: then every process answers from its own memory, and the fault is counted by `RedisLink`.
+fault: then every process answers from its own memory, and `RedisLink` reports it.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
-from app.services.transport.limits import MARGIN_S, EndpointLimit, Quota, Slot
+from app.services.transport.limits import MARGIN_S, MAX_CALLS, EndpointLimit, Quota, Slot
 from app.services.transport.redis_link import RedisLink
 
 # KEYS: pause, then one set per window. ARGV: token, then per window its calls (-1 = none) and busy time (ms)
@@ -53,17 +53,17 @@ for i = 1, #KEYS do
 end
 return 0
 """
-# ARGV: calls the provider says were used, busy time, token prefix for the calls we did not see.
+# ARGV: calls the provider says were used (at most the limit), busy time, token prefix for those we missed.
 _FILL = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-for n = 1, ARGV[1] - redis.call('ZCARD', KEYS[1]) do
+for n = 1, math.min(ARGV[1], MAX_CALLS) - redis.call('ZCARD', KEYS[1]) do
   redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[3] .. n)
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2] + 60000)
 return 0
-"""
+""".replace("MAX_CALLS", str(MAX_CALLS))
 # Only ever lengthens the pause.
 _PAUSE = """
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], '1', 'PX', ARGV[1]) end
@@ -124,8 +124,9 @@ class SharedQuota(Quota):
 
     def observe_usage(self, used: int | None, limit: int | None) -> None:
         super().observe_usage(used, limit)
-        if used is not None and used > 0:
-            counted = used if self._all.calls is None else min(used, self._all.calls)
+        calls = self._all.calls
+        if calls is not None and used is not None and 0 < used <= MAX_CALLS:
+            counted = min(used, calls)
             self._later(self._run(_FILL, ("all",), counted, self._busy_ms("all"), uuid4().hex))
 
     async def settled(self) -> None:

@@ -105,6 +105,41 @@ async def test_a_failed_refresh_serves_the_old_value_marked_stale(rig: Rig) -> N
     assert (old.value, old.state, old.fetched_ms) == (1, "stale", first.fetched_ms)
 
 
+async def test_a_refresh_that_hangs_serves_the_old_value_after_a_moment_and_is_kept_when_it_ends() -> None:
+    rig = Rig(patience_s=0.0)
+    first = await rig.fetch()
+    rig.advance(10_000)
+    rig.origin.gate = asyncio.Event()
+    for _ in range(3):
+        old = await rig.fetch()
+        assert (old.value, old.state, old.fetched_ms) == (1, "stale", first.fetched_ms)
+    rig.origin.gate.set()
+    await rig.rest()
+    assert ((await rig.fetch()).value, rig.origin.loads) == (2, 2)
+
+
+async def test_without_a_value_young_enough_a_slow_refresh_is_awaited() -> None:
+    rig = Rig(patience_s=0.0)
+    await rig.fetch()
+    rig.advance(11_000)
+    rig.origin.gate = asyncio.Event()
+    waiting = asyncio.create_task(rig.fetch())
+    await rig.rest()
+    assert not waiting.done()
+    rig.origin.gate.set()
+    assert (await waiting).value == 2
+
+
+async def test_a_refresh_within_the_patience_is_the_answer(rig: Rig) -> None:
+    await rig.fetch()
+    rig.advance(5000)
+    rig.origin.gate = asyncio.Event()
+    waiting = asyncio.create_task(rig.fetch())
+    await rig.rest()
+    rig.origin.gate.set()
+    assert ((await waiting).value, (await waiting).state) == (2, "miss")
+
+
 async def test_a_value_too_old_does_not_hide_the_error(rig: Rig) -> None:
     await rig.fetch()
     rig.advance(11_000)

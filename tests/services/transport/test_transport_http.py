@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from app.core import errors
+from app.services.transport.body import FREE_BYTES, PROCESS_BUDGET
 from app.services.transport.circuit import CircuitBreaker
 from app.services.transport.http import CallRecord, ClientConfig, UpstreamClient
 from app.services.transport.limits import Quota
@@ -61,8 +62,13 @@ class Rig:
         self.slept_s.append(seconds)
         self.now_s += seconds
 
-    async def get(self, check: Callable[[Answer], None] | None = None, path: str = "/ticker") -> Answer:
-        return await self.client.get(path, {"symbol": "BTC"}, endpoint="ticker", check=check or status_check)
+    async def get(
+        self,
+        check: Callable[[Answer], None] | None = None,
+        path: str = "/ticker",
+        endpoint: str = "ticker",
+    ) -> Answer:
+        return await self.client.get(path, {"symbol": "BTC"}, endpoint=endpoint, check=check or status_check)
 
 
 def status_check(answer: Answer) -> None:
@@ -86,6 +92,13 @@ def answers(*statuses: int, headers: dict[str, str] | None = None) -> Handler:
         return httpx2.Response(status, headers=headers or {}, content=b'{"code":"0"}')
 
     return handle
+
+
+def sends_stream(body: bytes) -> Handler:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield body
+
+    return lambda _request: httpx2.Response(200, content=chunks())
 
 
 def raises(error: Exception) -> Handler:
@@ -222,6 +235,52 @@ async def test_the_probe_after_the_cooldown_is_one_request() -> None:
         with pytest.raises(errors.ProviderUnavailable):
             await r.get()
         assert len(r.requests) == 6
+
+
+async def test_our_own_congestion_is_no_outage_of_the_provider() -> None:
+    async with rig(raises(httpx2.PoolTimeout("x"))) as r:
+        for _ in range(3):
+            with pytest.raises(errors.ProviderTimeout, match="free connection"):
+                await r.get()
+        assert (len(r.requests), r.breaker.state, r.client.state()) == (3, "closed", "unused")
+
+
+async def test_an_answer_refused_for_the_size_of_others_is_no_outage_of_the_provider(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(PROCESS_BUDGET, "left", 0)
+    async with rig(sends_stream(b"x" * (FREE_BYTES + 1))) as r:
+        for _ in range(6):
+            with pytest.raises(errors.ProviderBadPayload, match="together"):
+                await r.get()
+        assert (len(r.requests), r.breaker.state, r.client.state()) == (6, "closed", "unused")
+
+
+async def test_a_provider_that_cannot_be_reached_is_left_alone_as_a_whole() -> None:
+    async with rig(raises(httpx2.ConnectError("x"))) as r:
+        for endpoint in ("a", "b"):
+            with pytest.raises(errors.ProviderUnavailable):
+                await r.get(endpoint=endpoint)
+        with pytest.raises(errors.ProviderCircuitOpen):
+            await r.get(endpoint="c")
+        assert (len(r.requests), r.client.state()) == (5, "down")
+
+
+async def test_one_broken_endpoint_family_does_not_take_the_healthy_ones_away() -> None:
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(500 if "rubik" in request.url.path else 200, content=b"{}")
+
+    async with rig(handle) as r:
+        for table in ("rubik_a", "rubik_b", "rubik_c"):
+            pages = (r.get(path=f"/{table}", endpoint=table) for _ in range(8))
+            failures = await asyncio.gather(*pages, return_exceptions=True)
+            assert all(isinstance(failure, errors.ProviderError) for failure in failures)
+        assert (await r.get()).status == 200
+        assert (r.breaker.state, r.client.state()) == ("closed", "degraded")
+        sent = len(r.requests)
+        with pytest.raises(errors.ProviderCircuitOpen):
+            await r.get(path="/rubik_a", endpoint="rubik_a")
+        assert len(r.requests) == sent
 
 
 async def test_no_attempt_starts_after_the_deadline() -> None:
@@ -368,10 +427,3 @@ async def test_an_answer_rejected_by_the_parser_shows_in_the_health() -> None:
         r.client.rejected(errors.ProviderBadPayload("okx", "ticker", f"price {CANARY}"))
         assert r.client.health.last_error == "bad_payload at ticker: price ***"
         assert r.client.state() == "degraded"
-
-
-async def test_http_libraries_log_no_url_even_at_debug(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    async with rig(answers(200)) as r:
-        await r.get()
-    assert "upstream.test" not in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -149,6 +150,34 @@ async def test_the_limit_header_resizes_the_budget_and_nonsense_does_not(
     assert quota.limit() == 300
     quota.observe_usage(-5, 0)
     assert (quota.limit(), quota.left()) == (300, 300)
+
+
+@pytest.mark.parametrize(("used", "limit"), [(20_000_000, 20_000_000), (20_000_000, 80), (None, 100_001)])
+async def test_absurd_usage_headers_are_ignored_and_cost_no_memory(
+    make: Callable[..., Quota], used: int | None, limit: int
+) -> None:
+    quota = make(80)
+    tracemalloc.start()
+    quota.observe_usage(used, limit)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 100_000
+    assert (quota.limit(), quota.left()) == (80, 80)
+
+
+async def test_a_use_header_without_any_limit_counts_nothing(make: Callable[..., Quota]) -> None:
+    quota = make(None)
+    quota.observe_usage(90_000, None)
+    quota.resize(80)
+    assert quota.left() == 80
+
+
+async def test_a_use_header_above_the_limit_fills_it_and_no_more(make: Callable[..., Quota]) -> None:
+    quota = make(80)
+    quota.observe_usage(500, 80)
+    assert quota.left() == 0
+    quota.resize(100)
+    assert quota.left() == 20
 
 
 async def test_an_unknown_limit_lets_everything_pass(make: Callable[..., Quota]) -> None:

@@ -22,6 +22,7 @@ from app.services.transport.limits import Quota
 from app.services.transport.status import raise_for_http_status
 
 Start = Callable[..., AbstractAsyncContextManager[Any]]
+SEATS = 10
 OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 
 
@@ -35,9 +36,12 @@ async def client_of(base_url: str, **options: Any) -> AsyncIterator[UpstreamClie
         await made.aclose()
 
 
-async def get(client: UpstreamClient) -> Answer:
+async def get(client: UpstreamClient, endpoint: str = "x") -> Answer:
     return await client.get(
-        "/x", {"symbol": "BTC"}, endpoint="x", check=lambda answer: raise_for_http_status("p", "x", answer)
+        f"/{endpoint}",
+        {"symbol": "BTC"},
+        endpoint=endpoint,
+        check=lambda answer: raise_for_http_status("p", endpoint, answer),
     )
 
 
@@ -188,6 +192,58 @@ async def test_cancelled_calls_leave_the_pool_usable(start_server: Start) -> Non
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         assert len(server.requests) == 20
+
+
+async def test_prices_of_forty_coins_do_not_queue_behind_their_statistics(start_server: Start) -> None:
+    """Statistics hold every connection; the first that gets its answer frees one, and prices get it."""
+    under_way = asyncio.Event()
+    waiting: list[asyncio.Event] = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if b"/statistics" in server.requests[-1]:
+            gate = asyncio.Event()
+            waiting.append(gate)
+            if len(waiting) == SEATS:
+                under_way.set()
+            hung_up = asyncio.create_task(reader.read())
+            hung_up.add_done_callback(lambda _task: gate.set())
+            await gate.wait()
+            hung_up.cancel()
+        writer.write(OK + b"content-length: 2\r\nconnection: close\r\n\r\n{}")
+        await writer.drain()
+
+    async with (
+        start_server(behave) as server,
+        client_of(server.base_url, max_connections=SEATS, total_s=20.0, read_s=20.0) as client,
+    ):
+        statistics = [asyncio.create_task(get(client, "statistics")) for _ in range(40 * 24)]
+        await asyncio.wait_for(under_way.wait(), 5)
+        prices = [asyncio.create_task(get(client, "price")) for _ in range(40)]
+        await asyncio.sleep(0)
+        waiting[0].set()
+        answers = await asyncio.wait_for(asyncio.gather(*prices), 10)
+        assert len(answers) == 40
+        assert len(waiting) <= SEATS + 1  # hardly any statistics went between them
+        for task in statistics:
+            task.cancel()
+        await asyncio.gather(*statistics, return_exceptions=True)
+        assert client.breaker.state == "closed"
+
+
+async def test_a_wait_for_a_connection_ends_before_the_time_is_up_and_is_no_outage(
+    start_server: Start,
+) -> None:
+    async with (
+        start_server(sends(then_hang=True)) as server,
+        client_of(server.base_url, max_connections=1, total_s=0.3) as client,
+    ):
+        holder = asyncio.create_task(get(client))
+        await asyncio.sleep(0)
+        results = await asyncio.gather(*(get(client) for _ in range(20)), return_exceptions=True)
+        assert {type(result) for result in results} == {errors.ProviderTimeout}
+        assert all("free connection" in str(result) for result in results)
+        await asyncio.gather(holder, return_exceptions=True)
+        assert client.breaker.state == "closed"
 
 
 class TestBoundedBody:
