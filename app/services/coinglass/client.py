@@ -1,7 +1,7 @@
-"""CoinGlass calls: what an answer means (envelope check) and whether to ask at all (plan, key).
+"""CoinGlass calls: what an answer means (envelope check) and whether to ask at all (plan).
 
-`check_envelope` turns every non-success, also those inside an HTTP 200, into our errors; `CoinGlassClient`
-remembers refusals. HTTP, retries, quota and cache belong to the transport; parsing to `parse*`.
+`check_envelope` turns every non-success, also those inside an HTTP 200, into our errors. HTTP, retries,
+quota, cache and the memory of refusals belong to the transport; parsing to `parse*`.
 Source: CoinGlass error pages and observed answers, 2025-10 to 2026-09.
 """
 
@@ -26,7 +26,8 @@ from app.services.coinglass.access import Access
 from app.services.coinglass.catalog import ENDPOINTS
 from app.services.coinglass.parse import PROVIDER
 from app.services.transport.cache import Cached, Freshness
-from app.services.transport.circuit import CircuitBreaker
+from app.services.transport.circuit import CircuitBreaker, Permit
+from app.services.transport.json_faults import ends_early
 from app.services.transport.records import Answer
 from app.services.transport.resource import Resource, ResourceClient
 
@@ -46,8 +47,9 @@ class RequestRefused(ProviderBadPayload):
 class RefusalTolerantBreaker(CircuitBreaker):
     """Refused requests close it like any answer, as HTTP 4xx do: asking nonsense must not open it."""
 
-    def settle(self, permit: int, error: ProviderError | None) -> None:
-        super().settle(permit, None if isinstance(error, RequestRefused) else error)
+    def settle(self, permit: Permit, error: ProviderError | None, *, answered: bool) -> None:
+        is_refused = isinstance(error, RequestRefused)
+        super().settle(permit, None if is_refused else error, answered=answered)
 
 
 def check_envelope(endpoint: str, answer: Answer) -> None:
@@ -57,13 +59,16 @@ def check_envelope(endpoint: str, answer: Answer) -> None:
         ProviderPlanLimited: "Upgrade plan" under any code seen for it, or 403 with `upgrade_required`.
         ProviderAuthFailed: 401 otherwise, or a 400 that speaks of the API key.
         ProviderRateLimited: 429 as status or body code.
-        ProviderTimeout, ProviderUnavailable: 408 and 5xx, as status or hidden in a 200 (retryable).
+        ProviderTimeout, ProviderUnavailable: 408 and 5xx, as status or hidden in a 200 (retryable); an
+            answer that ends early.
         RequestRefused: 400, 404 and 422, as status or body code.
         ProviderBadPayload: not an envelope, or any other code.
     """
     try:
         outcome = _OUTCOME.decode(answer.body)
     except (ValueError, RecursionError) as error:
+        if answer.status == 200 and ends_early(error, answer.body):
+            raise ProviderUnavailable(PROVIDER, endpoint, "answer cut short") from error
         if answer.status == 200:
             raise ProviderBadPayload(PROVIDER, endpoint, f"not an envelope: {error}") from error
         outcome = wire.Outcome(code=answer.status)
@@ -119,7 +124,7 @@ def _count(headers: Mapping[str, str], name: str) -> int | None:
 
 
 class CoinGlassClient:
-    """Fetches one resource through cache and transport, unless plan or key are known to refuse it."""
+    """Fetches one resource through cache and transport, unless the plan is known to lack it."""
 
     def __init__(self, resources: ResourceClient, access: Access) -> None:
         self._resources = resources
@@ -136,18 +141,11 @@ class CoinGlassClient:
         """The parsed answer of `endpoint`; one endpoint with the same params must always be parsed alike.
 
         Raises:
-            ProviderPlanLimited, ProviderAuthFailed: also without a call, while a refusal is remembered.
+            ProviderPlanLimited, ProviderAuthFailed: also without a call, by the plan or a refusal remembered.
             ProviderError: what the transport, the envelope check or `parse` raised.
         """
         interval = params.get("interval")
         bars = str(interval) if interval is not None else None
         self.access.ensure_allowed(endpoint, bars)
         resource = Resource(endpoint, ENDPOINTS[endpoint].path, params, parse, freshness)
-        try:
-            return await self._resources.fetch(resource)
-        except ProviderPlanLimited:
-            self.access.refuse_plan(endpoint, bars)
-            raise
-        except ProviderAuthFailed:
-            self.access.refuse_key()
-            raise
+        return await self._resources.fetch(resource)

@@ -10,13 +10,23 @@ import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from math import inf
+from typing import TypeVar
 
 from app.core.domain.market import DAY_MS
 from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderError, ProviderNoData
 from app.services.coinglass.client import CoinGlassClient
 from app.services.coinglass.freshness import fixed_freshness
-from app.services.coinglass.pairs import PairDirectory, PairRef, parse_coins, parse_pairs
+from app.services.coinglass.pairs import (
+    ListedPair,
+    PairDirectory,
+    PairRef,
+    build_directory,
+    find_row,
+    parse_coins,
+    parse_pairs,
+    read_contract,
+)
 from app.services.coinglass.parse import PROVIDER
 
 COINS = "futures_supported_coins"
@@ -24,6 +34,8 @@ PAIRS = "futures_supported_exchange_pairs"
 # Yesterday's list is served while today's is fetched: a new coin can wait a moment, a trader cannot.
 _DAILY = fixed_freshness(DAY_MS, revalidate_ms=6 * DAY_MS, error_ms=6 * DAY_MS)
 _RETRY_S = 60.0
+
+T = TypeVar("T")
 
 
 class Listing:
@@ -37,6 +49,7 @@ class Listing:
         self._exchange_order = exchange_order
         self._coins: Mapping[str, str] = {}
         self._directory: PairDirectory | None = None
+        self._built_from: tuple[tuple[ListedPair, ...], Mapping[str, str]] = ((), {})
         self._coins_retry_s = -inf
 
     async def load(self) -> None:
@@ -60,6 +73,14 @@ class Listing:
             raise ProviderNoData(PROVIDER, endpoint, f"{symbol} is not among the listed coins")
         return name
 
+    def multiplier(self, symbol: Symbol) -> int:
+        """Coins per quoted price where CoinGlass names the coin alone: 1000 when only 1000BONK is listed."""
+        return read_contract(self._coins.get(symbol.base, symbol.base), self._coins)[1]
+
+    def row_of(self, rows: Mapping[str, T], symbol: Symbol) -> tuple[T, int] | None:
+        """The row of the coin in a list of all of them, whatever its name there, and its multiplier."""
+        return find_row(rows, symbol.base, self._coins)
+
     async def coin(self, symbol: Symbol, endpoint: str) -> str:
         """Like `spelled`, after a look whether the list is due."""
         await self._refresh_coins()
@@ -82,8 +103,11 @@ class Listing:
         cached = await self._client.fetch(
             PAIRS, {}, parse=partial(parse_pairs, endpoint=PAIRS), freshness=_DAILY
         )
-        self._directory = cached.value
-        return cached.value
+        pairs, coins = self._built_from
+        if self._directory is None or pairs is not cached.value or coins is not self._coins:
+            self._directory = build_directory(cached.value, self._coins)
+            self._built_from = (cached.value, self._coins)
+        return self._directory
 
     async def _try_pairs(self) -> None:
         try:

@@ -1,23 +1,23 @@
 """CoinGlass list answers -> named figures, prices and the account plan. Pure: bytes in, frozen values out.
 
-Figures are `MarketReading`s: percent becomes a fraction, numbers that are null or not finite are left out
-(a list carries a thousand coins and one odd coin must not hide the rest); the reader of one coin raises when
-what it needs is absent. Called by `standard` and `premium`; histories are in `parse`.
+Figures are `MarketReading`s, named in camel case with the unit in the name: percent becomes a fraction,
+numbers that are null or not finite are left out (a list carries a thousand coins and one odd coin must not
+hide the rest); the reader of one coin raises when what it needs is absent. Figures of coins listed per
+thousand are as quoted until `per_coin`. Called by `standard` and `premium`; histories are in `parse`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
-from app.core.domain.market import MarketReading
-from app.core.domain.symbol import strip_multiplier
+from app.core.domain.market import MarketReading, Unit
 from app.services.coinglass import wire
-from app.services.coinglass.pairs import contract_multiplier
-from app.services.coinglass.parse import bad_payload, decode
+from app.services.coinglass.pairs import read_contract
+from app.services.coinglass.parse import bad_payload, decode, require_at_most
 
 Figures = tuple[MarketReading, ...]
 
@@ -33,7 +33,11 @@ _WHALES = msgspec.json.Decoder(wire.Envelope[list[wire.WhaleRow]], strict=False)
 _SUBSCRIPTION = msgspec.json.Decoder(wire.Envelope[wire.Subscription], strict=False)
 
 ALL_EXCHANGES = "All"
-PRICE = "price"
+PRICE = "priceUsd"
+# What is a price of the coin and so depends on how many coins it is quoted for.
+_PRICES = frozenset({PRICE, "largestLevelPriceUsd", "longMaxPainPriceUsd", "shortMaxPainPriceUsd"})
+# Cells of a heatmap or map: a few tens of thousands are usual.
+_MAX_CELLS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,26 @@ def _figure(name: str, value: float | None, unit: str, scale: float = 1.0) -> Fi
     return (MarketReading(name, value * scale, unit),)
 
 
+def per_coin(figures: Figures, multiplier: int) -> Figures:
+    """Figures quoted per `multiplier` coins, per single coin: prices are divided, coins multiplied.
+
+    Worked number: 1000BONK at 0.02 USD with an open interest of 5 -> 0.00002 USD and 5,000 BONK.
+    """
+    if multiplier == 1:
+        return figures
+    return tuple(
+        scaled
+        for item in figures
+        for scaled in _figure(item.name, item.value, item.unit, _scale(item, multiplier))
+    )
+
+
+def _scale(figure: MarketReading, multiplier: int) -> float:
+    if figure.name in _PRICES:
+        return 1 / multiplier
+    return float(multiplier) if figure.unit == Unit.BASE else 1.0
+
+
 def parse_subscription(body: bytes, *, endpoint: str) -> str | None:
     """The plan level in lower case; None when the plan has lapsed or is not said."""
     data = decode(_SUBSCRIPTION, body, endpoint)
@@ -58,7 +82,7 @@ def parse_subscription(body: bytes, *, endpoint: str) -> str | None:
 
 
 def parse_coins_markets(body: bytes, *, endpoint: str) -> Mapping[str, Figures]:
-    """One page of all coins: figures by coin as CoinGlass spells it, `price` in USD among them."""
+    """One page of all coins: figures by coin as CoinGlass spells it, the price among them."""
     rows = decode(_COINS, body, endpoint) or []
     return {row.symbol: _coin_figures(row) for row in rows}
 
@@ -67,25 +91,28 @@ def _coin_figures(row: wire.CoinMarketRow) -> Figures:
     price = row.current_price
     return (
         *_figure(PRICE, price if price is not None and price > 0 else None, "usd"),
-        *_figure("price change 24h", row.price_change_percent_24h, "frac", 0.01),
-        *_figure("market cap", row.market_cap_usd, "usd"),
-        *_figure("open interest", row.open_interest_usd, "usd"),
-        *_figure("open interest", row.open_interest_quantity, "base"),
-        *_figure("open interest change 24h", row.open_interest_change_percent_24h, "frac", 0.01),
+        *_figure("priceChange24hFrac", row.price_change_percent_24h, "frac", 0.01),
+        *_figure("marketCapUsd", row.market_cap_usd, "usd"),
+        *_figure("openInterestUsd", row.open_interest_usd, "usd"),
+        *_figure("openInterestBase", row.open_interest_quantity, "base"),
+        *_figure("openInterestChange24hFrac", row.open_interest_change_percent_24h, "frac", 0.01),
         # Already a fraction on the wire, unlike its neighbours.
-        *_figure("open interest to market cap", row.open_interest_market_cap_ratio, "frac"),
-        *_figure("funding, OI-weighted", row.avg_funding_rate_by_oi, "frac_per_8h", 0.01),
-        *_figure("long liquidations 24h", row.long_liquidation_usd_24h, "usd"),
-        *_figure("short liquidations 24h", row.short_liquidation_usd_24h, "usd"),
+        *_figure("openInterestToMarketCapFrac", row.open_interest_market_cap_ratio, "frac"),
+        *_figure("fundingRate8h", row.avg_funding_rate_by_oi, "frac_per_8h", 0.01),
+        *_figure("longLiquidations24hUsd", row.long_liquidation_usd_24h, "usd"),
+        *_figure("shortLiquidations24hUsd", row.short_liquidation_usd_24h, "usd"),
     )
 
 
-def parse_pairs_markets(body: bytes, *, endpoint: str) -> tuple[PairQuote, ...]:
-    """Last price of every pair of one coin, in the provider's order; pairs without a price are left out."""
+def parse_pairs_markets(body: bytes, *, endpoint: str, coins: Collection[str] = ()) -> tuple[PairQuote, ...]:
+    """Last price of every pair of one coin, in the provider's order; pairs without a price are left out.
+
+    coins: the base asset that was asked for, so that kPEPE is read as a thousand of it.
+    """
     quotes = []
     for row in decode(_PAIRS, body, endpoint) or []:
-        base, _, quote = row.symbol.partition("/")
-        multiplier = contract_multiplier(row.instrument_id or base, strip_multiplier(base))
+        name, _, quote = row.symbol.partition("/")
+        _, multiplier = read_contract(name, coins, row.instrument_id or "")
         price = row.current_price
         if price is not None and math.isfinite(price) and price / multiplier > 0:
             quotes.append(PairQuote(row.exchange_name, quote, price / multiplier))
@@ -93,7 +120,7 @@ def parse_pairs_markets(body: bytes, *, endpoint: str) -> tuple[PairQuote, ...]:
 
 
 def parse_liquidation_exchange_list(body: bytes, *, endpoint: str) -> Figures:
-    """USD of LONG and SHORT positions liquidated on the whole market: the row `All`, never a sum.
+    """USD of LONG and SHORT positions liquidated on the whole market in 24 h: the row `All`, never a sum.
 
     Raises:
         ProviderBadPayload: rows without `All`, or `All` without its two sides in either spelling.
@@ -106,7 +133,10 @@ def parse_liquidation_exchange_list(body: bytes, *, endpoint: str) -> Figures:
         raise bad_payload(endpoint, "no row for all exchanges")
     long_usd = total.long_live_usd if total.long_liquidation_usd is None else total.long_liquidation_usd
     short_usd = total.short_live_usd if total.short_liquidation_usd is None else total.short_liquidation_usd
-    sides = (*_figure("long liquidations", long_usd, "usd"), *_figure("short liquidations", short_usd, "usd"))
+    sides = (
+        *_figure("longLiquidations24hUsd", long_usd, "usd"),
+        *_figure("shortLiquidations24hUsd", short_usd, "usd"),
+    )
     if len(sides) != 2 or min(side.value for side in sides) < 0:
         raise bad_payload(endpoint, "long or short liquidations are missing or negative")
     return sides
@@ -120,43 +150,48 @@ def parse_funding_exchange_list(body: bytes, *, endpoint: str) -> Mapping[str, F
     """
     return {
         row.symbol: (
-            *_venues(row.stablecoin_margin_list, ""),
-            *_venues(row.token_margin_list, " coin-margined"),
+            *_venues(row.stablecoin_margin_list, "fundingRate"),
+            *_venues(row.token_margin_list, "coinMarginedFundingRate"),
         )
         for row in decode(_FUNDING, body, endpoint) or []
     }
 
 
-def _venues(venues: list[wire.FundingVenue] | None, suffix: str) -> Figures:
+def _venues(venues: list[wire.FundingVenue] | None, what: str) -> Figures:
     figures: list[MarketReading] = []
-    for venue in venues or []:
+    # Of an exchange that comes twice the last row counts, as everywhere.
+    for venue in {venue.exchange: venue for venue in venues or []}.values():
         hours = venue.funding_rate_interval
         # Without its period a rate cannot be compared with anything, so it is not shown.
         if hours is None or not math.isfinite(hours) or hours <= 0:
             continue
-        name = f"{venue.exchange}{suffix}"
+        name = f"{venue.exchange}.{what}"
         if hours != 8:
-            figures += _figure(name, venue.funding_rate, f"frac_per_{hours:g}h", 0.01)
-        figures += _figure(name, venue.funding_rate, "frac_per_8h", 0.01 * 8 / hours)
+            figures += _figure(f"{name}{hours:g}h", venue.funding_rate, f"frac_per_{hours:g}h", 0.01)
+        figures += _figure(f"{name}8h", venue.funding_rate, "frac_per_8h", 0.01 * 8 / hours)
     return tuple(figures)
 
 
 def parse_open_interest_exchange_list(body: bytes, *, endpoint: str) -> Figures:
-    """Open interest per exchange in USD and coins; the row `All` is named "All exchanges", not summed."""
+    """Open interest per exchange in USD and coins; the row `All` is named "allExchanges", not summed."""
     figures: list[MarketReading] = []
-    for row in decode(_OPEN_INTEREST, body, endpoint) or []:
-        name = "All exchanges" if row.exchange == ALL_EXCHANGES else row.exchange
-        figures += _figure(name, row.open_interest_usd, "usd")
-        figures += _figure(name, row.open_interest_quantity, "base")
-        figures += _figure(f"{name} change 24h", row.open_interest_change_percent_24h, "frac", 0.01)
+    rows = {row.exchange: row for row in decode(_OPEN_INTEREST, body, endpoint) or []}
+    for row in rows.values():
+        name = "allExchanges" if row.exchange == ALL_EXCHANGES else row.exchange
+        change = row.open_interest_change_percent_24h
+        figures += _figure(f"{name}.openInterestUsd", row.open_interest_usd, "usd")
+        figures += _figure(f"{name}.openInterestBase", row.open_interest_quantity, "base")
+        figures += _figure(f"{name}.openInterestChange24hFrac", change, "frac", 0.01)
     return tuple(figures)
 
 
 def parse_heatmap(body: bytes, *, endpoint: str) -> Figures:
     """Largest cell of the heatmap and the total; triples that point outside the price axis are left out."""
     data = decode(_HEATMAP, body, endpoint)
+    triples = data.liquidation_leverage_data if data is not None else []
+    require_at_most(len(triples), endpoint, _MAX_CELLS)
     cells = []
-    for triple in data.liquidation_leverage_data if data is not None else []:
+    for triple in triples:
         if len(triple) < 3 or not all(math.isfinite(item) for item in triple):
             raise bad_payload(endpoint, "a heatmap cell is not [time index, price index, USD]")
         index = int(triple[1])
@@ -170,8 +205,10 @@ def parse_liquidation_map(body: bytes, *, endpoint: str) -> Figures:
     outer = decode(_MAP, body, endpoint)
     data = outer.data if outer is not None else None
     parts = [part.levels for part in data] if isinstance(data, list) else [data or {}]
+    lists = [entries for levels in parts for entries in levels.values()]
+    require_at_most(sum(map(len, lists)), endpoint, _MAX_CELLS)
     cells = []
-    for entry in (entry for levels in parts for entries in levels.values() for entry in entries):
+    for entry in (entry for entries in lists for entry in entries):
         if len(entry) < 2 or entry[0] is None or entry[1] is None:
             raise bad_payload(endpoint, "a map level is not [price, USD, ...]")
         cells.append((entry[0], entry[1]))
@@ -184,9 +221,9 @@ def _levels(cells: list[tuple[float, float]]) -> Figures:
         return ()
     price_usd, size_usd = max(usable, key=lambda cell: cell[1])
     return (
-        *_figure("largest level price", price_usd, "usd"),
-        *_figure("largest level size", size_usd, "usd"),
-        *_figure("all levels size", sum(size for _, size in usable), "usd"),
+        *_figure("largestLevelPriceUsd", price_usd, "usd"),
+        *_figure("largestLevelSizeUsd", size_usd, "usd"),
+        *_figure("allLevelsSizeUsd", sum(size for _, size in usable), "usd"),
         *_figure("levels", float(len(usable)), "count"),
     )
 
@@ -196,10 +233,10 @@ def parse_max_pain(body: bytes, *, endpoint: str) -> Mapping[str, Figures]:
     return {
         row.symbol: (
             *_figure(PRICE, row.price, "usd"),
-            *_figure("long max pain price", row.long_max_pain_liq_price, "usd"),
-            *_figure("long max pain size", row.long_max_pain_liq_level, "usd"),
-            *_figure("short max pain price", row.short_max_pain_liq_price, "usd"),
-            *_figure("short max pain size", row.short_max_pain_liq_level, "usd"),
+            *_figure("longMaxPainPriceUsd", row.long_max_pain_liq_price, "usd"),
+            *_figure("longMaxPainSizeUsd", row.long_max_pain_liq_level, "usd"),
+            *_figure("shortMaxPainPriceUsd", row.short_max_pain_liq_price, "usd"),
+            *_figure("shortMaxPainSizeUsd", row.short_max_pain_liq_level, "usd"),
         )
         for row in decode(_MAX_PAIN, body, endpoint) or []
     }
@@ -224,8 +261,8 @@ def parse_whales(body: bytes, *, endpoint: str) -> Mapping[str, Figures]:
             reading
             for side in ("long", "short")
             for reading in (
-                *_figure(f"{side} positions", float(len(by_side.get(side, ()))), "count"),
-                *_figure(f"{side} positions", sum(by_side.get(side, ())), "usd"),
+                *_figure(f"{side}Positions", float(len(by_side.get(side, ()))), "count"),
+                *_figure(f"{side}PositionsUsd", sum(by_side.get(side, ())), "usd"),
             )
         )
         for symbol, by_side in sides.items()

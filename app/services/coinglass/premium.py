@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-from app.core.domain.market import Candles, LiquidationHistory, MarketReading, Price, Series
+from app.core.domain.market import Candles, LiquidationHistory, MarketReading, Price, Series, Unit
 from app.core.domain.quality import CacheState
 from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderError, ProviderNoData
@@ -62,24 +62,40 @@ class PremiumCapabilities:
         """Every capability by name, cheapest first."""
         inputs = self._inputs
         table: tuple[tuple[str, str, FetchFigures], ...] = (
-            ("price", standard.COINS_MARKETS, _figures_of(inputs.price)),
-            ("candles", standard.PRICE_HISTORY, _figures_of(inputs.candles)),
-            ("liquidations", standard.LIQUIDATIONS, _figures_of(inputs.liquidations)),
-            ("open_interest_usd", standard.OPEN_INTEREST, _figures_of(inputs.open_interest_usd)),
-            ("open_interest_base", standard.OPEN_INTEREST, _figures_of(inputs.open_interest_base)),
-            ("funding", standard.FUNDING, _figures_of(inputs.funding)),
-            ("account_ratio", standard.ACCOUNT_RATIO, _figures_of(inputs.account_ratio)),
-            ("top_account_ratio", standard.TOP_ACCOUNT_RATIO, _figures_of(inputs.top_account_ratio)),
-            ("top_position_ratio", standard.TOP_POSITION_RATIO, _figures_of(inputs.top_position_ratio)),
-            ("fear_greed", standard.FEAR_GREED, _figures_of(inputs.fear_greed)),
-            ("taker_volume", TAKER_VOLUME, _figures_of(self._taker_volume)),
-            ("liquidations_24h", LIQUIDATION_LIST, self.liquidations_24h),
-            ("coins_markets", standard.COINS_MARKETS, self._coins_markets),
-            ("whale_alert", WHALE_ALERT, partial(self._whales, WHALE_ALERT)),
-            ("whale_position", WHALE_POSITION, partial(self._whales, WHALE_POSITION)),
-            ("liquidation_heatmap", HEATMAP, self._heatmap),
-            ("liquidation_map", LIQUIDATION_MAP, self._liquidation_map),
-            ("max_pain", MAX_PAIN, self._max_pain),
+            ("price", standard.COINS_MARKETS, _newest(inputs.price, "priceUsd")),
+            ("candles", standard.PRICE_HISTORY, _newest(inputs.candles, "closeUsd")),
+            (
+                "liquidations",
+                standard.LIQUIDATIONS,
+                _newest(inputs.liquidations, "longLiquidationsUsd", "shortLiquidationsUsd"),
+            ),
+            ("openInterestUsd", standard.OPEN_INTEREST, _newest(inputs.open_interest_usd, "openInterestUsd")),
+            (
+                "openInterestBase",
+                standard.OPEN_INTEREST,
+                _newest(inputs.open_interest_base, "openInterestBase"),
+            ),
+            ("funding", standard.FUNDING, _newest(inputs.funding, "fundingRate8h")),
+            ("accountRatio", standard.ACCOUNT_RATIO, _newest(inputs.account_ratio, "accountsLongFrac")),
+            (
+                "topAccountRatio",
+                standard.TOP_ACCOUNT_RATIO,
+                _newest(inputs.top_account_ratio, "topAccountsLongFrac"),
+            ),
+            (
+                "topPositionRatio",
+                standard.TOP_POSITION_RATIO,
+                _newest(inputs.top_position_ratio, "topPositionsLongFrac"),
+            ),
+            ("fearGreed", standard.FEAR_GREED, _newest(inputs.fear_greed, "fearGreedIndex")),
+            ("takerVolume", TAKER_VOLUME, _newest(self._taker_volume, "takerBuyFrac")),
+            ("liquidations24h", LIQUIDATION_LIST, self.liquidations_24h),
+            ("coinsMarkets", standard.COINS_MARKETS, self._coins_markets),
+            ("whaleAlert", WHALE_ALERT, partial(self._whales, WHALE_ALERT)),
+            ("whalePosition", WHALE_POSITION, partial(self._whales, WHALE_POSITION)),
+            ("liquidationHeatmap", HEATMAP, self._heatmap),
+            ("liquidationMap", LIQUIDATION_MAP, self._liquidation_map),
+            ("maxPain", MAX_PAIN, self._max_pain),
         )
         return tuple(Probe(name, PROVIDER, endpoint, fetch) for name, endpoint, fetch in table)
 
@@ -141,10 +157,11 @@ class PremiumCapabilities:
         parser: Callable[..., Figures],
         freshness: Callable[[object, int], Freshness] = _LIST_FRESH,
     ) -> Fetched[Figures]:
-        """An answer about one coin."""
+        """An answer about one coin, as CoinGlass spells it."""
         parsed = partial(parser, endpoint=endpoint)
         cached = await self._client.fetch(endpoint, params, parse=parsed, freshness=freshness)
-        return _fetched(endpoint, symbol, cached, cached.value)
+        figures = parse_market.per_coin(cached.value, self._listing.multiplier(symbol))
+        return _fetched(endpoint, symbol, cached, figures)
 
     async def _row(
         self,
@@ -156,8 +173,9 @@ class PremiumCapabilities:
         """One coin out of an answer about all of them."""
         parsed = partial(parser, endpoint=endpoint)
         cached = await self._client.fetch(endpoint, params, parse=parsed, freshness=_LIST_FRESH)
-        name = self._listing.spelled(symbol, endpoint)
-        return _fetched(endpoint, symbol, cached, cached.value.get(name, ()))
+        self._listing.spelled(symbol, endpoint)  # refuses a coin that is not listed
+        found = self._listing.row_of(cached.value, symbol)
+        return _fetched(endpoint, symbol, cached, () if found is None else parse_market.per_coin(*found))
 
 
 def _fetched(endpoint: str, symbol: Symbol, cached: Cached[Any], figures: Figures) -> Fetched[Figures]:
@@ -174,17 +192,18 @@ async def _try(fetch: FetchFigures, symbol: Symbol) -> Fetched[Figures] | Provid
         return error
 
 
-def _figures_of(
+def _newest(
     fetch: Callable[
         [Symbol], Awaitable[Fetched[Price] | Fetched[Candles] | Fetched[LiquidationHistory] | Fetched[Series]]
     ],
+    *names: str,
 ) -> FetchFigures:
-    """A factor input as figures: its newest value and how many points came with it."""
+    """A factor input as figures: its newest values as `names`, and how many points a history has."""
 
     async def figures(symbol: Symbol) -> Fetched[Figures]:
         fetched = await fetch(symbol)
         return Fetched(
-            newest_figures(fetched.value),
+            newest_figures(fetched.value, *names),
             fetched.endpoint,
             fetched.ts_event_ms,
             fetched.ts_init_ms,
@@ -194,17 +213,16 @@ def _figures_of(
     return figures
 
 
-def newest_figures(value: Price | Candles | LiquidationHistory | Series) -> Figures:
-    """The last point of `value`, and the number of points of a history."""
+def newest_figures(value: Price | Candles | LiquidationHistory | Series, *names: str) -> Figures:
+    """The last point of `value` as `names` (of liquidations: long, short), and the points of a history."""
+    newest: tuple[float, ...]
     if isinstance(value, Price):
-        return (MarketReading("price", value.price_usd, "usd"),)
-    points = MarketReading("points", float(len(value.close_ms)), "count")
+        return (MarketReading(names[0], value.price_usd, Unit.USD),)
     if isinstance(value, Candles):
-        return (MarketReading("close", value.close[-1], "usd"), points)
-    if isinstance(value, LiquidationHistory):
-        return (
-            MarketReading("long liquidations, newest bar", value.long_usd[-1], "usd"),
-            MarketReading("short liquidations, newest bar", value.short_usd[-1], "usd"),
-            points,
-        )
-    return (MarketReading(value.label, value.values[-1], value.unit.value), points)
+        newest, unit = value.close[-1:], Unit.USD
+    elif isinstance(value, LiquidationHistory):
+        newest, unit = (value.long_usd[-1], value.short_usd[-1]), Unit.USD
+    else:
+        newest, unit = value.values[-1:], value.unit
+    figures = (MarketReading(name, item, unit) for name, item in zip(names, newest, strict=True))
+    return (*figures, MarketReading("points", float(len(value.close_ms)), "count"))

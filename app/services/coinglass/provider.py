@@ -47,9 +47,9 @@ class CoinGlassProvider:
         liquidation_exchanges: tuple[str, ...] = DEFAULT_EXCHANGES,
     ) -> None:
         self._resources = resources
-        self._access = Access(monotonic=monotonic)
         if resources is None:
             return
+        self._access = Access(resources.client.refusals, monotonic=monotonic)
         self._client = CoinGlassClient(resources, self._access)
         self._listing = Listing(self._client, monotonic=monotonic, exchange_order=exchange_order)
         self._inputs = StandardInputs(
@@ -111,7 +111,7 @@ class CoinGlassProvider:
                 PROVIDER, ProviderState.NOT_CONFIGURED, None, None, "closed", None, None, None
             )
         client = self._resources.client
-        refused = self._access.is_key_refused()
+        refused = client.refusals.is_key_refused()
         plan = self._access.plan
         return ProviderStatus(
             provider=PROVIDER,

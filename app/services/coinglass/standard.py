@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from app.core.domain.market import Candles, LiquidationHistory, Price, PriceKind, Series, Unit
+from app.core.domain.market import MAX_AHEAD_MS, Candles, LiquidationHistory, Price, PriceKind, Series, Unit
 from app.core.domain.quality import CacheState
 from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderNoData, ProviderPlanLimited
@@ -22,7 +22,6 @@ from app.services.coinglass.catalog import INTERVALS
 from app.services.coinglass.client import CoinGlassClient
 from app.services.coinglass.freshness import fixed_freshness, history_freshness
 from app.services.coinglass.listing import Listing
-from app.services.coinglass.pairs import contract_multiplier
 from app.services.coinglass.parse import PROVIDER
 from app.services.transport.cache import Cached
 
@@ -119,7 +118,7 @@ class StandardInputs:
         """Open interest of all exchanges in coins."""
         coin = await self._listing.coin(symbol, OPEN_INTEREST)
         call = HistoryCall(OPEN_INTEREST, {"symbol": coin, "unit": "coin"})
-        multiplier = contract_multiplier(coin, symbol.base)
+        multiplier = self._listing.multiplier(symbol)
         parser = partial(parse.parse_open_interest, unit=Unit.BASE, multiplier=multiplier)
         return await self.history(call, parser, parse.closed_series)
 
@@ -174,13 +173,14 @@ class StandardInputs:
         return self._closed(call.endpoint, cached, cut, f"no closed bars of {call.params['symbol']}")
 
     async def coin_figures(self, symbol: Symbol) -> Cached[parse_market.Figures]:
-        """The coin's row of the all-coins list, page by page until it is found.
+        """The coin's row of the all-coins list, per single coin; page by page until it is found.
 
         Raises:
             ProviderNoData: no page has the coin.
         """
         coin = await self._listing.coin(symbol, COINS_MARKETS)
         seen: set[str] = set()
+        other: Cached[parse_market.Figures] | None = None
         for page in range(1, _MAX_PAGES + 1):
             cached = await self._client.fetch(
                 COINS_MARKETS,
@@ -188,12 +188,18 @@ class StandardInputs:
                 parse=partial(parse_market.parse_coins_markets, endpoint=COINS_MARKETS),
                 freshness=_PRICE_FRESH,
             )
-            if coin in cached.value:
-                return Cached(cached.value[coin], cached.fetched_ms, cached.state)
+            found = self._listing.row_of(cached.value, symbol)
+            if found is not None:
+                row = Cached(parse_market.per_coin(*found), cached.fetched_ms, cached.state)
+                if coin in cached.value:
+                    return row
+                other = other or row  # spelled otherwise than in the list of coins: better than none
             if not cached.value.keys() - seen:  # past the end, or a server that ignores the page number
                 break
             seen |= cached.value.keys()
-        raise ProviderNoData(PROVIDER, COINS_MARKETS, f"{symbol} is on no page")
+        if other is None:
+            raise ProviderNoData(PROVIDER, COINS_MARKETS, f"{symbol} is on no page")
+        return other
 
     async def _fetch_bars(
         self, call: HistoryCall, interval: str, parser: Callable[..., BarsT]
@@ -208,8 +214,12 @@ class StandardInputs:
     def _closed(
         self, endpoint: str, cached: Cached[BarsT], cut: Callable[[BarsT, int], BarsT], nothing: str
     ) -> Fetched[BarsT]:
+        bars = cached.value
+        # Cutting off bars that have not begun yet would leave shifted ones that look like the newest.
+        if bars.close_ms and bars.close_ms[-1] - bars.interval_ms > cached.fetched_ms + MAX_AHEAD_MS:
+            raise parse.bad_payload(endpoint, "a time is in the future")
         # A bar that was still forming when the bytes came does not become closed by waiting.
-        value = cut(cached.value, min(self._now_ms(), cached.fetched_ms))
+        value = cut(bars, min(self._now_ms(), cached.fetched_ms))
         if not value.close_ms:
             raise ProviderNoData(PROVIDER, endpoint, nothing)
         return Fetched(value, endpoint, value.close_ms[-1], cached.fetched_ms, CacheState(cached.state))
@@ -224,16 +234,17 @@ class StandardInputs:
     async def _aggregated_price(self, symbol: Symbol) -> Fetched[Price]:
         cached = await self.coin_figures(symbol)
         listed = next((item.value for item in cached.value if item.name == parse_market.PRICE), None)
-        if listed is None:
+        if not listed:  # absent, or too small to be a price per coin
             raise parse.bad_payload(COINS_MARKETS, f"no usable price of {symbol}")
-        per_coin = listed / contract_multiplier(self._listing.spelled(symbol, COINS_MARKETS), symbol.base)
-        return _now(Price(per_coin, PriceKind.AGGREGATED), COINS_MARKETS, cached)
+        return _now(Price(listed, PriceKind.AGGREGATED), COINS_MARKETS, cached)
 
     async def _pair_price(self, symbol: Symbol) -> Fetched[Price]:
         cached = await self._client.fetch(
             PAIRS_MARKETS,
             {"symbol": await self._listing.coin(symbol, PAIRS_MARKETS)},
-            parse=partial(parse_market.parse_pairs_markets, endpoint=PAIRS_MARKETS),
+            parse=partial(
+                parse_market.parse_pairs_markets, endpoint=PAIRS_MARKETS, coins=frozenset({symbol.base})
+            ),
             freshness=_PRICE_FRESH,
         )
         quotes = [quote for quote in cached.value if quote.quote.startswith("USD")]

@@ -19,6 +19,7 @@ from app.core.errors import (
     ProviderUnavailable,
 )
 from app.services.okx.wire import Status
+from app.services.transport.json_faults import ends_early
 from app.services.transport.records import Answer
 from app.services.transport.status import raise_for_http_status
 
@@ -32,6 +33,7 @@ _REMOVED = "50005"
 
 # Refused for where or who we are: asking again cannot succeed.
 _REFUSED_STATUSES = frozenset({401, 403, 451})
+_TELLING_STATUSES = _REFUSED_STATUSES | {408, 429}
 
 _STATUS = msgspec.json.Decoder(Status, strict=False)
 T = TypeVar("T")
@@ -55,11 +57,11 @@ def check_answer(endpoint: str, answer: Answer) -> None:
         _check_status(endpoint, answer)
         raise
     if code != "0":
-        _raise_for_code(endpoint, code)
+        _raise_for_code(endpoint, code, answer)
     _check_status(endpoint, answer)
 
 
-def _raise_for_code(endpoint: str, code: str) -> None:
+def _raise_for_code(endpoint: str, code: str, answer: Answer) -> None:
     if code == _NOT_LISTED:
         raise NotListed(PROVIDER, endpoint, "not listed on OKX")
     if code == _RATE_LIMITED:
@@ -69,6 +71,9 @@ def _raise_for_code(endpoint: str, code: str) -> None:
         raise ProviderUnavailable(PROVIDER, endpoint, f"code {code}")
     if code == _REMOVED:
         raise ProviderNoData(PROVIDER, endpoint, "endpoint removed by OKX (code 50005)")
+    if answer.status >= 500 or answer.status in _TELLING_STATUSES:
+        # A code we do not know, written by a proxy or a gateway: its status says more.
+        _check_status(endpoint, answer)
     # 51000, 50014 and the rest: we asked wrongly, or the contract moved.
     raise ProviderBadPayload(PROVIDER, endpoint, f"code {code[:12]}")
 
@@ -89,6 +94,6 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes, endpoint: str) -> T:
     try:
         return decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        if "truncated" in str(error):
+        if ends_early(error, body):
             raise ProviderUnavailable(PROVIDER, endpoint, "answer cut short") from error
         raise ProviderBadPayload(PROVIDER, endpoint, f"unexpected shape: {error}") from error

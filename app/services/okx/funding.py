@@ -6,43 +6,88 @@ between them, so a rate per period means nothing without its own period.
 
 from __future__ import annotations
 
-from app.core.domain.market import HOUR_MS, Series, Unit
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from app.core.domain.market import DAY_MS, HOUR_MS, Series, Unit
 from app.services.okx.parse import FUNDING_PERIODS_H, FundingNow, Rows, per_8h
 from app.services.transport.cache import Freshness
 
 _LATE_SETTLEMENT_RETRY_MS = 20_000
+# A page has 100 settlements: 4 days of an hourly contract, 33 of an eight-hour one. Pages that end this many
+# days back join the newest one whatever the period, and no page waits for another to learn where it ends.
+_PAST_PAGES_DAYS = (3, 15, 31)
+# Settlements further apart than two of the longest periods are not neighbours.
+_MAX_GAP_MS = 16 * HOUR_MS
+# Gaps to each side that say what the period was at the time.
+_NEIGHBOURS = 2
 
 
-def periods_h(settled_ms: tuple[int, ...], running_h: int) -> tuple[int, ...]:
+def past_pages_ms(now_ms: int) -> tuple[int, ...]:
+    """Where past pages end, newest first: whole UTC days, so that a page is asked for once a day."""
+    return tuple(now_ms // DAY_MS * DAY_MS - days * DAY_MS for days in _PAST_PAGES_DAYS)
+
+
+def join_settled(newest: Rows, past: Iterable[Rows]) -> Rows:
+    """`newest` and the past pages (newest first) that join it without a hole; the others are left out.
+
+    An eight-hour contract gets about 200 settlements, a four-hour one more than those of 33 days.
+    """
+    joined = dict(newest)
+    for page in past:
+        if page and joined and max(page) + _MAX_GAP_MS >= min(joined):
+            joined = {**page, **joined}
+    return joined
+
+
+def periods_h(settled_ms: Sequence[int], running_h: int) -> tuple[int, ...]:
     """Length in hours of the period that ended at each stamp (oldest first).
 
-    It is the distance to the settlement before. Where that is no valid period (the first row, a missing
-    row) the period of the next settlement stands in; the last resort is the running period.
+    It is the distance to the settlement before, unless that is a multiple of the commonest distance around
+    it: then settlements are missing in between, and the rate is one of a common period. Around it, not in
+    all: contracts change their period, and a run of eight hours before one of four is no gap. Where the
+    distance is no valid period (the first row) the period of the next settlement stands in; the last resort
+    is the running period. Worked number: 4 h, 4 h, 8 h, 4 h, 4 h apart -> the third is one of 4 h.
     """
+    gaps = [round((later - sooner) / HOUR_MS) for sooner, later in pairwise(settled_ms)]
+    gaps.append(running_h)
     lengths: list[int] = []
     known_h = running_h
     for index in range(len(settled_ms) - 1, -1, -1):
-        gap_h = round((settled_ms[index] - settled_ms[index - 1]) / HOUR_MS) if index else 0
+        gap_h = _period_h(gaps, index - 1) if index else 0
         known_h = gap_h if gap_h in FUNDING_PERIODS_H else known_h
         lengths.append(known_h)
     return tuple(reversed(lengths))
+
+
+def _period_h(gaps: Sequence[int], index: int) -> int:
+    """The gap at `index`, or the commonest one around it when it is a multiple of that."""
+    gap_h = gaps[index]
+    counts = Counter(gaps[max(0, index - _NEIGHBOURS) : index + _NEIGHBOURS + 1])
+    common_h = max(counts, key=lambda hours: (counts[hours], hours == gap_h, -hours))
+    return common_h if common_h in FUNDING_PERIODS_H and gap_h % common_h == 0 else gap_h
 
 
 def build_funding(settled: Rows, running: FundingNow, *, now_ms: int) -> Series:
     """Settled history, then the running rate as the last value; fractions per 8 h, longs pay when positive.
 
     Worked number: 0.00005 per 4 h enters as 0.0001. The running value is stamped by its own time, at most
-    `now_ms` (provider clocks run ahead at times); at the instant of a settlement it stands for both.
+    `now_ms` (provider clocks run ahead at times); at the instant of a settlement it stands for both. A
+    running rate read before a settlement that is in the history is outdated: the settled one is newer.
     """
-    running_ms = min(running.ts_ms, now_ms)
-    stamps = tuple(sorted(ts for ts in settled if ts < running_ms))
+    stamps = tuple(sorted(ts for ts in settled if ts <= now_ms))
     lengths = periods_h(stamps, running.period_h)
-    rates = tuple(per_8h(settled[ts][0], hours) for ts, hours in zip(stamps, lengths, strict=True))
+    points = {ts: per_8h(settled[ts][0], hours) for ts, hours in zip(stamps, lengths, strict=True)}
+    if not stamps or running.settles_ms > stamps[-1]:
+        running_ms = min(running.ts_ms, now_ms)
+        points = {ts: rate for ts, rate in points.items() if ts < running_ms}
+        points[running_ms] = running.rate_8h_frac
     return Series(
         unit=Unit.FRAC_PER_8H,
         interval_ms=running.period_h * HOUR_MS,
-        close_ms=(*stamps, running_ms),
-        values=(*rates, running.rate_8h_frac),
+        close_ms=tuple(points),
+        values=tuple(points.values()),
         label="OKX settled funding, then the running rate",
     )
 

@@ -12,15 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.core.domain.market import DAY_MS, HOUR_MS
-from app.core.errors import ProviderNoData
+from app.core.errors import ProviderError, ProviderNoData
 from app.services.okx.client import PROVIDER
-from app.services.okx.parse import Rows
+from app.services.okx.parse import Rows, require_past
 from app.services.transport.cache import Cached, Freshness
 
 # A bar that should be there and is not: ask again soon, it is being computed.
 LATE_BAR_RETRY_MS = 20_000
 # One public client found a statistics history that had stopped years ago: older than this is no data.
 FROZEN_AFTER_MS = 6 * HOUR_MS
+# With pages missing, fewer bars than the engine ranks in are no history. (A young coin misses no page.)
+MIN_BARS = 100
 # A quarter: what traders call the range.
 RANGE_DAYS = 90
 
@@ -87,7 +89,9 @@ def newest_days(found: Cached[Rows], *, now_ms: int, endpoint: str) -> Rows:
 
     Raises:
         ProviderNoData: nothing closed, or the newest day ended more than a day ago (a frozen history).
+        ProviderBadPayload: a day that has not begun.
     """
+    require_past(max(found.value, default=0), found.fetched_ms, endpoint)
     until_ms = closed_until_ms(found, now_ms)
     closed = sorted(ts for ts in found.value if ts + DAY_MS <= until_ms)
     if not closed:
@@ -103,12 +107,39 @@ def closed_until_ms(page: Cached[Rows], now_ms: int) -> int:
     return min(now_ms, page.fetched_ms)
 
 
+def newest_run(found: Sequence[Cached[Rows] | ProviderError]) -> list[Cached[Rows]]:
+    """The pages that came, oldest first, when only the oldest ones are missing; `found` is newest first.
+
+    Raises: the error of the newest page, or of one in the middle: what is left would have a hole.
+    """
+    run: list[Cached[Rows]] = []
+    missing: ProviderError | None = None
+    for page in found:
+        if isinstance(page, ProviderError):
+            missing = missing or page
+            if not run:
+                raise page
+        elif missing is not None:
+            raise missing
+        else:
+            run.append(page)
+    return run[::-1]
+
+
+def require_enough(rows: Rows, found: Sequence[Cached[Rows] | ProviderError]) -> None:
+    """Raises: the error of the first missing page when fewer than a hundred bars are left to rank in."""
+    missing = next((page for page in found if isinstance(page, ProviderError)), None)
+    if missing is not None and len(rows) < MIN_BARS:
+        raise missing
+
+
 def join_pages(pages: Sequence[Cached[Rows]], *, now_ms: int, bars: int, endpoint: str) -> Rows:
     """The newest `bars` closed bars of `pages` (oldest page first), oldest bar first.
 
     Raises:
         ProviderNoData: nothing closed, a page in the middle is empty (a hole of days), or the newest bar is
             older than six hours (a frozen history).
+        ProviderBadPayload: a bar that has not begun.
     """
     given = [page for page in pages if page.value]
     filled = [bool(page.value) for page in pages]
@@ -116,6 +147,8 @@ def join_pages(pages: Sequence[Cached[Rows]], *, now_ms: int, bars: int, endpoin
         raise ProviderNoData(PROVIDER, endpoint, "the history has a hole of a whole page")
     joined: dict[int, tuple[float, ...]] = {}
     for page in given:
+        # Leaving out bars that have not begun would leave shifted ones that look like the newest.
+        require_past(max(page.value), page.fetched_ms, endpoint)
         until_ms = closed_until_ms(page, now_ms)
         joined |= {ts: row for ts, row in page.value.items() if ts + HOUR_MS <= until_ms}
     if not joined:

@@ -17,10 +17,9 @@ from app.core.domain.market import HOUR_MS, LiquidationHistory
 from app.core.errors import ProviderNoData
 from app.services.okx import wire
 from app.services.okx.client import PROVIDER, decode
-from app.services.okx.parse import positive, reject, stamp
+from app.services.okx.parse import PAGE_ROWS, positive, reject, require_at_most, stamp
 
 ENDPOINT = "public_liquidation_orders"
-PAGE_ROWS = 100
 # 24 closed hours are what the factor sums.
 WINDOW_BARS = 24
 
@@ -61,7 +60,9 @@ def parse_liquidation_orders(body: bytes, inst_id: str) -> tuple[Order, ...]:
         ProviderBadPayload: an unknown side code, an unusable number, or orders of another instrument.
     """
     orders: list[Order] = []
-    for group in decode(_GROUPS, body, ENDPOINT).data:
+    groups = decode(_GROUPS, body, ENDPOINT).data
+    require_at_most(sum(len(group.details) for group in groups), 2 * PAGE_ROWS, ENDPOINT)
+    for group in groups:
         if group.inst_id != inst_id:
             reject(ENDPOINT, f"asked for {inst_id}, answered another instrument")
         orders.extend(_order(order) for order in group.details)

@@ -5,7 +5,10 @@ Loaded at start and refreshed once a day behind the callers. Owns no parsing. Ca
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
+
+from cachetools import TTLCache
 
 from app.core.domain.market import DAY_MS
 from app.core.domain.symbol import Symbol
@@ -19,6 +22,7 @@ _ENDPOINT = "public_instruments"
 # Contract sizes hardly ever change: a day fresh, a day more while refreshing, a week when OKX fails.
 _FRESHNESS = Freshness(fresh_ms=DAY_MS, revalidate_ms=DAY_MS, error_ms=7 * DAY_MS)
 _REFUSED_FOR_MS = DAY_MS
+_RETRY_MS = 60_000
 # Only symbols that passed the allow-list come here, but without a list anyone can invent them.
 _MAX_REFUSED = 1024
 
@@ -40,7 +44,10 @@ class Listings:
         self._resources = resources
         self._now_ms = now_ms
         self._sizes: Mapping[str, float] = {}
-        self._refused_until_ms: dict[str, int] = {}
+        self._refused: TTLCache[str, None] = TTLCache(_MAX_REFUSED, _REFUSED_FOR_MS, timer=now_ms)
+        self._has_failed = False
+        self._retried_ms: int | None = None
+        self._retry: asyncio.Task[None] | None = None
 
     def bases(self) -> frozenset[str]:
         """Listed bases; empty while unknown."""
@@ -48,34 +55,42 @@ class Listings:
 
     async def load(self) -> None:
         """Load or refresh the list (cached for a day). Raises: `ProviderError`."""
-        found = await self._resources.fetch(
-            Resource(
-                endpoint=_ENDPOINT,
-                path="/api/v5/public/instruments",
-                params={"instType": "SWAP"},
-                parse=parse_instruments,
-                freshness=lambda _sizes, _fetched_ms: _FRESHNESS,
-            )
+        resource = Resource(
+            endpoint=_ENDPOINT,
+            path="/api/v5/public/instruments",
+            params={"instType": "SWAP"},
+            parse=parse_instruments,
+            freshness=lambda _sizes, _fetched_ms: _FRESHNESS,
         )
-        self._sizes = found.value
+        try:
+            self._sizes = (await self._resources.fetch(resource)).value
+        except ProviderError:
+            self._has_failed = True
+            raise
+
+    def close(self) -> None:
+        """Stop a load that runs behind."""
+        if self._retry is not None:
+            self._retry.cancel()
 
     async def require(self, symbol: Symbol, endpoint: str) -> None:
         """Raise `NotListed` for a symbol OKX does not list, without asking OKX again.
 
-        While the list is unknown everything passes, and the answer 51001 decides.
+        While the list is unknown everything passes, and the answer 51001 decides; a load that failed is
+        tried again by the next use, at most once a minute, and nobody waits for it.
         """
         if self._sizes:
             await self._refresh()
             if symbol.base not in self._sizes:
                 raise NotListed(PROVIDER, endpoint, "not listed on OKX")
-        elif self._refused_until_ms.get(symbol.base, 0) > self._now_ms():
+            return
+        self._retry_behind()
+        if symbol.base in self._refused:
             raise NotListed(PROVIDER, endpoint, "not listed on OKX")
 
     def refuse(self, symbol: Symbol) -> None:
         """OKX said 51001: do not ask for this symbol for a day."""
-        if len(self._refused_until_ms) >= _MAX_REFUSED:
-            self._refused_until_ms.clear()
-        self._refused_until_ms[symbol.base] = self._now_ms() + _REFUSED_FOR_MS
+        self._refused[symbol.base] = None
 
     async def contract_base(self, symbol: Symbol) -> float:
         """Coins per contract. Raises: `NotListed`, or the `ProviderError` of loading the list."""
@@ -85,6 +100,14 @@ class Listings:
         if size is None:
             raise NotListed(PROVIDER, _ENDPOINT, "not listed on OKX")
         return size
+
+    def _retry_behind(self) -> None:
+        now_ms = self._now_ms()
+        is_soon = self._retried_ms is not None and abs(now_ms - self._retried_ms) < _RETRY_MS
+        if is_soon or not self._has_failed:
+            return
+        self._retried_ms = now_ms
+        self._retry = asyncio.create_task(self._refresh())
 
     async def _refresh(self) -> None:
         try:

@@ -14,7 +14,7 @@ from typing import NoReturn, TypeVar
 
 import msgspec
 
-from app.core.domain.market import HOUR_MS, Price, PriceKind
+from app.core.domain.market import HOUR_MS, MAX_AHEAD_MS, Price, PriceKind
 from app.core.errors import ProviderBadPayload, ProviderNoData
 from app.services.okx import wire
 from app.services.okx.client import PROVIDER, decode
@@ -23,6 +23,12 @@ from app.services.okx.client import PROVIDER, decode
 Rows = Mapping[int, tuple[float, ...]]
 
 T = TypeVar("T")
+
+# Rows per page, as asked for. An answer of more than twice that is not an answer to our question: refused
+# before anything is built from it.
+CANDLE_ROWS = 300
+PAGE_ROWS = 100
+_MAX_LISTED = 20_000
 
 # 2001-09 to 2096 in milliseconds: seconds and microseconds fall outside.
 _MIN_TS_MS = 1_000_000_000_000
@@ -88,7 +94,7 @@ def per_8h(rate_frac: float, period_h: int) -> float:
 def parse_candles(body: bytes, endpoint: str) -> Rows:
     """Closed candles (confirm "1") by open time: open, high, low, close in USD, volume in coins."""
     rows: dict[int, tuple[float, ...]] = {}
-    for row in decode(_CANDLES, body, endpoint).data:
+    for row in _rows(_CANDLES, body, endpoint, 2 * CANDLE_ROWS):
         if row.confirm == "0":
             continue
         values = (row.open, row.high, row.low, row.close, row.vol_base)
@@ -104,7 +110,7 @@ def parse_open_interest_rows(body: bytes) -> Rows:
     """Open interest by bucket open: (coins, USD), both above zero."""
     endpoint = "rubik_open_interest_history"
     rows: dict[int, tuple[float, ...]] = {}
-    for row in decode(_OPEN_INTEREST_ROWS, body, endpoint).data:
+    for row in _rows(_OPEN_INTEREST_ROWS, body, endpoint):
         values = (positive(row.base, endpoint), positive(row.usd, endpoint))
         rows.setdefault(stamp(row.ts, endpoint), values)
     return rows
@@ -116,7 +122,7 @@ def parse_ratio_rows(body: bytes, endpoint: str) -> Rows:
     Worked number: long / short 1.5 is a long share of 0.6.
     """
     rows: dict[int, tuple[float, ...]] = {}
-    for row in decode(_RATIOS, body, endpoint).data:
+    for row in _rows(_RATIOS, body, endpoint):
         share = positive(row.ratio, endpoint) / (1 + row.ratio)
         if not 0 < share < 1:
             reject(endpoint, "a long share is not between 0 and 1")
@@ -128,7 +134,7 @@ def parse_taker_rows(body: bytes) -> Rows:
     """Taker volume by bucket open as (buy, sell); the wire order is sell, buy."""
     endpoint = "rubik_taker_volume_contract"
     rows: dict[int, tuple[float, ...]] = {}
-    for row in decode(_TAKER, body, endpoint).data:
+    for row in _rows(_TAKER, body, endpoint):
         if not (math.isfinite(row.buy) and math.isfinite(row.sell) and min(row.buy, row.sell) >= 0):
             reject(endpoint, "a volume is not finite or negative")
         rows.setdefault(stamp(row.ts, endpoint), (row.buy, row.sell))
@@ -138,7 +144,7 @@ def parse_taker_rows(body: bytes) -> Rows:
 def parse_ticker(body: bytes, inst_id: str) -> TickerFacts:
     """Last trade of `inst_id`, a price above zero with the time OKX gives it."""
     endpoint = "market_ticker"
-    row = _row_of(inst_id, ((r.inst_id, r) for r in decode(_TICKERS, body, endpoint).data), endpoint)
+    row = _row_of(inst_id, ((r.inst_id, r) for r in _rows(_TICKERS, body, endpoint)), endpoint)
     last = positive(row.last, endpoint)
     opened = _optional_positive(row.open24h, endpoint)
     return TickerFacts(
@@ -154,14 +160,14 @@ def parse_ticker(body: bytes, inst_id: str) -> TickerFacts:
 def parse_mark_price(body: bytes, inst_id: str) -> tuple[float, int]:
     """(mark price in USD, its time)."""
     endpoint = "public_mark_price"
-    row = _row_of(inst_id, ((r.inst_id, r) for r in decode(_MARKS, body, endpoint).data), endpoint)
+    row = _row_of(inst_id, ((r.inst_id, r) for r in _rows(_MARKS, body, endpoint)), endpoint)
     return positive(row.mark_px, endpoint), stamp(row.ts, endpoint)
 
 
 def parse_open_interest(body: bytes, inst_id: str) -> OpenInterestNow:
     """Open interest now, counted once, in coins and (newer answers) USD."""
     endpoint = "public_open_interest"
-    row = _row_of(inst_id, ((r.inst_id, r) for r in decode(_OPEN_INTEREST, body, endpoint).data), endpoint)
+    row = _row_of(inst_id, ((r.inst_id, r) for r in _rows(_OPEN_INTEREST, body, endpoint)), endpoint)
     usd = _optional_positive(row.oi_usd, endpoint)
     return OpenInterestNow(stamp(row.ts, endpoint), positive(row.oi_ccy, endpoint), usd)
 
@@ -169,7 +175,7 @@ def parse_open_interest(body: bytes, inst_id: str) -> OpenInterestNow:
 def parse_funding_now(body: bytes, inst_id: str) -> FundingNow:
     """The running period's rate; its length comes from the stamps, never from an assumption of 8 h."""
     endpoint = "public_funding_rate"
-    row = _row_of(inst_id, ((r.inst_id, r) for r in decode(_FUNDING, body, endpoint).data), endpoint)
+    row = _row_of(inst_id, ((r.inst_id, r) for r in _rows(_FUNDING, body, endpoint)), endpoint)
     settles_ms = stamp(row.funding_time, endpoint)
     period_h, rest = divmod(settles_ms - stamp(row.prev_funding_time, endpoint), HOUR_MS)
     if rest or period_h not in FUNDING_PERIODS_H:
@@ -182,7 +188,7 @@ def parse_funding_settled(body: bytes) -> Rows:
     """Settled rates by settlement time, fraction PER PERIOD; rows without a settled rate are left out."""
     endpoint = "public_funding_rate_history"
     rows: dict[int, tuple[float, ...]] = {}
-    for row in decode(_SETTLED, body, endpoint).data:
+    for row in _rows(_SETTLED, body, endpoint):
         rate = _optional(row.realized_rate, endpoint)
         if rate is not None:
             rows.setdefault(stamp(row.funding_time, endpoint), (_funding_rate(rate, endpoint),))
@@ -196,7 +202,7 @@ def parse_instruments(body: bytes) -> Mapping[str, float]:
     """
     endpoint = "public_instruments"
     sizes: dict[str, float] = {}
-    for row in decode(_INSTRUMENTS, body, endpoint).data:
+    for row in _rows(_INSTRUMENTS, body, endpoint, _MAX_LISTED):
         base = row.inst_id.removesuffix("-USDT-SWAP")
         tradable = (row.state, row.ct_type, row.settle_ccy) == ("live", "linear", "USDT")
         if not tradable or base == row.inst_id or row.ct_val_ccy != base:
@@ -207,6 +213,21 @@ def parse_instruments(body: bytes) -> Mapping[str, float]:
     if not sizes:
         raise ProviderNoData(PROVIDER, endpoint, "no live USDT swap listed")
     return sizes
+
+
+def _rows(
+    decoder: msgspec.json.Decoder[wire.Envelope[T]], body: bytes, endpoint: str, at_most: int = 2 * PAGE_ROWS
+) -> list[T]:
+    """The rows of one answer, `at_most` of them."""
+    rows = decode(decoder, body, endpoint).data
+    require_at_most(len(rows), at_most, endpoint)
+    return rows
+
+
+def require_at_most(count: int, at_most: int, endpoint: str) -> None:
+    """`ProviderBadPayload` for an answer of more than `at_most` rows."""
+    if count > at_most:
+        reject(endpoint, f"{count} rows, at most {at_most} make sense")
 
 
 def _row_of(inst_id: str, rows: Iterable[tuple[str, T]], endpoint: str) -> T:
@@ -224,6 +245,12 @@ def stamp(ts_ms: int, endpoint: str) -> int:
     if not _MIN_TS_MS <= ts_ms <= _MAX_TS_MS:
         reject(endpoint, "a time is not epoch milliseconds")
     return ts_ms
+
+
+def require_past(ts_ms: int, fetched_ms: int, endpoint: str) -> None:
+    """`ProviderBadPayload` for a stamp that was in the future when the answer came (minutes are forgiven)."""
+    if ts_ms > fetched_ms + MAX_AHEAD_MS:
+        reject(endpoint, "a time is in the future")
 
 
 def positive(value: float, endpoint: str) -> float:

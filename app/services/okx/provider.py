@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from cachetools import LRUCache
+
 from app.core.domain.context import Capability
 from app.core.domain.market import HOUR_MS, Candles, LiquidationHistory, MarketReading, Price, Series, Unit
 from app.core.domain.status import ProviderState, ProviderStatus
@@ -18,11 +20,11 @@ from app.core.errors import ProviderError
 from app.core.ports import Fetched, Probe, Source
 from app.services.okx import liquidations, resources
 from app.services.okx.client import PROVIDER
-from app.services.okx.funding import build_funding
-from app.services.okx.history import closed_until_ms, grid_pages, join_pages
+from app.services.okx.funding import build_funding, join_settled, past_pages_ms
+from app.services.okx.history import closed_until_ms, grid_pages, join_pages, newest_run, require_enough
 from app.services.okx.listings import Listings
 from app.services.okx.market import MarketGroups
-from app.services.okx.parse import Rows
+from app.services.okx.parse import Rows, require_past
 from app.services.okx.reading import Reader, join_answers
 from app.services.okx.resources import HistoryTable
 from app.services.transport.cache import Cached
@@ -52,7 +54,7 @@ class OkxProvider:
         self._reader = Reader(resources_, self._listings)
         self._market = MarketGroups(self._reader, now_ms)
         # Joined histories by table and coin, with what they were joined from: joining is most of a warm read.
-        self._joined: dict[tuple[str, str], tuple[object, Rows]] = {}
+        self._joined: LRUCache[tuple[str, str], tuple[object, Rows]] = LRUCache(_MAX_JOINED)
 
     def sources(self) -> tuple[Source, ...]:
         """Eight factor inputs, all public; liquidations only while OKX serves its order list."""
@@ -84,9 +86,10 @@ class OkxProvider:
         try:
             await self._listings.load()
         except ProviderError:
-            return  # shown by status(); loaded on demand later
+            return  # shown by status(); tried again when a coin is asked for
 
     async def close(self) -> None:
+        self._listings.close()
         await self._resources.aclose()
 
     def known_bases(self) -> frozenset[str]:
@@ -135,12 +138,23 @@ class OkxProvider:
 
     async def fetch_funding(self, symbol: Symbol) -> Fetched[Series]:
         """Settled funding, then the running rate, as fractions per 8 h."""
-        settled, running = await asyncio.gather(
-            self._reader.fetch(symbol, resources.funding_settled(symbol)),
+        running, settled, past = await asyncio.gather(
             self._reader.fetch(symbol, resources.funding_now(symbol)),
+            self._reader.fetch(symbol, resources.funding_settled(symbol)),
+            self._past_settled(symbol),
         )
-        series = build_funding(settled.value, running.value, now_ms=self._now_ms())
+        for ts_ms, found in ((max(settled.value, default=0), settled), (running.value.ts_ms, running)):
+            require_past(ts_ms, found.fetched_ms, "public_funding_rate")
+        rows = join_settled(settled.value, (page.value for page in past))
+        series = build_funding(rows, running.value, now_ms=self._now_ms())
         return join_answers(series, "public_funding_rate", series.close_ms[-1], [settled, running])
+
+    async def _past_settled(self, symbol: Symbol) -> list[Cached[Rows]]:
+        """The past pages that came: without them the history is shorter, not wrong."""
+        ends_ms = past_pages_ms(self._now_ms())
+        pages = [resources.funding_settled(symbol, end_ms) for end_ms in ends_ms]
+        found = await asyncio.gather(*(self._reader.try_fetch(symbol, page) for page in pages))
+        return [page for page in found if not isinstance(page, ProviderError)]
 
     async def fetch_liquidations(self, symbol: Symbol) -> Fetched[LiquidationHistory]:
         """24 closed hours of USD liquidated on OKX by side, from the order list."""
@@ -164,23 +178,26 @@ class OkxProvider:
         return join_answers(series, table.endpoint, series.close_ms[-1], pages)
 
     async def _history(self, symbol: Symbol, table: HistoryTable) -> tuple[list[Cached[Rows]], Rows]:
-        """All pages at once; one that fails fails the history, because a hole would look like data."""
-        now_ms = self._now_ms()
-        grid = grid_pages(now_ms, page_bars=table.page_bars, bars=table.bars)
-        pages = await asyncio.gather(
-            *(self._reader.fetch(symbol, table.resource(symbol, page)) for page in grid)
+        """The pages of `table`, oldest first, and their rows.
+
+        All pages at once, the newest first in the queue of the call budget. The oldest ones may fail: the
+        next call asks for them again, the others are in the cache by then.
+        """
+        grid = grid_pages(self._now_ms(), page_bars=table.page_bars, bars=table.bars)
+        found = await asyncio.gather(
+            *(self._reader.try_fetch(symbol, table.resource(symbol, page)) for page in reversed(grid))
         )
+        pages = newest_run(found)
         now_ms = self._now_ms()
         joined_from = tuple(
             (page.start_ms, cached.fetched_ms, closed_until_ms(cached, now_ms) // HOUR_MS)
-            for page, cached in zip(grid, pages, strict=True)
+            for page, cached in zip(grid[-len(pages) :], pages, strict=True)
         )
         key = (table.endpoint, symbol.base)
         known = self._joined.get(key)
         if known is None or known[0] != joined_from or now_ms - pages[-1].fetched_ms > HOUR_MS:
             rows = join_pages(pages, now_ms=now_ms, bars=table.bars, endpoint=table.endpoint)
-            if len(self._joined) >= _MAX_JOINED:
-                self._joined.clear()
+            require_enough(rows, found)
             self._joined[key] = known = (joined_from, rows)
         return pages, known[1]
 
@@ -189,6 +206,8 @@ class OkxProvider:
     ) -> tuple[liquidations.Walk, Sequence[Cached[tuple[liquidations.Order, ...]]]]:
         """Read back until 24 closed hours are covered, a short page ends it, or the bound is hit."""
         newest = await self._reader.fetch(symbol, resources.liquidation_orders(symbol, None))
+        if newest.value:
+            require_past(newest.value[0].ts_ms, newest.fetched_ms, liquidations.ENDPOINT)
         as_of_ms = min(self._now_ms(), newest.fetched_ms)
         pages = [newest]
         orders: list[liquidations.Order] = []

@@ -31,7 +31,7 @@ _TICKER = Freshness(fresh_ms=1_000, error_ms=30_000)
 _SNAPSHOT = Freshness(fresh_ms=10_000, error_ms=120_000)
 _FUNDING_NOW = Freshness(fresh_ms=30_000, error_ms=10 * 60_000)
 _NEWEST_ORDERS = Freshness(fresh_ms=60_000, error_ms=10 * 60_000)
-_PAST_ORDERS = Freshness(fresh_ms=DAY_MS, error_ms=DAY_MS)
+_PAST = Freshness(fresh_ms=DAY_MS, error_ms=DAY_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ class HistoryTable:
 
 def _candle_params(page: Page) -> Mapping[str, str | int]:
     # `1h` in lower case is refused. `after` means older than, its own stamp excluded.
-    return {"bar": "1H", "after": page.end_ms, "limit": 300}
+    return {"bar": "1H", "after": page.end_ms, "limit": parse.CANDLE_ROWS}
 
 
 def _rubik_params(page: Page) -> Mapping[str, str | int]:
     # One ms off the hour on both sides: the same hundred rows whether OKX includes the bounds or not.
-    return {"period": "1H", "begin": page.start_ms - 1, "end": page.end_ms - 1, "limit": 100}
+    return {"period": "1H", "begin": page.start_ms - 1, "end": page.end_ms - 1, "limit": parse.PAGE_ROWS}
 
 
 _RUBIK = "/api/v5/rubik/stat/contracts"
@@ -73,7 +73,7 @@ _BARS = 30 * 24 + 25
 CANDLES = HistoryTable(
     "market_candles",
     "/api/v5/market/candles",
-    300,
+    parse.CANDLE_ROWS,
     _BARS,
     partial(parse.parse_candles, endpoint="market_candles"),
     _candle_params,
@@ -81,7 +81,7 @@ CANDLES = HistoryTable(
 OPEN_INTEREST = HistoryTable(
     "rubik_open_interest_history",
     f"{_RUBIK}/open-interest-history",
-    100,
+    parse.PAGE_ROWS,
     _BARS,
     parse.parse_open_interest_rows,
     _rubik_params,
@@ -89,7 +89,7 @@ OPEN_INTEREST = HistoryTable(
 ACCOUNT_RATIO = HistoryTable(
     "rubik_account_ratio_contract",
     f"{_RUBIK}/long-short-account-ratio-contract",
-    100,
+    parse.PAGE_ROWS,
     _BARS,
     partial(parse.parse_ratio_rows, endpoint="rubik_account_ratio_contract"),
     _rubik_params,
@@ -97,7 +97,7 @@ ACCOUNT_RATIO = HistoryTable(
 TOP_ACCOUNT_RATIO = HistoryTable(
     "rubik_top_trader_account_ratio",
     f"{_RUBIK}/long-short-account-ratio-contract-top-trader",
-    100,
+    parse.PAGE_ROWS,
     1,
     partial(parse.parse_ratio_rows, endpoint="rubik_top_trader_account_ratio"),
     _rubik_params,
@@ -105,7 +105,7 @@ TOP_ACCOUNT_RATIO = HistoryTable(
 TOP_POSITION_RATIO = HistoryTable(
     "rubik_top_trader_position_ratio",
     f"{_RUBIK}/long-short-position-ratio-contract-top-trader",
-    100,
+    parse.PAGE_ROWS,
     _BARS,
     partial(parse.parse_ratio_rows, endpoint="rubik_top_trader_position_ratio"),
     _rubik_params,
@@ -160,14 +160,22 @@ def funding_now(symbol: Symbol) -> Resource[FundingNow]:
     )
 
 
-def funding_settled(symbol: Symbol) -> Resource[Rows]:
+def funding_settled(symbol: Symbol, before_ms: int | None = None) -> Resource[Rows]:
+    """The newest hundred settlements, or the hundred before `before_ms` (which never change)."""
+    params: dict[str, str | int] = {"instId": inst_id(symbol), "limit": parse.PAGE_ROWS}
+    if before_ms is not None:
+        params["after"] = before_ms  # `after` means older than
     return Resource(
         "public_funding_rate_history",
         "/api/v5/public/funding-rate-history",
-        {"instId": inst_id(symbol), "limit": 100},
+        params,
         parse.parse_funding_settled,
-        settled_freshness,
+        settled_freshness if before_ms is None else _never_changes,
     )
+
+
+def _never_changes(_rows: Rows, _fetched_ms: int) -> Freshness:
+    return _PAST
 
 
 def days(symbol: Symbol) -> Resource[Rows]:
@@ -175,7 +183,7 @@ def days(symbol: Symbol) -> Resource[Rows]:
     return Resource(
         DAYS,
         "/api/v5/market/history-candles",
-        {"instId": inst_id(symbol), "bar": "1Dutc", "limit": 100},
+        {"instId": inst_id(symbol), "bar": "1Dutc", "limit": parse.PAGE_ROWS},
         partial(parse.parse_candles, endpoint=DAYS),
         days_freshness,
     )
@@ -203,12 +211,12 @@ def liquidation_orders(symbol: Symbol, after_ms: int | None) -> Resource[tuple[l
         "instType": "SWAP",
         "instFamily": inst_family(symbol),
         "state": "filled",
-        "limit": liquidations.PAGE_ROWS,
+        "limit": parse.PAGE_ROWS,
     }
     freshness = _NEWEST_ORDERS
     if after_ms is not None:
         params["after"] = after_ms
-        freshness = _PAST_ORDERS
+        freshness = _PAST
     return Resource(
         liquidations.ENDPOINT,
         "/api/v5/public/liquidation-orders",

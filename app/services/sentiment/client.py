@@ -17,6 +17,7 @@ from app.core.errors import (
     ProviderUnavailable,
 )
 from app.services.sentiment.wire import FearGreedFailure, LunarCrushFailure
+from app.services.transport.json_faults import ends_early
 from app.services.transport.records import Answer
 from app.services.transport.status import raise_for_http_status
 
@@ -72,6 +73,6 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes, provider: str, endpoin
         return decoder.decode(body)
     except _UNREADABLE as error:
         kind: type[ProviderError] = ProviderBadPayload
-        if "truncated" in str(error):
+        if ends_early(error, body):
             kind = ProviderUnavailable
         raise kind(provider, endpoint, f"unexpected shape: {error}") from error

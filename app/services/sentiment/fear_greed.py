@@ -16,7 +16,7 @@ from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderError, ProviderNoData
 from app.core.ports import Fetched, Probe, Source
 from app.services.sentiment.client import ALTERNATIVE_ME
-from app.services.sentiment.parse import FEAR_GREED, Scores, parse_fear_greed
+from app.services.sentiment.parse import FEAR_GREED, Scores, parse_fear_greed, require_past
 from app.services.sentiment.status import status_of
 from app.services.transport.cache import Freshness
 from app.services.transport.resource import Resource, ResourceClient
@@ -64,6 +64,7 @@ class AlternativeMeProvider:
         found = await self._resources.fetch(
             Resource(FEAR_GREED, "/fng/", {"limit": _DAYS}, parse_fear_greed, index_freshness)
         )
+        require_past(found.value, found.fetched_ms, ALTERNATIVE_ME, FEAR_GREED)
         now_ms = self._now_ms()
         known = {ts: value for ts, value in found.value.items() if ts <= now_ms}
         if not known:

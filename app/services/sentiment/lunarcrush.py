@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from cachetools import TTLCache
+
 from app.core.domain.context import Capability
 from app.core.domain.market import HOUR_MS, MarketReading, Series, Unit
 from app.core.domain.quality import CacheState
@@ -24,6 +26,7 @@ from app.services.sentiment.parse import (
     SocialList,
     parse_coin_list,
     parse_galaxy_scores,
+    require_past,
 )
 from app.services.sentiment.status import not_configured, status_of
 from app.services.transport.cache import Cached, Freshness
@@ -46,7 +49,7 @@ class LunarCrushProvider:
         """resources: None when no key is set."""
         self._resources = resources
         self._now_ms = now_ms
-        self._unknown_until_ms: dict[str, int] = {}
+        self._unknown: TTLCache[str, None] = TTLCache(_MAX_UNKNOWN, _UNKNOWN_FOR_MS, timer=now_ms)
 
     def sources(self) -> tuple[Source, ...]:
         if self._resources is None:
@@ -82,12 +85,12 @@ class LunarCrushProvider:
         Raises:
             ProviderNoData: LunarCrush does not know the coin, or has no closed hour with a score.
         """
-        if self._unknown_until_ms.get(symbol.base, 0) > self._now_ms():
+        if symbol.base in self._unknown:
             raise ProviderNoData(LUNARCRUSH, TIME_SERIES, "coin not found")
         try:
             found = await self._client().fetch(_time_series(symbol))
         except ProviderNoData:
-            self._remember_unknown(symbol)
+            self._unknown[symbol.base] = None
             raise
         return _social_series(found, self._now_ms())
 
@@ -119,11 +122,6 @@ class LunarCrushProvider:
         if self._resources is None:
             raise ProviderNotConfigured(LUNARCRUSH, TIME_SERIES, "no key set")
         return self._resources
-
-    def _remember_unknown(self, symbol: Symbol) -> None:
-        if len(self._unknown_until_ms) >= _MAX_UNKNOWN:
-            self._unknown_until_ms.clear()
-        self._unknown_until_ms[symbol.base] = self._now_ms() + _UNKNOWN_FOR_MS
 
 
 def _time_series(symbol: Symbol) -> Resource[Scores]:
@@ -157,6 +155,7 @@ def social_freshness(scores: Scores, fetched_ms: int) -> Freshness:
 
 
 def _social_series(found: Cached[Scores], now_ms: int) -> Fetched[Series]:
+    require_past(found.value, found.fetched_ms, LUNARCRUSH, TIME_SERIES)
     # A bucket that was still filling when the bytes came does not become closed by waiting.
     until_ms = min(now_ms, found.fetched_ms)
     closed = {ts + HOUR_MS: score for ts, score in found.value.items() if ts + HOUR_MS <= until_ms}
@@ -170,7 +169,7 @@ def _social_series(found: Cached[Scores], now_ms: int) -> Fetched[Series]:
 def _social_figures(facts: SocialFacts) -> tuple[MarketReading, ...]:
     figures = (
         ("sentiment", facts.sentiment, Unit.SCORE),
-        ("socialDominance", facts.dominance_frac, Unit.FRAC),
+        ("socialDominanceFrac", facts.dominance_frac, Unit.FRAC),
         ("galaxyScore", facts.galaxy_score, Unit.SCORE),
         ("altRank", facts.alt_rank, "rank"),
         ("interactions24h", facts.interactions_24h, "count"),

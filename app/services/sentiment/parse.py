@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from app.core.domain.market import MAX_AHEAD_MS
 from app.core.errors import ProviderBadPayload
 from app.services.sentiment import wire
 from app.services.sentiment.client import ALTERNATIVE_ME, LUNARCRUSH, decode
@@ -21,6 +22,11 @@ FEAR_GREED = "fng"
 
 # Values 0-100 by the time they are stamped with, epoch ms, oldest first.
 Scores = Mapping[int, float]
+
+# A month of hours, some hundred days and a thousand coins are asked for. An answer far beyond is refused
+# before anything is built from it; all days and all coins that exist are still fine.
+_MAX_HOURS = 2_000
+_MAX_LISTED = 20_000
 
 # 2001-09 to 2096 in seconds: milliseconds fall outside.
 _MIN_TS_S = 1_000_000_000
@@ -56,6 +62,7 @@ class SocialList:
 def parse_galaxy_scores(body: bytes) -> Scores:
     """Galaxy score by hour start; buckets without a score are left out."""
     rows = decode(_TIME_SERIES, body, LUNARCRUSH, TIME_SERIES).data
+    _require_at_most(len(rows), _MAX_HOURS, LUNARCRUSH, TIME_SERIES)
     pairs = ((row.time, row.galaxy_score) for row in rows if row.galaxy_score is not None)
     return _scores(pairs, LUNARCRUSH, TIME_SERIES)
 
@@ -63,6 +70,7 @@ def parse_galaxy_scores(body: bytes) -> Scores:
 def parse_fear_greed(body: bytes) -> Scores:
     """The daily index by its publication stamp."""
     rows = decode(_FEAR_GREED, body, ALTERNATIVE_ME, FEAR_GREED).data
+    _require_at_most(len(rows), _MAX_LISTED, ALTERNATIVE_ME, FEAR_GREED)
     return _scores(((row.timestamp, row.value) for row in rows), ALTERNATIVE_ME, FEAR_GREED)
 
 
@@ -73,6 +81,7 @@ def parse_coin_list(body: bytes) -> SocialList:
     out, because one of thousands must not cost the list.
     """
     answer = decode(_COIN_LIST, body, LUNARCRUSH, COINS_LIST)
+    _require_at_most(len(answer.data), _MAX_LISTED, LUNARCRUSH, COINS_LIST)
     best: dict[str, wire.ListedCoin] = {}
     for row in answer.data:
         symbol = row.symbol.upper()
@@ -113,6 +122,17 @@ def _scores(pairs: Iterable[tuple[int, float]], provider: str, endpoint: str) ->
             raise ProviderBadPayload(provider, endpoint, "a value is not between 0 and 100")
         found.setdefault(_stamp_ms(ts_s, provider, endpoint), score)
     return dict(sorted(found.items()))
+
+
+def _require_at_most(count: int, at_most: int, provider: str, endpoint: str) -> None:
+    if count > at_most:
+        raise ProviderBadPayload(provider, endpoint, f"{count} rows, at most {at_most} make sense")
+
+
+def require_past(scores: Scores, fetched_ms: int, provider: str, endpoint: str) -> None:
+    """`ProviderBadPayload` for a stamp that was in the future when the answer came (minutes are forgiven)."""
+    if max(scores, default=0) > fetched_ms + MAX_AHEAD_MS:
+        raise ProviderBadPayload(provider, endpoint, "a time is in the future")
 
 
 def _stamp_ms(ts_s: int, provider: str, endpoint: str) -> int:

@@ -21,6 +21,7 @@ from app.core.errors import (
 )
 from app.services.spot.times import epoch_ms
 from app.services.spot.wire import Failure
+from app.services.transport.json_faults import ends_early
 from app.services.transport.records import Answer
 from app.services.transport.status import MAX_RETRY_AFTER_S, raise_for_http_status
 
@@ -105,6 +106,6 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes, endpoint: str) -> T:
         return decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         kind: type[ProviderError] = ProviderBadPayload
-        if "truncated" in str(error):
+        if ends_early(error, body):
             kind = ProviderUnavailable
         raise kind(PROVIDER, endpoint, f"unexpected shape: {error}") from error

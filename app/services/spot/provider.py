@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from functools import partial
 
 from app.core.domain.context import Capability
-from app.core.domain.market import MarketReading, Price, Unit
+from app.core.domain.market import MAX_AHEAD_MS, MarketReading, Price, Unit
 from app.core.domain.quality import CacheState
 from app.core.domain.status import ProviderState, ProviderStatus
 from app.core.domain.symbol import Symbol
-from app.core.errors import ProviderError, ProviderNotConfigured
+from app.core.errors import ProviderBadPayload, ProviderError, ProviderNotConfigured
 from app.core.ports import Fetched, Probe, Source
 from app.services.spot.client import PROVIDER, CreditMeter
 from app.services.spot.parse import ENDPOINT, parse_rate
@@ -77,6 +77,8 @@ class CoinApiProvider:
         """Spot price in USD, at the time CoinAPI gives it. Raises: `ProviderError`."""
         found = await self._rate(symbol)
         price, ts_ms = found.value
+        if ts_ms > found.fetched_ms + MAX_AHEAD_MS:
+            raise ProviderBadPayload(PROVIDER, ENDPOINT, "a time is in the future")
         return Fetched(price, ENDPOINT, ts_ms, found.fetched_ms, CacheState(found.state))
 
     async def market(
@@ -87,7 +89,7 @@ class CoinApiProvider:
 
     async def _probe_rate(self, symbol: Symbol) -> Fetched[tuple[MarketReading, ...]]:
         found = await self.fetch_price(symbol)
-        reading = MarketReading("spotRate", found.value.price_usd, Unit.USD)
+        reading = MarketReading("spotRateUsd", found.value.price_usd, Unit.USD)
         return Fetched((reading,), ENDPOINT, found.ts_event_ms, found.ts_init_ms, found.cache)
 
     async def _rate(self, symbol: Symbol) -> Cached[tuple[Price, int]]:

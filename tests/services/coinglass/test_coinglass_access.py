@@ -1,13 +1,14 @@
-"""Refusals are remembered for their time and no longer; the plan decides the bar size."""
+"""Plan and refusals decide what is asked and in which bar size."""
 
 from __future__ import annotations
 
 import pytest
 
 from app.core.clock import ManualClock
-from app.core.errors import ProviderAuthFailed, ProviderPlanLimited
-from app.services.coinglass.access import KEY_REFUSAL_S, PLAN_REFUSAL_S, PLAN_RETRY_S, Access
+from app.core.errors import ProviderPlanLimited
+from app.services.coinglass.access import PLAN_RETRY_S, Access
 from app.services.coinglass.catalog import Plan
+from app.services.transport.refusals import PLAN_REFUSAL_S, Refusals
 
 OI = "futures_open_interest_aggregated_history"
 HEATMAP = "futures_liquidation_aggregated_heatmap_model1"
@@ -19,8 +20,17 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def access(clock: ManualClock) -> Access:
-    return Access(monotonic=clock.monotonic_s)
+def refusals(clock: ManualClock) -> Refusals:
+    return Refusals("coinglass", has_key=True, monotonic=clock.monotonic_s)
+
+
+@pytest.fixture
+def access(refusals: Refusals, clock: ManualClock) -> Access:
+    return Access(refusals, monotonic=clock.monotonic_s)
+
+
+def refuse(refusals: Refusals, interval: str) -> None:
+    refusals.remember(OI, interval, ProviderPlanLimited("coinglass", OI, "x"))
 
 
 @pytest.mark.parametrize(("level", "interval"), [("hobbyist", "4h"), ("startup", "1h"), (None, "1h")])
@@ -29,8 +39,10 @@ def test_bars_are_hourly_where_the_plan_has_them(access: Access, level: str | No
     assert access.interval_for(OI) == interval
 
 
-def test_a_refused_hour_falls_back_to_four_for_six_hours(access: Access, clock: ManualClock) -> None:
-    access.refuse_plan(OI, "1h")
+def test_a_refused_hour_falls_back_to_four_for_six_hours(
+    access: Access, refusals: Refusals, clock: ManualClock
+) -> None:
+    refuse(refusals, "1h")
     assert access.interval_for(OI) == "4h"
     clock.tick(PLAN_REFUSAL_S - 1)
     assert access.interval_for(OI) == "4h"
@@ -46,25 +58,16 @@ def test_what_the_plan_lacks_is_refused_without_a_call(access: Access) -> None:
     assert OI not in access.not_in_plan()
 
 
-def test_an_endpoint_is_not_in_plan_only_when_no_bar_size_is_left(access: Access) -> None:
-    access.refuse_plan(OI, "1h")
+def test_an_endpoint_is_not_in_plan_only_when_no_bar_size_is_left(access: Access, refusals: Refusals) -> None:
+    refuse(refusals, "1h")
     assert access.not_in_plan() == ()
-    access.refuse_plan(OI, "4h")
+    refuse(refusals, "4h")
     assert access.not_in_plan() == (OI,)
 
 
-def test_a_refused_key_is_not_used_for_ten_minutes(access: Access, clock: ManualClock) -> None:
-    access.refuse_key()
-    clock.tick(KEY_REFUSAL_S - 1)
-    with pytest.raises(ProviderAuthFailed):
-        access.ensure_allowed(OI, "1h")
-    clock.tick(1)
-    access.ensure_allowed(OI, "1h")
-
-
-def test_a_new_plan_forgets_old_refusals(access: Access) -> None:
+def test_a_new_plan_forgets_old_refusals(access: Access, refusals: Refusals) -> None:
     access.learn_plan("hobbyist")
-    access.refuse_plan(OI, "4h")
+    refuse(refusals, "4h")
     access.learn_plan("standard")
     assert access.interval_for(OI) == "1h"
     assert OI not in access.not_in_plan()

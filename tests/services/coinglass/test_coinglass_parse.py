@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
 
@@ -113,12 +114,26 @@ class TestLiquidations:
         assert history.short_usd[0] == 400_000.25
         assert history.scope == "Binance,OKX,Bybit"
 
-    def test_a_bar_with_zero_on_both_sides_is_unknown_and_dropped_on_read(self, body: Body) -> None:
-        history = liquidations(body(LIQ, "normal"))
-        assert len(history.close_ms) == 4  # kept until read: the cache must see that the bar was published
-        read = parse.closed_liquidations(history, T0 + 10 * HOUR_MS)
-        assert read.close_ms == (T0 + HOUR_MS, T0 + 3 * HOUR_MS, T0 + 4 * HOUR_MS)
-        assert read.long_usd == (2_500_000.5, 0.0, 90_000.0)
+    def test_a_side_of_zero_beside_another_is_true(self, body: Body) -> None:
+        read = parse.closed_liquidations(liquidations(body(LIQ, "normal")), T0 + 10 * HOUR_MS)
+        assert read.long_usd[2] == 0.0
+
+    @pytest.mark.parametrize(("zeros", "kept"), [(0, 1000), (10, 990), (19, 981), (20, 1000), (400, 1000)])
+    def test_bars_of_zero_are_gaps_where_they_are_rare_and_true_where_not(
+        self, zeros: int, kept: int
+    ) -> None:
+        usd = (0.0,) * zeros + (5.0,) * (1000 - zeros)
+        close_ms = tuple(T0 + hour * HOUR_MS for hour in range(1000))
+        history = LiquidationHistory(HOUR_MS, close_ms, usd, usd, "Binance")
+        read = parse.closed_liquidations(history, close_ms[-1])
+        assert len(read.close_ms) == len(read.long_usd) == kept
+        assert read.close_ms[-1] == close_ms[-1]
+
+    def test_a_bar_still_forming_does_not_count_as_a_zero(self) -> None:
+        usd = (5.0,) * 51 + (0.0,)
+        close_ms = tuple(T0 + hour * HOUR_MS for hour in range(52))
+        history = LiquidationHistory(HOUR_MS, close_ms, usd, usd, "Binance")
+        assert len(parse.closed_liquidations(history, close_ms[50]).close_ms) == 51
 
     @pytest.mark.parametrize("case", ["numeric_strings", "extra_field"])
     def test_tolerated_shapes_are_read(self, body: Body, case: str) -> None:
@@ -242,7 +257,7 @@ class TestClosedBars:
         history: LiquidationHistory = parse.closed_liquidations(liquidations(body(LIQ, "normal")), now_ms)
         price: Candles = parse.closed_candles(candles(body(PRICE, "normal")), T0 + HOUR_MS)
         assert series.values == (31.2e9, 30.9e9)
-        assert history.close_ms == (T0 + HOUR_MS,)
+        assert history.close_ms == (T0 + HOUR_MS, T0 + 2 * HOUR_MS)
         assert price.close == (121_500,)
         assert price.volume_base == pytest.approx((2000,))
 
@@ -254,3 +269,13 @@ class TestClosedBars:
     def test_candles_without_volume_stay_without(self, body: Body) -> None:
         read = parse.closed_candles(candles(body(PRICE, "without_volume")), T0 + HOUR_MS)
         assert read.volume_base is None
+
+
+def test_a_history_far_beyond_what_was_asked_for_is_refused() -> None:
+    row = {"time": T0, "open": "1", "high": "1", "low": "1", "close": "1"}
+    rows = json.dumps({"code": "0", "data": [row] * 2_001}).encode()
+    with pytest.raises(ProviderBadPayload, match="2001 rows, at most 2000"):
+        open_interest(rows)
+    days = {"data_list": [1] * 20_001, "time_list": [1] * 20_001}
+    with pytest.raises(ProviderBadPayload, match="20001 rows"):
+        parse.parse_fear_greed(json.dumps({"code": "0", "data": days}).encode(), endpoint=FEAR)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 
+from app.core.domain.market import MarketReading
 from app.core.errors import ProviderBadPayload
 from app.services.coinglass import parse_market
 from app.services.coinglass.parse_market import Figures
@@ -30,7 +32,10 @@ class TestLiquidationExchangeList:
     @pytest.mark.parametrize("case", ["live", "documented"])
     def test_both_spellings_give_the_total_row_and_never_a_sum(self, body: Body, case: str) -> None:
         figures = values(parse_market.parse_liquidation_exchange_list(body(LIST, case), endpoint=LIST))
-        assert figures == {("long liquidations", "usd"): 700.25, ("short liquidations", "usd"): 300.25}
+        assert figures == {
+            ("longLiquidations24hUsd", "usd"): 700.25,
+            ("shortLiquidations24hUsd", "usd"): 300.25,
+        }
 
     @pytest.mark.parametrize("case", ["without_all", "without_sides"])
     def test_no_total_or_no_sides_is_refused_instead_of_zero(self, body: Body, case: str) -> None:
@@ -44,19 +49,19 @@ class TestLiquidationExchangeList:
 class TestCoinsMarkets:
     def test_percent_becomes_a_fraction_and_the_one_fraction_stays(self, body: Body) -> None:
         figures = values(parse_market.parse_coins_markets(body(COINS, "normal"), endpoint=COINS)["BTC"])
-        assert figures[("price", "usd")] == 121_500.5
-        assert figures[("price change 24h", "frac")] == pytest.approx(0.0106)
-        assert figures[("funding, OI-weighted", "frac_per_8h")] == pytest.approx(0.000066)
-        assert figures[("open interest to market cap", "frac")] == 0.0327
+        assert figures[("priceUsd", "usd")] == 121_500.5
+        assert figures[("priceChange24hFrac", "frac")] == pytest.approx(0.0106)
+        assert figures[("fundingRate8h", "frac_per_8h")] == pytest.approx(0.000066)
+        assert figures[("openInterestToMarketCapFrac", "frac")] == 0.0327
 
     def test_a_coin_with_few_figures_does_not_hide_the_others(self, body: Body) -> None:
         coins = parse_market.parse_coins_markets(body(COINS, "normal"), endpoint=COINS)
-        assert values(coins["ETH"]) == {("price", "usd"): 4400.25}
+        assert values(coins["ETH"]) == {("priceUsd", "usd"): 4400.25}
         assert len(coins) == 3
 
     def test_a_null_price_is_absent_and_not_zero(self, body: Body) -> None:
         coins = parse_market.parse_coins_markets(body(COINS, "null_price"), endpoint=COINS)
-        assert ("price", "usd") not in values(coins["BTC"])
+        assert ("priceUsd", "usd") not in values(coins["BTC"])
 
     def test_no_rows_give_no_coins(self, body: Body) -> None:
         assert parse_market.parse_coins_markets(body(COINS, "empty"), endpoint=COINS) == {}
@@ -76,6 +81,28 @@ class TestPairsMarkets:
         (quote,) = parse_market.parse_pairs_markets(body(PAIRS, "per_thousand"), endpoint=PAIRS)
         assert quote.price_usd == pytest.approx(0.000012)
 
+    @pytest.mark.parametrize(
+        ("symbol", "instrument", "coin", "multiplier"),
+        [
+            ("SHIB1000/USDT", "SHIB1000USDT", "SHIB", 1000),
+            ("SHIB1000/USDT", None, "SHIB", 1000),
+            ("PEPE/USDT", "1000PEPEUSDT", "PEPE", 1000),
+            ("kPEPE/USD", "kPEPE", "PEPE", 1000),
+            ("PEPE/USD", "kPEPE", "PEPE", 1000),
+            ("1MBABYDOGE/USDT", "1MBABYDOGEUSDT", "BABYDOGE", 1_000_000),
+            ("1000000MOG/USDT", "1000000MOGUSDT", "MOG", 1_000_000),
+            ("KAVA/USDT", "KAVAUSDT", "KAVA", 1),
+            ("KAS/USDT", "KAS-USDT-SWAP", "KAS", 1),
+        ],
+    )
+    def test_whatever_the_spelling_the_price_is_per_coin(
+        self, symbol: str, instrument: str | None, coin: str, multiplier: int
+    ) -> None:
+        row = {"exchange_name": "X", "symbol": symbol, "instrument_id": instrument, "current_price": 3.0}
+        body = json.dumps({"code": "0", "data": [row]}).encode()
+        (quote,) = parse_market.parse_pairs_markets(body, endpoint=PAIRS, coins={coin})
+        assert quote.price_usd == pytest.approx(3.0 / multiplier)
+
     @pytest.mark.parametrize("case", ["null_price", "empty"])
     def test_pairs_without_a_price_are_left_out(self, body: Body, case: str) -> None:
         assert parse_market.parse_pairs_markets(body(PAIRS, case), endpoint=PAIRS) == ()
@@ -85,10 +112,10 @@ def test_funding_by_exchange_is_shown_per_own_period_and_per_eight_hours(body: B
     coins = parse_market.parse_funding_exchange_list(body(FUNDING, "normal"), endpoint=FUNDING)
     assert values(coins["BTC"]) == pytest.approx(
         {
-            ("Binance", "frac_per_8h"): 0.0001,
-            ("Bybit", "frac_per_4h"): 0.00005,
-            ("Bybit", "frac_per_8h"): 0.0001,
-            ("Binance coin-margined", "frac_per_8h"): -0.00002,
+            ("Binance.fundingRate8h", "frac_per_8h"): 0.0001,
+            ("Bybit.fundingRate4h", "frac_per_4h"): 0.00005,
+            ("Bybit.fundingRate8h", "frac_per_8h"): 0.0001,
+            ("Binance.coinMarginedFundingRate8h", "frac_per_8h"): -0.00002,
         }
     )
     assert coins["ETH"] == ()
@@ -98,17 +125,40 @@ def test_open_interest_by_exchange_names_the_total(body: Body) -> None:
     figures = values(
         parse_market.parse_open_interest_exchange_list(body(OPEN_INTEREST, "normal"), endpoint=OPEN_INTEREST)
     )
-    assert figures[("All exchanges", "usd")] == 9.0e10
-    assert figures[("All exchanges change 24h", "frac")] == pytest.approx(0.009)
-    assert figures[("Binance", "usd")] == 1.5e10
+    assert figures[("allExchanges.openInterestUsd", "usd")] == 9.0e10
+    assert figures[("allExchanges.openInterestChange24hFrac", "frac")] == pytest.approx(0.009)
+    assert figures[("Binance.openInterestUsd", "usd")] == 1.5e10
+
+
+def test_figures_per_thousand_coins_become_figures_per_coin() -> None:
+    quoted = (
+        MarketReading("priceUsd", 0.02, "usd"),
+        MarketReading("openInterestBase", 5.0, "base"),
+        MarketReading("openInterestUsd", 100.0, "usd"),
+    )
+    assert [item.value for item in parse_market.per_coin(quoted, 1000)] == [0.00002, 5000.0, 100.0]
+    assert parse_market.per_coin(quoted, 1) == quoted
+
+
+def test_an_exchange_that_comes_twice_is_named_once() -> None:
+    row = {"exchange": "Binance", "open_interest_usd": 1.0}
+    body = json.dumps({"code": "0", "data": [row, row]}).encode()
+    assert len(parse_market.parse_open_interest_exchange_list(body, endpoint=OPEN_INTEREST)) == 1
+
+
+def test_a_heatmap_of_endless_cells_is_refused() -> None:
+    data = {"y_axis": [1.0], "liquidation_leverage_data": [[0, 0, 1]] * 200_001}
+    body = json.dumps({"code": "0", "data": data}).encode()
+    with pytest.raises(ProviderBadPayload, match="200001 rows"):
+        parse_market.parse_heatmap(body, endpoint=HEATMAP)
 
 
 def test_heatmap_cells_beyond_the_price_axis_are_left_out(body: Body) -> None:
     figures = values(parse_market.parse_heatmap(body(HEATMAP, "normal"), endpoint=HEATMAP))
     assert figures == {
-        ("largest level price", "usd"): 123_000,
-        ("largest level size", "usd"): 4_000_000,
-        ("all levels size", "usd"): 5_000_000.5,
+        ("largestLevelPriceUsd", "usd"): 123_000,
+        ("largestLevelSizeUsd", "usd"): 4_000_000,
+        ("allLevelsSizeUsd", "usd"): 5_000_000.5,
         ("levels", "count"): 2,
     }
 
@@ -116,26 +166,26 @@ def test_heatmap_cells_beyond_the_price_axis_are_left_out(body: Body) -> None:
 @pytest.mark.parametrize("case", ["documented", "live"])
 def test_both_shapes_of_the_map_give_the_same_levels(body: Body, case: str) -> None:
     figures = values(parse_market.parse_liquidation_map(body(MAP, case), endpoint=MAP))
-    assert figures[("largest level price", "usd")] == 123_000
-    assert figures[("all levels size", "usd")] == 4_000_000.5
+    assert figures[("largestLevelPriceUsd", "usd")] == 123_000
+    assert figures[("allLevelsSizeUsd", "usd")] == 4_000_000.5
 
 
 def test_max_pain_is_found_by_coin(body: Body) -> None:
     endpoint = "futures_liquidation_max_pain"
     coins = parse_market.parse_max_pain(body(endpoint, "normal"), endpoint=endpoint)
-    assert values(coins["BTC"])[("long max pain price", "usd")] == 123_400
+    assert values(coins["BTC"])[("longMaxPainPriceUsd", "usd")] == 123_400
 
 
 @pytest.mark.parametrize("endpoint", ["hyperliquid_whale_alert", "hyperliquid_whale_position"])
 def test_the_sign_of_a_whale_position_is_its_side(body: Body, endpoint: str) -> None:
     coins = parse_market.parse_whales(body(endpoint, "normal"), endpoint=endpoint)
     assert values(coins["BTC"]) == {
-        ("long positions", "count"): 1,
-        ("long positions", "usd"): 1_210_000,
-        ("short positions", "count"): 1,
-        ("short positions", "usd"): 3_085_500,
+        ("longPositions", "count"): 1,
+        ("longPositionsUsd", "usd"): 1_210_000,
+        ("shortPositions", "count"): 1,
+        ("shortPositionsUsd", "usd"): 3_085_500,
     }
-    assert values(coins["ETH"])[("long positions", "usd")] == 0
+    assert values(coins["ETH"])[("longPositionsUsd", "usd")] == 0
 
 
 def test_a_whale_without_a_size_is_refused_because_its_side_is_unknown(body: Body) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +45,8 @@ OI = "futures_open_interest_aggregated_history"
 LIQ = "futures_liquidation_aggregated_history"
 SUBSCRIPTION = "user_account_subscription"
 HEATMAP = "futures_liquidation_aggregated_heatmap_model1"
+
+OHLC = ("open", "high", "low", "close")
 
 CASES = {
     SUBSCRIPTION: "standard",
@@ -92,7 +96,7 @@ def hours_until(now_ms: int) -> httpx2.Response:
     """Open interest of the last closed hours and of the hour still forming at `now_ms`."""
     newest = now_ms // HOUR_MS * HOUR_MS
     opens = range(newest - 5 * HOUR_MS, newest + 1, HOUR_MS)
-    rows = [dict.fromkeys(("open", "high", "low", "close"), "1e9") | {"time": at} for at in opens]
+    rows = [dict.fromkeys(OHLC, "1e9") | {"time": at} for at in opens]
     return httpx2.Response(200, json={"code": "0", "data": rows})
 
 
@@ -264,12 +268,12 @@ class TestSources:
             {"exchange": "Binance", "symbol": "1000PEPEUSDT", "interval": "1h", "limit": "1000"}
         ]
 
-    async def test_liquidations_name_their_exchanges_and_skip_unknown_bars(
+    async def test_liquidations_name_their_exchanges_and_keep_quiet_hours(
         self, provider: CoinGlassProvider, upstream: Upstream
     ) -> None:
         fetched = await fetch(provider, Capability.LIQUIDATIONS)
         assert fetched.value.scope == "Binance,OKX,Bybit"
-        assert fetched.value.close_ms == (T0 + HOUR_MS, T0 + 3 * HOUR_MS)
+        assert fetched.value.close_ms == (T0 + HOUR_MS, T0 + 2 * HOUR_MS, T0 + 3 * HOUR_MS)
         assert upstream.asked(LIQ)[0]["exchange_list"] == "Binance,OKX,Bybit"
 
     @pytest.mark.parametrize(
@@ -301,8 +305,9 @@ class TestSources:
     async def test_a_history_is_fetched_once_per_closed_bar(
         self, provider: CoinGlassProvider, upstream: Upstream, clock: ManualClock
     ) -> None:
+        clock.tick(30)  # 90 s after the close: the bar is final
         assert (await fetch(provider, Capability.OPEN_INTEREST_USD)).cache is CacheState.MISS
-        clock.tick(59 * 60 - 1)
+        clock.tick(59 * 60 - 30 - 1)
         assert (await fetch(provider, Capability.OPEN_INTEREST_USD)).cache is CacheState.HIT
         clock.tick(1)
         assert (await fetch(provider, Capability.OPEN_INTEREST_USD)).cache is CacheState.MISS
@@ -330,6 +335,21 @@ class TestSources:
         later = await fetch(provider, Capability.OPEN_INTEREST_USD)
         assert later.cache is CacheState.STALE
         assert later.value == before.value
+
+    async def test_a_bar_that_grows_after_its_close_is_seen_grown(
+        self, provider: CoinGlassProvider, upstream: Upstream, clock: ManualClock
+    ) -> None:
+        clock.set(NOW // HOUR_MS * HOUR_MS + 2_000)
+        rows = [{"time": clock.now_ms() // HOUR_MS * HOUR_MS - HOUR_MS, **dict.fromkeys(OHLC, "1e9")}]
+        upstream.answers[OI] = lambda _: httpx2.Response(200, json={"code": "0", "data": rows})
+        assert (await fetch(provider, Capability.OPEN_INTEREST_USD)).value.values == (1e9,)
+        rows[0]["close"] = "2e9"
+        clock.tick(20)
+        assert (await fetch(provider, Capability.OPEN_INTEREST_USD)).value.values == (2e9,)
+        clock.tick(90)
+        await fetch(provider, Capability.OPEN_INTEREST_USD)
+        clock.tick(1800)
+        assert (await fetch(provider, Capability.OPEN_INTEREST_USD)).cache is CacheState.HIT
 
     async def test_a_late_bar_is_asked_for_again_after_twenty_seconds(
         self, provider: CoinGlassProvider, upstream: Upstream, clock: ManualClock
@@ -454,6 +474,20 @@ class TestPlan:
         assert provider.status().state is ProviderState.OK
         assert provider.status().plan == "standard"
 
+    async def test_a_refusal_behind_old_values_is_remembered_too(
+        self, provider: CoinGlassProvider, upstream: Upstream, clock: ManualClock
+    ) -> None:
+        before = await fetch(provider, Capability.PRICE)
+        for endpoint in ENDPOINTS:
+            upstream.fail(endpoint, "key_invalid")
+        calls = len(upstream.calls)
+        clock.tick(15)
+        for _ in range(8):
+            later = await fetch(provider, Capability.PRICE)
+            assert (later.cache, later.ts_init_ms) == (CacheState.STALE, before.ts_init_ms)
+        assert len(upstream.calls) == calls + 1
+        assert provider.status().state is ProviderState.AUTH_FAILED
+
 
 class TestProbes:
     async def test_every_probe_answers_finite_figures_on_professional(
@@ -479,14 +513,92 @@ class TestProbes:
                 await probe.fetch(BTC)
             except ProviderPlanLimited:
                 limited.append(probe.name)
-        assert limited == ["liquidation_heatmap", "liquidation_map", "max_pain"]
+        assert limited == ["liquidationHeatmap", "liquidationMap", "maxPain"]
         assert upstream.asked(HEATMAP) == []
 
     async def test_a_coin_without_whales_is_no_data(self, provider: CoinGlassProvider) -> None:
         await provider.start()
-        probe = next(item for item in provider.probes() if item.name == "whale_alert")
+        probe = next(item for item in provider.probes() if item.name == "whaleAlert")
         with pytest.raises(ProviderNoData):
             await probe.fetch(PEPE)
+
+
+CAMEL = re.compile(r"(?:[^\s.]+\.)?[a-z][A-Za-z0-9]*")
+
+
+class TestNames:
+    async def test_every_name_is_camel_case_and_unique_in_its_group(
+        self, provider: CoinGlassProvider, upstream: Upstream
+    ) -> None:
+        level = b'{"code":"0","data":{"level":"PROFESSIONAL"}}'
+        upstream.answers[SUBSCRIPTION] = lambda _: httpx2.Response(200, content=level)
+        await provider.start()
+        groups = [(await probe.fetch(BTC)).value for probe in provider.probes()]
+        for group in (await provider.market(BTC)).values():
+            assert not isinstance(group, ProviderError)
+            groups.append(group.value)
+        for figures in groups:
+            names = [figure.name for figure in figures]
+            assert len(names) == len(set(names))
+            assert [name for name in names if not CAMEL.fullmatch(name)] == []
+        assert all(CAMEL.fullmatch(probe.name) for probe in provider.probes())
+
+
+class TestMultipliedCoins:
+    """Whatever CoinGlass calls it, prices are per single coin."""
+
+    async def start(self, provider: CoinGlassProvider, upstream: Upstream, *coins: str) -> None:
+        level = b'{"code":"0","data":{"level":"PROFESSIONAL"}}'
+        upstream.answers[SUBSCRIPTION] = lambda _: httpx2.Response(200, content=level)
+        self.say(upstream, "futures_supported_coins", list(coins))
+        await provider.start()
+
+    def say(self, upstream: Upstream, endpoint: str, data: object) -> None:
+        body = json.dumps({"code": "0", "data": data}).encode()
+        upstream.answers[endpoint] = lambda _: httpx2.Response(200, content=body)
+
+    async def probe(self, provider: CoinGlassProvider, name: str, symbol: Symbol) -> dict[str, float]:
+        probe = next(item for item in provider.probes() if item.name == name)
+        return {figure.name: figure.value for figure in (await probe.fetch(symbol)).value}
+
+    @pytest.mark.parametrize("spelled", ["1000PEPE", "kPEPE", "PEPE1000"])
+    async def test_prices_of_lists_levels_and_heatmaps(
+        self, provider: CoinGlassProvider, upstream: Upstream, spelled: str
+    ) -> None:
+        await self.start(provider, upstream, spelled, "PEPE")
+        row = {"symbol": spelled, "current_price": 0.012, "open_interest_quantity": 7}
+        self.say(upstream, COINS, [row])
+        pain = {"symbol": spelled, "price": 0.012, "long_max_pain_liq_price": 0.013}
+        self.say(upstream, "futures_liquidation_max_pain", [pain])
+        assert (await fetch(provider, Capability.PRICE, PEPE)).value.price_usd == pytest.approx(0.000012)
+        coins = await self.probe(provider, "coinsMarkets", PEPE)
+        assert coins == pytest.approx({"priceUsd": 0.000012, "openInterestBase": 7000})
+        pains = await self.probe(provider, "maxPain", PEPE)
+        assert pains == pytest.approx({"priceUsd": 0.000012, "longMaxPainPriceUsd": 0.000013})
+
+    async def test_a_coin_listed_per_thousand_only(
+        self, provider: CoinGlassProvider, upstream: Upstream
+    ) -> None:
+        await self.start(provider, upstream, "1000BONK", "BTC")
+        bonk = Symbol("BONK")
+        cells = {"y_axis": [0.02, 0.03], "liquidation_leverage_data": [[0, 1, 5.0]]}
+        self.say(upstream, HEATMAP, cells)
+        row = {"exchange": "All", "open_interest_usd": 9.0, "open_interest_quantity": 2.0}
+        self.say(upstream, "futures_open_interest_exchange_list", [row])
+        assert (await self.probe(provider, "liquidationHeatmap", bonk))["largestLevelPriceUsd"] == 0.00003
+        group = (await provider.market(bonk))["openInterestByExchange"]
+        assert not isinstance(group, ProviderError)
+        figures = {figure.name: figure.value for figure in group.value}
+        assert figures == {"allExchanges.openInterestUsd": 9.0, "allExchanges.openInterestBase": 2000.0}
+
+    async def test_kava_is_no_thousand_ava(self, provider: CoinGlassProvider, upstream: Upstream) -> None:
+        await self.start(provider, upstream, "KAVA", "AVA", "KAS")
+        self.say(
+            upstream, COINS, [{"symbol": "KAVA", "current_price": 3}, {"symbol": "AVA", "current_price": 2}]
+        )
+        for base, price_usd in (("KAVA", 3), ("AVA", 2)):
+            assert (await fetch(provider, Capability.PRICE, Symbol(base))).value.price_usd == price_usd
+        assert provider.known_bases() == {"KAVA", "AVA", "KAS"}
 
 
 class TestMarket:
@@ -532,7 +644,7 @@ class TestBreaker:
         for _ in range(5):
             with pytest.raises(ProviderBadPayload):
                 await fetch(provider, Capability.OPEN_INTEREST_USD)
-        assert changes == [("coinglass", "closed", "open")]
+        assert changes == [(f"coinglass {OI}", "closed", "open")]
         with pytest.raises(ProviderCircuitOpen):
             await fetch(provider, Capability.OPEN_INTEREST_USD)
 

@@ -46,6 +46,8 @@ class FakeOkx:
         self.override: dict[str, Callable[[dict[str, str]], httpx2.Response]] = {}
         self.orders: list[tuple[int, str, str, float, float]] = []  # ts, side, posSide, price, contracts
         self.days_listed = 1000
+        self.funding_period_h = 4
+        self.open24h = "40000.4"
         self.listed = {"BTC": "0.01", "DOGE": "1000"}
 
     def handle(self, request: httpx2.Request) -> httpx2.Response:
@@ -81,7 +83,7 @@ class FakeOkx:
     def _ticker(self, params: dict[str, str]) -> Rows:
         if params["instId"].split("-")[0] not in self.listed:
             raise NotImplementedError(params["instId"])
-        return [{"instId": params["instId"], "last": "50000.5", "open24h": "40000.4", "ts": self._now()}]
+        return [{"instId": params["instId"], "last": "50000.5", "open24h": self.open24h, "ts": self._now()}]
 
     def _instruments(self, _params: dict[str, str]) -> Rows:
         return [
@@ -126,7 +128,7 @@ class FakeOkx:
         return [[str(newest - k * HOUR_MS), f"{100 + k}", f"{200 + k}"] for k in range(int(params["limit"]))]
 
     def _funding(self, params: dict[str, str]) -> Rows:
-        period = 4 * HOUR_MS
+        period = self.funding_period_h * HOUR_MS
         began = self.clock.now_ms() // period * period
         return [
             {
@@ -140,8 +142,8 @@ class FakeOkx:
         ]
 
     def _funding_history(self, params: dict[str, str]) -> Rows:
-        period = 4 * HOUR_MS
-        began = self.clock.now_ms() // period * period
+        period = self.funding_period_h * HOUR_MS
+        began = min(self.clock.now_ms(), int(params.get("after", 1 << 60)) - 1) // period * period
         return [
             {"fundingTime": str(began - k * period), "realizedRate": "0.00002"}
             for k in range(int(params["limit"]))

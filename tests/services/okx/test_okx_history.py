@@ -8,10 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.domain.market import DAY_MS, HOUR_MS
-from app.core.errors import ProviderNoData
-from app.services.okx.figures import range_figures
-from app.services.okx.funding import build_funding, periods_h, settled_freshness
+from app.core.domain.market import DAY_MS, HOUR_MS, Price, PriceKind
+from app.core.errors import ProviderBadPayload, ProviderNoData, ProviderRateLimited
+from app.services.okx.figures import range_figures, ticker_figures
+from app.services.okx.funding import (
+    build_funding,
+    join_settled,
+    past_pages_ms,
+    periods_h,
+    settled_freshness,
+)
 from app.services.okx.history import (
     Page,
     days_freshness,
@@ -19,10 +25,11 @@ from app.services.okx.history import (
     join_pages,
     newest_closed_open_ms,
     newest_days,
+    newest_run,
     page_freshness,
+    require_enough,
 )
 from app.services.okx.liquidations import (
-    PAGE_ROWS,
     Liquidated,
     Order,
     Walk,
@@ -30,7 +37,7 @@ from app.services.okx.liquidations import (
     next_cursor_ms,
     window_start_ms,
 )
-from app.services.okx.parse import FundingNow, Rows
+from app.services.okx.parse import PAGE_ROWS, FundingNow, Rows, TickerFacts
 from app.services.transport.cache import Cached
 
 T = 1_760_000_400_000
@@ -116,15 +123,49 @@ class TestJoin:
             join_pages([_cached(_hours(T, 1))], now_ms=T, bars=9, endpoint="x")
 
 
+_BUSY = ProviderRateLimited("okx", "x", "call budget used up")
+
+
+class TestMissingPages:
+    def test_the_oldest_pages_may_be_missing(self) -> None:
+        newest, older = _cached(_hours(T - HOUR_MS, 1)), _cached(_hours(T - 2 * HOUR_MS, 1))
+        assert newest_run([newest, older, _BUSY, _BUSY]) == [older, newest]
+
+    def test_without_the_newest_page_there_is_no_history(self) -> None:
+        with pytest.raises(ProviderRateLimited):
+            newest_run([_BUSY, _cached(_hours(T - HOUR_MS, 1))])
+
+    def test_a_page_missing_in_the_middle_is_a_hole(self) -> None:
+        page = _cached(_hours(T - HOUR_MS, 1))
+        with pytest.raises(ProviderRateLimited):
+            newest_run([page, _BUSY, page])
+
+    def test_a_hundred_bars_must_be_left(self) -> None:
+        page = _cached({})
+        require_enough(_hours(T, 100), [page, _BUSY])
+        with pytest.raises(ProviderRateLimited):
+            require_enough(_hours(T, 99), [page, _BUSY])
+
+    def test_a_young_coin_misses_no_page(self) -> None:
+        require_enough(_hours(T, 3), [_cached({}), _cached({})])
+
+
+@pytest.mark.parametrize("change", [float("inf"), 101.0])
+def test_a_change_no_market_makes_in_a_day_is_refused(change: float) -> None:
+    facts = TickerFacts(Price(1.0, PriceKind.LAST_TRADE, "OKX"), T, None, None, change, None)
+    with pytest.raises(ProviderBadPayload, match="not plausible"):
+        ticker_figures(facts)
+
+
 class TestRange:
     def test_the_last_close_lies_between_the_extremes(self) -> None:
         days = {T: (100.0, 120.0, 90.0, 100.0, 1.0), T + DAY_MS: (100.0, 115.0, 80.0, 110.0, 1.0)}
         figures = {r.name: r.value for r in range_figures(days)}
-        assert figures == {"high90d": 120, "low90d": 80, "positionInRange": 0.75, "days": 2}
+        assert figures == {"high90dUsd": 120, "low90dUsd": 80, "positionInRangeFrac": 0.75, "days": 2}
 
     def test_a_price_that_never_moved_has_no_position(self) -> None:
         figures = {r.name for r in range_figures({T: (1.0, 1.0, 1.0, 1.0, 0.0)})}
-        assert figures == {"high90d", "low90d", "days"}
+        assert figures == {"high90dUsd", "low90dUsd", "days"}
 
     @given(
         closes=st.lists(st.floats(1e-9, 1e9), min_size=1, max_size=90),
@@ -136,7 +177,7 @@ class TestRange:
             for k, close in enumerate(closes)
         }
         figures = {r.name: r.value for r in range_figures(days)}
-        assert 0 <= figures.get("positionInRange", 0.5) <= 1
+        assert 0 <= figures.get("positionInRangeFrac", 0.5) <= 1
 
     def test_days_cut_like_hours_and_a_late_one_is_asked_for_again(self) -> None:
         midnight = T // DAY_MS * DAY_MS
@@ -155,16 +196,51 @@ class TestRange:
 
 class TestFunding:
     def test_each_settlement_is_normalised_by_its_own_period(self) -> None:
-        settled = {T - 16 * HOUR_MS: (0.0001,), T - 8 * HOUR_MS: (0.0001,), T - 4 * HOUR_MS: (0.00005,)}
-        running = FundingNow(0.00005, 4, T + 3 * HOUR_MS, T + 60_000)
-        series = build_funding(settled, running, now_ms=T + 120_000)
-        assert series.values == pytest.approx((0.0001, 0.0001, 0.0001, 0.0001))
+        eight = {T - hours * HOUR_MS: (0.0001,) for hours in (36, 28, 20, 12)}
+        four = {T - hours * HOUR_MS: (0.00005,) for hours in (8, 4, 0)}
+        running = FundingNow(0.00005, 4, T + 4 * HOUR_MS, T + 60_000)
+        series = build_funding(eight | four, running, now_ms=T + 120_000)
+        assert series.values == pytest.approx((0.0001,) * 8)
         assert series.close_ms[-1] == T + 60_000
         assert series.interval_ms == 4 * HOUR_MS
 
     def test_a_missing_settlement_does_not_halve_a_rate(self) -> None:
         stamps = (T - 24 * HOUR_MS, T - 8 * HOUR_MS, T)
         assert periods_h(stamps, 8) == (8, 8, 8)
+        four = tuple(T - hours * HOUR_MS for hours in (24, 20, 16, 8, 4, 0))
+        assert periods_h(four, 4) == (4,) * 6
+        newest = tuple(T - hours * HOUR_MS for hours in (20, 16, 12, 8, 0))
+        assert periods_h(newest, 4) == (4,) * 5
+
+    def test_a_change_of_period_is_no_missing_settlement(self) -> None:
+        shorter = tuple(T - hours * HOUR_MS for hours in (32, 24, 16, 8, 4, 0))
+        assert periods_h(shorter, 4) == (8, 8, 8, 8, 4, 4)
+        longer = tuple(T - hours * HOUR_MS for hours in (20, 16, 12, 8, 0))
+        assert periods_h(longer, 8) == (4, 4, 4, 4, 8)
+
+    def test_a_running_rate_read_before_its_settlement_is_outdated(self) -> None:
+        settled = {T - 8 * HOUR_MS: (0.0003,), T: (0.0009,)}
+        running = FundingNow(0.0001, 8, T, T - 20_000)
+        series = build_funding(settled, running, now_ms=T + 5_000)
+        assert (series.close_ms, series.values) == ((T - 8 * HOUR_MS, T), (0.0003, 0.0009))
+
+    def test_pages_join_whatever_the_period(self) -> None:
+        for now_ms in (T, T + DAY_MS - 1, T // DAY_MS * DAY_MS):
+            for period_h, least in ((8, 190), (4, 190), (2, 130), (1, 165)):
+                period_ms = period_h * HOUR_MS
+                pages = [
+                    {at // period_ms * period_ms - k * period_ms: (0.0,) for k in range(100)}
+                    for at in (now_ms, *(end_ms - 1 for end_ms in past_pages_ms(now_ms)))
+                ]
+                stamps = sorted(join_settled(pages[0], pages[1:]))
+                assert {right - left for left, right in pairwise(stamps)} == {period_ms}
+                assert len(stamps) >= least
+
+    def test_a_past_page_that_does_not_reach_the_newest_is_left_out(self) -> None:
+        newest = {T: (0.1,)}
+        assert join_settled(newest, [{T - 3 * DAY_MS: (0.2,)}]) == newest
+        assert join_settled({}, [newest]) == {}
+        assert join_settled(newest, [{}]) == newest
 
     def test_a_provider_clock_ahead_of_ours_is_stamped_now(self) -> None:
         series = build_funding({}, FundingNow(0.0001, 8, T + HOUR_MS, T + 500), now_ms=T)

@@ -283,3 +283,29 @@ def test_deep_nesting_is_a_bad_payload() -> None:
     body = b'{"data":[],"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     with pytest.raises(ProviderBadPayload):
         parse.parse_candles(body, "market_candles")
+
+
+@pytest.mark.parametrize(
+    ("parser", "row", "count"),
+    [
+        (PARSERS["market_candles"], [str(T), "1", "1", "1", "1", "1", "1", "1", "1"], 601),
+        (PARSERS["rubik_account_ratio_contract"], [str(T), "1"], 201),
+        (PARSERS["rubik_open_interest_history"], [str(T), "1", "1", "1"], 201),
+        (PARSERS["rubik_taker_volume_contract"], [str(T), "1", "1"], 201),
+        (PARSERS["public_funding_rate_history"], {"fundingTime": str(T), "realizedRate": "0"}, 201),
+        (PARSERS["public_instruments"], {"instId": "X"}, 20_001),
+        (PARSERS["market_ticker"], {"instId": BTC, "last": "1", "ts": str(T)}, 201),
+    ],
+)
+def test_an_answer_far_beyond_what_was_asked_for_is_refused(
+    parser: Callable[[bytes], object], row: object, count: int
+) -> None:
+    with pytest.raises(ProviderBadPayload, match=f"{count} rows"):
+        parser(json.dumps({"code": "0", "data": [row] * count}).encode())
+
+
+def test_liquidation_orders_are_counted_over_all_groups() -> None:
+    order = {"side": "sell", "posSide": "long", "bkPx": "1", "sz": "1", "ts": str(T)}
+    group = {"instId": BTC, "details": [order] * 101}
+    with pytest.raises(ProviderBadPayload, match="202 rows"):
+        parse_liquidation_orders(json.dumps({"code": "0", "data": [group, group]}).encode(), BTC)

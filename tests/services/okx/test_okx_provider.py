@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +32,11 @@ BTC, DOGE, NOPE = Symbol("BTC"), Symbol("DOGE"), Symbol("NOPE")
 
 Build = Callable[..., OkxProvider]
 Refuse = Callable[..., httpx2.Response]
+
+
+async def _settle() -> None:
+    """Lets what runs behind the callers finish."""
+    await asyncio.gather(*(task for task in asyncio.all_tasks() if task is not asyncio.current_task()))
 
 
 async def _ask(provider: OkxProvider, capability: Capability, symbol: Symbol = BTC) -> Fetched[Any]:
@@ -94,17 +101,77 @@ async def test_top_traders_share_is_a_fraction(build: Build) -> None:
     assert found.value.values[-1] == pytest.approx(0.2)
 
 
-async def test_one_failed_page_fails_the_history(build: Build, okx: Any, refuse: Refuse) -> None:
-    served = okx._rubik(lambda _ts: ["1.5"])
+RATIO = "long-short-account-ratio-contract"
 
-    def respond(params: dict[str, str]) -> httpx2.Response:
-        if int(params["begin"]) < okx.clock.now_ms() - 400 * HOUR_MS:
-            return refuse("51000", 400)
-        return httpx2.Response(200, json={"code": "0", "data": served(params)})
 
-    okx.override["long-short-account-ratio-contract"] = respond
-    with pytest.raises(ProviderBadPayload):
+class TestPages:
+    """Ratios come in eight pages, and five calls may go out in two seconds."""
+
+    def fail(self, okx: Any, refuse: Refuse, is_failing: Callable[[float], bool]) -> None:
+        """Pages for which `is_failing(hours from now to their end)` answers False come as they are."""
+        served = okx._rubik(lambda _ts: ["1.5"])
+
+        def respond(params: dict[str, str]) -> httpx2.Response:
+            if is_failing((okx.clock.now_ms() - int(params["end"])) / HOUR_MS):
+                return refuse("51000", 400)
+            return httpx2.Response(200, json={"code": "0", "data": served(params)})
+
+        okx.override[RATIO] = respond
+
+    async def test_the_oldest_pages_may_be_missing_and_are_fetched_later(
+        self, build: Build, okx: Any, refuse: Refuse
+    ) -> None:
+        self.fail(okx, refuse, lambda age_h: age_h > 300)
+        provider = build()
+        short = await _ask(provider, Capability.ACCOUNT_RATIO)
+        assert 300 <= len(short.value.values) < 500
+        asked = okx.calls[RATIO]
+        del okx.override[RATIO]
+        whole = await _ask(provider, Capability.ACCOUNT_RATIO)
+        assert len(whole.value.values) == 745
+        assert okx.calls[RATIO] == asked + 4
+        assert whole.value.close_ms[-1] == short.value.close_ms[-1]
+
+    async def test_fewer_than_a_hundred_bars_are_no_history(
+        self, build: Build, okx: Any, refuse: Refuse
+    ) -> None:
+        self.fail(okx, refuse, lambda age_h: age_h > 0)
+        with pytest.raises(ProviderBadPayload):
+            await _ask(build(), Capability.ACCOUNT_RATIO)
+
+    async def test_a_page_missing_in_the_middle_fails_the_history(
+        self, build: Build, okx: Any, refuse: Refuse
+    ) -> None:
+        self.fail(okx, refuse, lambda age_h: 200 < age_h <= 300)
+        with pytest.raises(ProviderBadPayload):
+            await _ask(build(), Capability.ACCOUNT_RATIO)
+
+    async def test_without_the_newest_page_there_is_no_history(
+        self, build: Build, okx: Any, refuse: Refuse
+    ) -> None:
+        self.fail(okx, refuse, lambda age_h: age_h <= 0)
+        with pytest.raises(ProviderBadPayload):
+            await _ask(build(), Capability.ACCOUNT_RATIO)
+
+    async def test_the_newest_pages_are_asked_for_first(self, build: Build, okx: Any) -> None:
         await _ask(build(), Capability.ACCOUNT_RATIO)
+        ends = [int(params["end"]) for name, params in okx.params if name == RATIO]
+        assert ends == sorted(ends, reverse=True)
+
+    async def test_a_used_up_budget_costs_the_oldest_pages_only(
+        self, build: Build, okx: Any, refuse: Refuse
+    ) -> None:
+        served = okx._rubik(lambda _ts: ["1.5"])
+
+        def respond(params: dict[str, str]) -> httpx2.Response:
+            if okx.calls[RATIO] > 5:
+                return refuse("50011", 429)
+            return httpx2.Response(200, json={"code": "0", "data": served(params)})
+
+        okx.override[RATIO] = respond
+        found = await _ask(build(), Capability.ACCOUNT_RATIO)
+        assert 400 <= len(found.value.values) <= 500
+        assert found.ts_event_ms == okx.clock.now_ms() // HOUR_MS * HOUR_MS
 
 
 async def test_a_frozen_statistics_history_is_no_data(build: Build, okx: Any) -> None:
@@ -138,9 +205,48 @@ async def test_funding_is_settled_history_then_the_running_rate(build: Build, cl
     series = found.value
     assert series.interval_ms == 4 * HOUR_MS
     assert series.values[-1] == pytest.approx(0.0001)  # 0.00005 per 4 h
-    assert series.values[:-1] == pytest.approx([0.00004] * 100)
     assert found.ts_event_ms == clock.now_ms()
-    assert len(series.values) == 101
+    assert series.values[:-1] == pytest.approx([0.00004] * (len(series.values) - 1))
+    # More than the hundred that are ranked in, so that a settlement more or less changes nothing.
+    assert len(series.values) > 190
+
+
+@pytest.mark.parametrize("period_h", [4, 8])
+async def test_funding_keeps_its_length_around_a_settlement(
+    build: Build, okx: Any, clock: ManualClock, period_h: int
+) -> None:
+    okx.funding_period_h = period_h
+    period_ms = period_h * HOUR_MS
+    settlement = clock.now_ms() // period_ms * period_ms + period_ms
+    provider = build()
+    clock.set(settlement - 10_000)
+    await _ask(provider, Capability.FUNDING)
+    clock.set(settlement + 5_000)  # the running rate is still the cached one of the period before
+    series = (await _ask(provider, Capability.FUNDING)).value
+    assert series.close_ms[-1] == settlement
+    assert series.values[-1] == pytest.approx(0.00002 * 8 / period_h)
+    assert len(series.values) > 180
+
+
+async def test_past_funding_is_asked_for_once_a_day_and_may_fail(
+    build: Build, okx: Any, clock: ManualClock, refuse: Refuse
+) -> None:
+    provider = build()
+    await _ask(provider, Capability.FUNDING)
+    assert okx.calls["funding-rate-history"] == 4
+    clock.tick(3600)
+    await _ask(provider, Capability.FUNDING)
+    assert okx.calls["funding-rate-history"] == 5
+    other = build()
+    served = okx._funding_history
+
+    def respond(params: dict[str, str]) -> httpx2.Response:
+        if "after" in params:
+            return refuse("51000", 400)
+        return httpx2.Response(200, json={"code": "0", "data": served(params)})
+
+    okx.override["funding-rate-history"] = respond
+    assert len((await _ask(other, Capability.FUNDING)).value.values) == 101
 
 
 class TestLiquidations:
@@ -184,6 +290,25 @@ class TestLiquidations:
 
 
 class TestListings:
+    async def test_a_list_that_failed_at_the_start_is_loaded_by_the_next_use(
+        self, build: Build, okx: Any, clock: ManualClock, refuse: Refuse
+    ) -> None:
+        okx.override["instruments"] = lambda _params: refuse("51000", 400)
+        provider = build()
+        await provider.start()
+        for _ in range(3):  # the first use tries again, the others not so soon
+            await _ask(provider, Capability.PRICE)
+            await _settle()
+        tried = okx.calls["instruments"]
+        assert provider.known_bases() == frozenset()
+        del okx.override["instruments"]
+        clock.tick(61)
+        await _ask(provider, Capability.PRICE)
+        await _settle()
+        assert provider.known_bases() == {"BTC", "DOGE"}
+        assert okx.calls["instruments"] == tried + 1
+        await provider.close()
+
     async def test_a_symbol_outside_the_list_is_refused_without_a_call(self, build: Build, okx: Any) -> None:
         provider = build()
         await provider.start()
@@ -229,11 +354,26 @@ class TestMarketFigures:
             "range",
         ]
         figures = _figures(found)
-        assert figures["change24h"] == pytest.approx(50000.5 / 40000.4 - 1)
-        assert figures["fundingRate"] == 0.00005
-        assert figures["fundingPeriodHours"] == 4
+        assert figures["priceChange24hFrac"] == pytest.approx(50000.5 / 40000.4 - 1)
+        assert figures["fundingRatePerPeriod"] == 0.00005
+        assert figures["fundingPeriodH"] == 4
         # The newest bucket is still filling: the figures are those of the hour before.
         assert (figures["takerSellVolumeUsd"], figures["takerBuyVolumeUsd"]) == (101.0, 201.0)
+
+    async def test_names_are_camel_case_and_unique_in_a_group(self, build: Build) -> None:
+        for group in (await build().market(BTC)).values():
+            assert not isinstance(group, ProviderError)
+            names = [reading.name for reading in group.value]
+            assert len(names) == len(set(names))
+            assert all(re.fullmatch(r"[a-z][A-Za-z0-9]*", name) for name in names)
+
+    async def test_an_impossible_change_costs_the_figures_and_not_the_price(
+        self, build: Build, okx: Any
+    ) -> None:
+        okx.open24h = "1e-320"
+        provider = build()
+        assert (await _ask(provider, Capability.PRICE)).value.price_usd == 50000.5
+        assert isinstance((await provider.market(BTC))["ticker"], ProviderBadPayload)
 
     async def test_a_group_that_fails_is_its_error_and_costs_no_other(
         self, build: Build, okx: Any, refuse: Refuse
@@ -265,7 +405,9 @@ class TestMarketFigures:
         assert {r.unit for r in group.value} == {Unit.FRAC}
         shares = {r.name: r.value for r in group.value}
         # long / short of 1.5, 3 and 0.25
-        assert shares == pytest.approx({"accounts": 0.6, "topAccounts": 0.75, "topPositions": 0.2})
+        assert shares == pytest.approx(
+            {"accountsLongFrac": 0.6, "topAccountsLongFrac": 0.75, "topPositionsLongFrac": 0.2}
+        )
         assert group.ts_event_ms == clock.now_ms() // HOUR_MS * HOUR_MS
 
     async def test_trader_ratios_share_the_page_with_the_factor_inputs(self, build: Build, okx: Any) -> None:
@@ -285,7 +427,7 @@ class TestMarketFigures:
         figures = {r.name: r.value for r in group.value}
         position = (200 - 101) / (205 - 101)
         assert figures == pytest.approx(
-            {"high90d": 205, "low90d": 101, "positionInRange": position, "days": 90}
+            {"high90dUsd": 205, "low90dUsd": 101, "positionInRangeFrac": position, "days": 90}
         )
         assert group.ts_event_ms == clock.now_ms() // DAY_MS * DAY_MS
         assert ("history-candles", {"instId": "BTC-USDT-SWAP", "bar": "1Dutc", "limit": "100"}) in okx.params
@@ -293,7 +435,7 @@ class TestMarketFigures:
     async def test_the_range_of_a_young_coin_names_its_days(self, build: Build, okx: Any) -> None:
         okx.days_listed = 3
         figures = _figures(await build().market(BTC))
-        assert (figures["days"], figures["low90d"]) == (3, 188)
+        assert (figures["days"], figures["low90dUsd"]) == (3, 188)
 
     async def test_the_range_is_fetched_once_per_closed_day(
         self, build: Build, okx: Any, clock: ManualClock

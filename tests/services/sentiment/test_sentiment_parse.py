@@ -150,3 +150,18 @@ def test_an_error_text_in_the_metadata_is_unavailable() -> None:
     with pytest.raises(ProviderUnavailable):
         check_alternative_me("fng", Answer(200, {}, _fixture("alternative_me/fng__error"), 1.0))
     check_alternative_me("fng", Answer(200, {}, _fixture("alternative_me/fng__normal"), 1.0))
+
+
+@pytest.mark.parametrize(
+    ("parser", "row", "count"),
+    [
+        (parse_galaxy_scores, {"time": T // 1000, "galaxy_score": 50}, 2_001),
+        (parse_coin_list, {"symbol": "BTC"}, 20_001),
+        (parse_fear_greed, {"value": "50", "timestamp": str(T // 1000)}, 20_001),
+    ],
+)
+def test_an_answer_far_beyond_what_was_asked_for_is_refused(
+    parser: Callable[[bytes], object], row: dict[str, object], count: int
+) -> None:
+    with pytest.raises(ProviderBadPayload, match=f"{count} rows"):
+        parser(json.dumps({"data": [row] * count}).encode())

@@ -163,7 +163,7 @@ class TestSocial:
         assert not isinstance(group, ProviderError)
         figures = {r.name: r.value for r in group.value}
         assert figures["sentiment"] == 79
-        assert figures["socialDominance"] == pytest.approx(0.175)
+        assert figures["socialDominanceFrac"] == pytest.approx(0.175)
         assert "social" in await provider.market(Symbol("DUP"))
         missing = (await provider.market(NOPE))["social"]
         assert isinstance(missing, ProviderNoData)

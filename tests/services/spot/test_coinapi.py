@@ -147,7 +147,7 @@ class TestProvider:
         # Overage makes `remaining` negative: nothing is left.
         assert (provider.status().quota_left, provider.status().quota_limit) == (0, 100)
         (probe,) = provider.probes()
-        assert (await probe.fetch(BTC)).value[0].name == "spotRate"
+        assert (await probe.fetch(BTC)).value[0].name == "spotRateUsd"
 
     async def test_550_is_no_data_and_not_an_outage(self) -> None:
         calls: list[int] = []
