@@ -103,6 +103,8 @@ def build(
         now_ms=clock.now_ms,
         shared=RedisStore(redis, prefix=prefix) if redis else None,
         observe=metrics.observe_cache,
+        # An old value beats a deadline missed: wait a part of it for the new one, then serve the old.
+        patience_s=min(1.5, settings.request_deadline_seconds / 4),
     )
 
     def observe(call: CallRecord) -> None:

@@ -112,15 +112,15 @@ def _newest(value: object) -> tuple[str, int, list[tuple[str, float, str]]]:
     match value:
         case Price():
             label = f"{value.kind.value} {value.exchange or ''}".strip()
-            return label, 1, [("price", value.price_usd, "usd")]
+            return label, 1, [("priceUsd", value.price_usd, "usd")]
         case Series():
             newest = [("value", v, value.unit.value) for v in value.values[-1:]]
             return value.label, len(value.values), newest
         case Candles():
-            newest = [("close", v, "usd") for v in value.close[-1:]]
+            newest = [("closeUsd", v, "usd") for v in value.close[-1:]]
             return f"{value.exchange} candles", len(value.close), newest
         case LiquidationHistory():
-            sides = (("long_liquidated_in_bar", value.long_usd), ("short_liquidated_in_bar", value.short_usd))
+            sides = (("longLiquidationsUsd", value.long_usd), ("shortLiquidationsUsd", value.short_usd))
             newest = [(name, v, "usd") for name, column in sides for v in column[-1:]]
             return value.scope, len(value.close_ms), newest
         case _:
