@@ -129,6 +129,11 @@ class TestLiquidations:
         assert len(read.close_ms) == len(read.long_usd) == kept
         assert read.close_ms[-1] == close_ms[-1]
 
+    def test_nothing_but_zeros_is_a_dead_series(self) -> None:
+        close_ms = tuple(T0 + hour * HOUR_MS for hour in range(100))
+        history = LiquidationHistory(HOUR_MS, close_ms, (0.0,) * 100, (0.0,) * 100, "Binance")
+        assert parse.closed_liquidations(history, close_ms[-1]).close_ms == ()
+
     def test_a_bar_still_forming_does_not_count_as_a_zero(self) -> None:
         usd = (5.0,) * 51 + (0.0,)
         close_ms = tuple(T0 + hour * HOUR_MS for hour in range(52))
