@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypedDict
@@ -69,6 +69,7 @@ class _Common(TypedDict):
     observe: Callable[[CallRecord], None]
     now_ms: Callable[[], int]
     monotonic: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
     on_breaker_change: Callable[[str, BreakerState, BreakerState], None]
 
 
@@ -77,11 +78,12 @@ def build(
     *,
     clock: Clock | None = None,
     observe_call: Callable[[CallRecord], None] | None = None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Application:
     """Compose everything from checked settings; nothing runs until the API's lifespan is entered.
 
     clock: market time (replay and tests bring their own). observe_call: sees every upstream call, besides
-    the metrics (benchmarks).
+    the metrics (benchmarks). sleep: waits for call budgets and retries (tests leap over them).
 
     Raises:
         SettingsError, ConfigurationError: the signals file or a setting makes no sense.
@@ -113,7 +115,15 @@ def build(
             observe_call(call)
 
     quota = _shared_coinglass_quota(redis, prefix, clock)
-    providers = _providers(settings, signals, clock, cache, quota, observe, metrics)
+    common = _Common(
+        cache=cache,
+        observe=observe,
+        now_ms=clock.now_ms,
+        monotonic=clock.monotonic_s,
+        sleep=sleep,
+        on_breaker_change=metrics.observe_breaker,
+    )
+    providers = _providers(settings, signals, quota, common)
     services = _services(settings, signals, clock, providers, redis, metrics)
     started = asyncio.Event()
     api = create_api(
@@ -149,19 +159,9 @@ def _shared_coinglass_quota(redis: RedisLink | None, prefix: str, clock: Clock) 
 def _providers(
     settings: Settings,
     signals: SignalsConfig,
-    clock: Clock,
-    cache: ResourceCache,
     quota: SharedQuota | None,
-    observe: Callable[[CallRecord], None],
-    metrics: Metrics,
+    common: _Common,
 ) -> tuple[Provider, ...]:
-    common: _Common = {
-        "cache": cache,
-        "observe": observe,
-        "now_ms": clock.now_ms,
-        "monotonic": clock.monotonic_s,
-        "on_breaker_change": metrics.observe_breaker,
-    }
     return (
         build_coinglass(
             api_key=_plain(settings.coinglass_api_key),

@@ -1,0 +1,18 @@
+"""One demo service for the tests that ask a running process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.live_process import Service, running
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """`python -m app.main --demo` without keys and with a rate limit that no test reaches."""
+    folder = tmp_path_factory.mktemp("chaos-demo")
+    settings = {"RATE_LIMIT_PER_MINUTE": "1000000000", "LOG_LEVEL": "WARNING"}
+    with running("--demo", folder=folder, settings=settings) as service:
+        yield service

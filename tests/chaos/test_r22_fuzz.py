@@ -1,0 +1,177 @@
+"""R22: no request makes the real service answer 500 or anything it does not document."""
+
+from __future__ import annotations
+
+import string
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from schemathesis import Case
+from schemathesis.checks import (
+    content_type_conformance,
+    not_a_server_error,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.live_process import Service
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+PROBLEM = "application/problem+json"
+BOUNDED = settings(
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+OPERATIONS = [
+    "getIndex",
+    "getActionSchema",
+    "getHealth",
+    "getLive",
+    "getReady",
+    "getMetrics",
+    "getSignal",
+    "getSignals",
+    "getMarket",
+    "debugPremium",
+]
+MODES = schemathesis.GenerationMode
+
+
+@pytest.mark.parametrize("operation_id", OPERATIONS)
+def test_every_answer_of_the_running_service_is_documented(demo: Service, operation_id: str) -> None:
+    schema = schemathesis.openapi.from_url(f"{demo.url}/openapi.json")
+    operation: Any = schema.find_operation_by_id(operation_id)
+
+    def send(case: Case[Any]) -> None:
+        answer = case.call()
+        case.validate_response(answer, checks=CHECKS)
+        if answer.status_code >= 400:
+            assert answer.headers["content-type"] == [PROBLEM]
+
+    requests = st.one_of(
+        operation.as_strategy(generation_mode=MODES.POSITIVE),
+        operation.as_strategy(generation_mode=MODES.NEGATIVE),
+    )
+    BOUNDED(given(case=requests)(send))()
+
+
+def test_the_list_above_is_the_whole_interface(demo: Service) -> None:
+    documented = {item["get"]["operationId"] for item in demo.get("/openapi.json").json()["paths"].values()}
+    assert documented == set(OPERATIONS)
+
+
+NASTY = [
+    "x" * 10_000,
+    "\x00",
+    "BTC\x00",
+    "BTC\r\nX-Injected: 1",
+    "..",
+    "../../etc/passwd",
+    "....//",
+    "BTC/../ETH",
+    "%2e%2e",
+    "BTC?x=1#y",
+    "BTC;DROP TABLE",
+    "🚀",
+    "BTC🚀",
+    "ＢＴＣ",
+    "ＢＴＣＵＳＤＴ",
+    "ﬃ",
+    "İ",
+    "ß",
+    "\u202eCTB",
+    "\ufeffBTC",
+    "B\u0301TC",
+    "-",
+    ":",
+    "/",
+    " ",
+    "${jndi:ldap://x}",
+    "<script>alert(1)</script>",
+    "1e999",
+    "nan",
+    "USDT",
+    "1000",
+    "BTC" * 20,
+]
+SYMBOLS = st.one_of(
+    st.sampled_from(NASTY),
+    st.text(max_size=60),
+    st.text(alphabet=string.ascii_letters + string.digits + "-_:/.%", max_size=45),
+    st.text(alphabet="ＡＢＣＴＥＨ１２-", max_size=12),
+)
+
+
+def assert_documented(answer: httpx2.Response) -> None:
+    assert answer.status_code in {200, 400, 404}, (answer.status_code, answer.text)
+    assert "x-injected" not in answer.headers
+    if answer.status_code == 200:
+        assert answer.headers["content-type"] == "application/json"
+        return
+    assert answer.headers["content-type"] == PROBLEM
+    problem = answer.json()
+    assert problem["status"] == answer.status_code
+    assert problem["type"] == f"urn:problem:{problem['code']}"
+
+
+@pytest.mark.parametrize("route", ["/signals/", "/market/", "/debug/premium/"])
+def test_no_symbol_in_the_path_breaks_the_service(demo: Service, route: str) -> None:
+    with httpx2.Client(base_url=demo.url, timeout=30) as client:
+
+        @settings(BOUNDED, max_examples=60)
+        @example("x" * 10_000)
+        @example("\x00")
+        @example("🚀")
+        @given(SYMBOLS)
+        def ask(symbol: str) -> None:
+            encoded = quote(symbol.encode("utf-8", "surrogatepass"), safe="").replace(".", "%2E")
+            assert_documented(client.get(f"{route}{encoded}"))
+
+        ask()
+
+
+@pytest.mark.parametrize("symbol", NASTY)
+def test_no_symbol_in_the_query_breaks_the_service(demo: Service, symbol: str) -> None:
+    assert_documented(demo.get("/signals", params={"symbols": symbol}))
+    assert_documented(demo.get("/signals", params={"symbols": f"BTC,{symbol}", "mode": symbol}))
+    assert_documented(demo.get("/signals/BTC", params={"mode": symbol, "debug": symbol}))
+
+
+@pytest.mark.parametrize(
+    "raw", ["/signals/%", "/signals/%zz", "/signals/%ff%fe", "/signals/%c0%ae", "/%00", "//signals//BTC"]
+)
+def test_no_malformed_path_breaks_the_service(demo: Service, raw: str) -> None:
+    assert_documented(demo.get(f"{demo.url}{raw}"))
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE"])
+def test_no_method_breaks_the_service(demo: Service, method: str) -> None:
+    with httpx2.Client(base_url=demo.url) as client:
+        answer = client.request(method, "/signals/BTC", content=b"{" if method == "POST" else b"")
+    assert answer.status_code in {200, 400, 404, 405}
+    if answer.status_code != 200 and method != "HEAD":
+        assert answer.headers["content-type"] == PROBLEM
+
+
+@settings(BOUNDED, max_examples=40)
+@given(
+    headers=st.dictionaries(
+        st.sampled_from(
+            ["Authorization", "X-Request-ID", "X-Forwarded-For", "If-None-Match", "Accept", "Host"]
+        ),
+        st.text(alphabet=string.printable.strip() + " ", max_size=300).map(str.strip),
+        max_size=4,
+    )
+)
+def test_no_header_breaks_the_service(demo: Service, headers: dict[str, str]) -> None:
+    with httpx2.Client(base_url=demo.url) as client:
+        answer = client.get("/signals/BTC", headers=headers)
+    assert answer.status_code in {200, 304, 400}
