@@ -226,8 +226,8 @@ async def live_rig(
             yield Rig(clock, sim, app)
 
 
-async def run_cases(cases: Mapping[K, Callable[[], Awaitable[V]]], *, at_once: int = 10) -> dict[K, V]:
-    """The result of every case, some at a time: most of their time is waiting for call limits of OKX."""
+async def run_cases(cases: Mapping[K, Callable[[], Awaitable[V]]], *, at_once: int = 3) -> dict[K, V]:
+    """The result of every case, a few at a time: more would only slow each other down to their deadlines."""
     slots = asyncio.Semaphore(at_once)
     found: dict[K, V] = {}
 

@@ -89,7 +89,7 @@ class TestLogging:
 
     def test_terminal_colours_of_the_web_server_do_not_reach_the_lines(self, stream: io.StringIO) -> None:
         configure_logging(json=True, redact=redact, data_mode="live", stream=stream)
-        logging.getLogger("uvicorn.error").warning("up", extra={"color_message": "\x1b[36mup"})
+        logging.getLogger("a.web.server").warning("up", extra={"color_message": "\x1b[36mup"})
         assert "color_message" not in lines(stream)[0]
 
     def test_the_console_form_redacts_as_well(self, stream: io.StringIO) -> None:

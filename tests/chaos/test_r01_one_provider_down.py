@@ -122,7 +122,7 @@ async def ask(names: str, kind: str, tls_url: str) -> httpx2.Response:
         cases = [breakage(name, kind, sim.url, tls_url) for name in names.split("+")]
         sim.break_with(*ALSO_DOWN.get(names, ()), *(item for case in cases for item in case.faults))
         settings = {name: url for case in cases for name, url in case.settings.items()}
-        settings["REQUEST_DEADLINE_SECONDS"] = "30"  # many cases at once: this is not about time
+        settings["REQUEST_DEADLINE_SECONDS"] = "30"  # a busy machine must not turn a reason into "timeout"
         async with live_app(sim, clock, settings) as app:
             answer: httpx2.Response = await app.get("/signals/BTC", debug="true")
             return answer
@@ -134,9 +134,8 @@ Answers = Mapping[tuple[str, str], httpx2.Response]
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def answers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Answers]:
     """Every case once."""
-    slow_first = sorted(PAIRS, key=lambda pair: pair[1] != "429")
     async with self_signed_site(tmp_path_factory.mktemp("tls")) as tls_url:
-        yield await run_cases({pair: partial(ask, *pair, tls_url) for pair in slow_first}, at_once=12)
+        yield await run_cases({pair: partial(ask, *pair, tls_url) for pair in PAIRS})
 
 
 @pytest.mark.parametrize(("names", "kind"), PAIRS)

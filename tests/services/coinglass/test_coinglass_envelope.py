@@ -77,6 +77,12 @@ def test_an_answer_that_is_no_envelope_is_judged_by_its_status(
     assert type(caught.value) is error
 
 
+@pytest.mark.parametrize("body", [b"", b"{", b'{"code":"0","data":[{"close":"1.', b'{"code":"0","data":[1.'])
+def test_an_envelope_that_ends_early_may_be_tried_again(body: bytes) -> None:
+    with pytest.raises(ProviderUnavailable, match="cut short"):
+        check_envelope("any", answer(body))
+
+
 def test_code_zero_under_a_failed_status_is_not_a_success() -> None:
     with pytest.raises(ProviderUnavailable):
         check_envelope("any", answer(b'{"code":"0","data":[]}', 500))

@@ -37,9 +37,11 @@ fear_greed = partial(parse.parse_fear_greed, endpoint=FEAR)
 
 class TestTimes:
     @pytest.mark.parametrize(
-        "wire", [1_636_588_800, 1_636_588_800_000, 1_636_588_800_000_000_000], ids=["s", "ms", "ns"]
+        "wire",
+        [1_636_588_800, 1_636_588_800_000, 1_636_588_800_000_000, 1_636_588_800_000_000_000],
+        ids=["s", "ms", "us", "ns"],
     )
-    def test_seconds_milliseconds_and_nanoseconds_are_the_same_moment(self, wire: float) -> None:
+    def test_every_unit_of_epoch_time_is_the_same_moment(self, wire: float) -> None:
         assert parse.to_epoch_ms(wire, "any") == 1_636_588_800_000
 
     @pytest.mark.parametrize("wire", [0, -1, float("nan"), float("inf")])

@@ -40,6 +40,12 @@ def test_code_zero_with_an_empty_list_is_an_answer(answer: MakeAnswer) -> None:
         ("51000", 400, ProviderBadPayload),
         ("50005", 410, ProviderNoData),
         ("0", 502, ProviderUnavailable),
+        # A code nobody documents, as gateways write them: the status says more.
+        ("502", 502, ProviderUnavailable),
+        ("99999", 429, ProviderRateLimited),
+        ("403", 403, ProviderAuthFailed),
+        ("99999", 404, ProviderBadPayload),
+        ("99999", 200, ProviderBadPayload),
     ],
 )
 def test_codes_become_typed_errors(
