@@ -185,7 +185,7 @@ class TestNothingOfThisMachine:
         assert _MACHINE_PATH.search(text) or _INDEX_OPTION.search(text)
 
     @pytest.mark.parametrize(
-        "text", ["app/work/x", "https://h.example/home/x", "GET /api/v5/tmp", "../shared/data"]
+        "text", ["app/world/x", "https://h.example/home/x", "GET /api/v5/tmp", "../shared/data"]
     )
     def test_ordinary_paths_are_not(self, text: str) -> None:
         assert not _MACHINE_PATH.search(text)
