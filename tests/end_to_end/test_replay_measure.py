@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import math
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from app.core.domain.market import DAY_MS, HOUR_MS
-from app.replay import main
+from app.replay import main, measure
+from app.replay_report import Measurement
+from tests.live_rig import forget_logging
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 START_MS = 1_750_003_200_000 // DAY_MS * DAY_MS
@@ -56,21 +59,19 @@ def iso(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat()
 
 
-def measure(
-    folder: Path, out: Path, *, start_ms: int, hours: int, symbol: str = "BTC"
-) -> tuple[bytes, bytes]:
+def run(folder: Path, out: Path, *, start_ms: int, hours: int) -> tuple[bytes, bytes]:
     """Run the command; the two files it wrote."""
-    arguments = ["measure", "--data", str(folder), "--symbol", symbol, "--step", "1h", "--out", str(out)]
+    arguments = ["measure", "--data", str(folder), "--symbol", "BTC", "--step", "1h", "--out", str(out)]
     arguments += ["--from", iso(start_ms), "--to", iso(start_ms + (hours - 1) * HOUR_MS)]
     assert main(arguments) == 0
-    stem = out / f"{symbol.lower()}-recorded"
+    stem = out / "btc-recorded"
     return stem.with_suffix(".json").read_bytes(), stem.with_suffix(".md").read_bytes()
 
 
 def test_the_same_recording_gives_byte_identical_files(recorded: Path, tmp_path: Path) -> None:
     start_ms = START_MS + 35 * DAY_MS
-    first = measure(recorded, tmp_path / "first", start_ms=start_ms, hours=4)
-    second = measure(recorded, tmp_path / "second", start_ms=start_ms, hours=4)
+    first = run(recorded, tmp_path / "first", start_ms=start_ms, hours=4)
+    second = run(recorded, tmp_path / "second", start_ms=start_ms, hours=4)
     assert first == second
     found = json.loads(first[0])
     assert found["symbol"] == "BTC"
@@ -92,15 +93,24 @@ def test_a_window_that_ends_before_it_begins_is_refused(
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="recorded data ../shared/data is not here")
-@pytest.mark.parametrize(("symbol", "coverage"), [("BTC", 0.65), ("ETH", 0.45)])
-def test_a_day_of_real_hours_has_the_coverage_that_was_recorded(
-    symbol: str, coverage: float, tmp_path: Path
-) -> None:
+async def test_a_day_of_real_hours_has_the_coverage_that_was_recorded() -> None:
     start_ms = int(datetime(2026, 1, 20, tzinfo=UTC).timestamp() * 1000)
-    found = json.loads(measure(SHARED, tmp_path, start_ms=start_ms, hours=24, symbol=symbol)[0])
-    distribution = found["distribution"]
-    assert found["unanswered"] == {}
-    assert distribution["steps"] == 24
-    assert distribution["coverage_steps"] == {str(coverage): 24}
-    if coverage < 0.5:
-        assert all(shares["NEUTRAL"] == 1 for shares in distribution["shares"].values())
+
+    async def a_day(symbol: str) -> Measurement:
+        return await measure(
+            data=str(SHARED),
+            symbol=symbol,
+            start_ms=start_ms,
+            end_ms=start_ms + 23 * HOUR_MS,
+            step="1h",
+            seed=7,
+            progress=lambda _done_frac: None,
+        )
+
+    bitcoin, ether = await asyncio.gather(a_day("BTC"), a_day("ETH"))
+    forget_logging()
+    assert bitcoin.unanswered == ether.unanswered == {}
+    assert bitcoin.distribution.coverage_steps == {0.65: 24}
+    assert ether.distribution.coverage_steps == {0.45: 24}
+    assert all(shares["NEUTRAL"] == 1 for shares in ether.distribution.shares.values())
+    assert set(ether.distribution.missing_steps) == {"liquidations", "long_short", "smart_money", "social"}

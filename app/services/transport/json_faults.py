@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-# msgspec says "truncated", except inside a number, where it names the place it stopped at.
-_STOPPED_AT = re.compile(r"invalid number \(byte (\d+)\)$")
+# msgspec says "truncated", except inside some values, where it names the place it stopped at.
+_STOPPED_AT = re.compile(r"invalid (?:number|character) \(byte (\d+)\)$")
 
 
 def ends_early(error: Exception, body: bytes) -> bool:

@@ -10,17 +10,24 @@ from app.services.transport.json_faults import ends_early
 SAMPLE = b'{"code":"0","data":[[-12.5e+3,true,null,"a\\u00e9\\n"],{"x":[]},0.25]}'
 
 
-def error_of(body: bytes) -> msgspec.DecodeError:
+class Envelope(msgspec.Struct):
+    """Reads the code and skips everything else, as envelope checks do."""
+
+    code: str
+
+
+def error_of(body: bytes, shape: type = object) -> msgspec.DecodeError:
     with pytest.raises(msgspec.DecodeError) as caught:
-        msgspec.json.decode(body)
+        msgspec.json.decode(body, type=shape)
     return caught.value
 
 
-def test_a_sample_cut_at_any_byte_ends_early() -> None:
-    msgspec.json.decode(SAMPLE)
+@pytest.mark.parametrize("shape", [object, Envelope])
+def test_a_sample_cut_at_any_byte_ends_early(shape: type) -> None:
+    msgspec.json.decode(SAMPLE, type=shape)
     for length in range(len(SAMPLE)):
         body = SAMPLE[:length]
-        assert ends_early(error_of(body), body), body
+        assert ends_early(error_of(body, shape), body), body
 
 
 @pytest.mark.parametrize(
