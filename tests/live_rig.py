@@ -13,7 +13,6 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from heapq import heappop, heappush
 from typing import Any, TypeVar
 
 import httpx2
@@ -41,38 +40,15 @@ BASE_URLS = {
     "coinapi": "COINAPI_BASE_URL",
     "alternative.me": "ALTERNATIVE_ME_BASE_URL",
 }
-
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-class LeapingClock(SteppedClock):
-    """A stepped clock whose `sleep` leaps: process time jumps to the next waker, market time stays.
-
-    Call budgets and retries so cost no real time, while everybody still sees the same order of moments.
-    """
+class RigClock(SteppedClock):
+    """A stepped clock that starts where the rig's world stands."""
 
     def __init__(self, start_ms: int = NOW_MS) -> None:
         super().__init__(start_ms)
-        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._leaper: asyncio.Task[None] | None = None
-        self._count = 0
-
-    async def sleep(self, seconds: float) -> None:
-        self._count += 1
-        waker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heappush(self._sleepers, (self.monotonic_s() + seconds, self._count, waker))
-        if self._leaper is None or self._leaper.done():
-            self._leaper = asyncio.create_task(self._leap())
-        await waker
-
-    async def _leap(self) -> None:
-        while self._sleepers:
-            await asyncio.sleep(0.005)  # answers that are on their way arrive first
-            at_s, _, waker = heappop(self._sleepers)
-            self._stepped_s += max(0.0, at_s - self.monotonic_s())
-            if not waker.done():
-                waker.set_result(None)
 
 
 class _SharedClock:
@@ -134,7 +110,7 @@ class LiveApp:
 class Rig:
     """A simulator, one application on it, and the clock of both."""
 
-    clock: LeapingClock
+    clock: RigClock
     sim: LiveSim
     app: LiveApp
 
@@ -186,7 +162,8 @@ async def live_simulator(clock: SteppedClock, *, plan: str = "professional") -> 
     config = SimConfig(plan=plan, lunarcrush_per_minute=100, monotonic_s=clock.monotonic_s)
     app = create_simulator(config, WORLD)
     async with listening(app, log_level="critical") as url:
-        yield LiveSim(url, app.state.simulator)
+        sim = LiveSim(url, app.state.simulator)
+        yield sim
 
 
 @asynccontextmanager
@@ -197,8 +174,7 @@ async def live_app(
     given = {"DATA_MODE": "demo", "LOG_LEVEL": "WARNING", "RATE_LIMIT_PER_MINUTE": "1000000"}
     given |= provider_settings(sim.url) | dict(settings or {})
     records: list[CallRecord] = []
-    sleep = clock.sleep if isinstance(clock, LeapingClock) else asyncio.sleep
-    application = build(load_settings(given), clock=clock, observe_call=records.append, sleep=sleep)
+    application = build(load_settings(given), clock=clock, observe_call=records.append)
     async with AsyncExitStack() as stack:
         stack.callback(forget_logging)
         await stack.enter_async_context(application.api.router.lifespan_context(application.api))
@@ -219,7 +195,7 @@ async def live_rig(
     start_ms: int = NOW_MS,
 ) -> AsyncIterator[Rig]:
     """Both together. `faults` are in force before the application starts."""
-    clock = LeapingClock(start_ms)
+    clock = RigClock(start_ms)
     async with live_simulator(clock, plan=plan) as sim:
         sim.break_with(*faults)
         async with live_app(sim, clock, settings) as app:

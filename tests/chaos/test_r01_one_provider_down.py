@@ -15,7 +15,7 @@ import pytest_asyncio
 from tests.chaos.loopback_tls import self_signed_site
 from tests.live_rig import (
     BASE_URLS,
-    LeapingClock,
+    RigClock,
     closed_port,
     factors,
     fault,
@@ -117,7 +117,7 @@ def breakage(provider: str, kind: str, sim_url: str, tls_url: str) -> Case:
 
 
 async def ask(names: str, kind: str, tls_url: str) -> httpx2.Response:
-    clock = LeapingClock()
+    clock = RigClock()
     async with live_simulator(clock) as sim:
         cases = [breakage(name, kind, sim.url, tls_url) for name in names.split("+")]
         sim.break_with(*ALSO_DOWN.get(names, ()), *(item for case in cases for item in case.faults))
@@ -178,7 +178,7 @@ def test_the_reason_is_stated(answers: Answers, names: str, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["refused", "401", "429", "500", "html", "envelope", "plan"])
 async def test_without_any_price_the_answer_is_503_and_names_who_failed(kind: str, tmp_path: Path) -> None:
-    clock = LeapingClock()
+    clock = RigClock()
     async with self_signed_site(tmp_path) as tls_url, live_simulator(clock) as sim:
         case = breakage("coinapi", kind, sim.url, tls_url)
         sim.break_with(

@@ -17,7 +17,7 @@ from app.simulator_child import SimulatorChild
 from tests.chaos.memory import MAX_GROWTH_BYTES, Memory
 from tests.live_rig import KEYS, closed_port, factors, fault, inputs, live_app
 
-DEADLINE_S = 1.2  # a busy machine stalls for tenths of a second; a share must not end inside one
+DEADLINE_S = 2.0  # a busy machine stalls for tenths of a second; a share must not end inside one
 KINDS = {"hang": None, "drip": 1.0, "stall": None, "endless": None, "gzip_bomb": 512}
 TIMED_OUT = {"timeout", "circuit_open"}
 

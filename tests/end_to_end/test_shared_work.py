@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.live_rig import LeapingClock, LiveApp, LiveSim, live_app, live_rig, live_simulator
+from tests.live_rig import LiveApp, LiveSim, RigClock, live_app, live_rig, live_simulator
 from tests.services.transport.conftest import RedisServer
 
 
@@ -54,7 +54,7 @@ async def states_of(app: LiveApp) -> tuple[int, str, int]:
 
 
 async def test_two_applications_on_one_redis_make_one_call_per_resource(own_redis: RedisServer) -> None:
-    clock = LeapingClock()
+    clock = RigClock()
     shared = {"REDIS_URL": own_redis.url}
     async with (
         live_simulator(clock) as sim,
@@ -74,7 +74,7 @@ async def test_two_applications_on_one_redis_make_one_call_per_resource(own_redi
 async def test_a_redis_that_stops_leaves_answers_from_memory_and_a_degraded_state(
     own_redis: RedisServer,
 ) -> None:
-    clock = LeapingClock()
+    clock = RigClock()
     async with (
         live_simulator(clock) as sim,
         live_app(sim, clock, {"REDIS_URL": own_redis.url}) as app,
