@@ -11,6 +11,7 @@ from app.core.domain.market import MarketReading
 from app.core.domain.quality import CacheState
 from app.core.domain.status import ProviderStatus
 from app.core.domain.symbol import Symbol
+from app.core.domain.views import View, ViewQuery
 from app.core.errors import ProviderError
 
 T_co = TypeVar("T_co", covariant=True)
@@ -68,6 +69,22 @@ class Probe:
     fetch: Callable[[Symbol], Awaitable[Fetched[tuple[MarketReading, ...]]]]
 
 
+@dataclass(frozen=True, slots=True)
+class ViewSource:
+    """One way to get one view, declared also while no key is set (then `fetch` raises "not configured").
+
+    fetch: answers the type that `View` names for the view; raises `ProviderError`, never a default.
+    plan_needed: the cheapest plan of the provider that has it for a query, in lower case; None where the
+    provider knows no plans. `Fetched.endpoint` says which upstream resource answered.
+    """
+
+    view: View
+    provider: str
+    endpoint: str
+    fetch: Callable[[ViewQuery], Awaitable[Fetched[object]]]
+    plan_needed: Callable[[ViewQuery], str | None]
+
+
 class Provider(Protocol):
     """A provider adapter, as the composition root and the health route see it."""
 
@@ -79,6 +96,10 @@ class Provider(Protocol):
 
     def probes(self) -> tuple[Probe, ...]:
         """Premium capabilities, for `/debug/premium`."""
+        ...
+
+    def views(self) -> tuple[ViewSource, ...]:
+        """Views for the typed routes, best first; declared even without a key."""
         ...
 
     async def start(self) -> None:

@@ -12,7 +12,7 @@ from app.core.domain.market import MarketReading
 from app.core.domain.status import DependencyStatus, ProviderState, ProviderStatus, ReadyReport, ReadyStatus
 from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderError
-from app.core.ports import Fetched, Probe, Source
+from app.core.ports import Fetched, Probe, Source, ViewSource
 from app.services.health_service import HealthService
 
 
@@ -31,6 +31,9 @@ class Stub:
         return ()
 
     def probes(self) -> tuple[Probe, ...]:
+        return ()
+
+    def views(self) -> tuple[ViewSource, ...]:
         return ()
 
     async def start(self) -> None: ...

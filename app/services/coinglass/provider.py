@@ -14,7 +14,7 @@ from app.core.domain.market import MarketReading
 from app.core.domain.status import ProviderState, ProviderStatus
 from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderBadPayload, ProviderError, ProviderPlanLimited
-from app.core.ports import Fetched, Probe, Source
+from app.core.ports import Fetched, Probe, Source, ViewSource
 from app.services.coinglass import standard
 from app.services.coinglass.access import Access
 from app.services.coinglass.catalog import CALLS_PER_MINUTE
@@ -87,6 +87,10 @@ class CoinGlassProvider:
     def probes(self) -> tuple[Probe, ...]:
         """Every capability for `/debug/premium`; empty without a key."""
         return () if self._resources is None else self._premium.probes()
+
+    def views(self) -> tuple[ViewSource, ...]:
+        """None yet."""
+        return ()
 
     async def start(self) -> None:
         """Learn the plan (and with it the budget), then the lists. Failures are states."""

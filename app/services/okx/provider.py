@@ -17,7 +17,7 @@ from app.core.domain.market import HOUR_MS, Candles, LiquidationHistory, MarketR
 from app.core.domain.status import ProviderState, ProviderStatus
 from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderError
-from app.core.ports import Fetched, Probe, Source
+from app.core.ports import Fetched, Probe, Source, ViewSource
 from app.services.okx import liquidations, resources
 from app.services.okx.client import PROVIDER
 from app.services.okx.funding import build_funding, join_settled, past_pages_ms
@@ -79,6 +79,10 @@ class OkxProvider:
 
     def probes(self) -> tuple[Probe, ...]:
         """None: everything here is public."""
+        return ()
+
+    def views(self) -> tuple[ViewSource, ...]:
+        """None yet."""
         return ()
 
     async def start(self) -> None:

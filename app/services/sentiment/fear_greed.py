@@ -14,7 +14,7 @@ from app.core.domain.quality import CacheState
 from app.core.domain.status import ProviderStatus
 from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderError, ProviderNoData
-from app.core.ports import Fetched, Probe, Source
+from app.core.ports import Fetched, Probe, Source, ViewSource
 from app.services.sentiment.client import ALTERNATIVE_ME
 from app.services.sentiment.parse import FEAR_GREED, Scores, parse_fear_greed, require_past
 from app.services.sentiment.status import status_of
@@ -40,6 +40,10 @@ class AlternativeMeProvider:
 
     def probes(self) -> tuple[Probe, ...]:
         """None: it is public."""
+        return ()
+
+    def views(self) -> tuple[ViewSource, ...]:
+        """None: the index is no derivative."""
         return ()
 
     async def start(self) -> None:

@@ -16,7 +16,7 @@ from app.core.domain.quality import CacheState
 from app.core.domain.status import ProviderStatus
 from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderError, ProviderNoData, ProviderNotConfigured
-from app.core.ports import Fetched, Probe, Source
+from app.core.ports import Fetched, Probe, Source, ViewSource
 from app.services.sentiment.client import LUNARCRUSH
 from app.services.sentiment.parse import (
     COINS_LIST,
@@ -64,6 +64,10 @@ class LunarCrushProvider:
             Probe("galaxyScore", LUNARCRUSH, TIME_SERIES, self._probe_score),
             Probe("socialList", LUNARCRUSH, COINS_LIST, self._social_group),
         )
+
+    def views(self) -> tuple[ViewSource, ...]:
+        """None: social data is no derivative."""
+        return ()
 
     async def start(self) -> None:
         """Nothing to learn: the plan is told by its refusals."""

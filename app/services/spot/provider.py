@@ -14,7 +14,7 @@ from app.core.domain.quality import CacheState
 from app.core.domain.status import ProviderState, ProviderStatus
 from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderBadPayload, ProviderError, ProviderNotConfigured
-from app.core.ports import Fetched, Probe, Source
+from app.core.ports import Fetched, Probe, Source, ViewSource
 from app.services.spot.client import PROVIDER, CreditMeter
 from app.services.spot.parse import ENDPOINT, parse_rate
 from app.services.transport.cache import Cached, Freshness
@@ -44,6 +44,10 @@ class CoinApiProvider:
         if self._resources is None:
             return ()
         return (Probe("spotRate", PROVIDER, ENDPOINT, self._probe_rate),)
+
+    def views(self) -> tuple[ViewSource, ...]:
+        """None: spot has no derivatives."""
+        return ()
 
     async def start(self) -> None:
         """Nothing to learn."""
