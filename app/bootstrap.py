@@ -32,6 +32,7 @@ from app.core.ports import Fetched, Provider
 from app.services.coinglass.build import build_provider as build_coinglass
 from app.services.coinglass.catalog import CALLS_PER_MINUTE, Plan
 from app.services.context_service import ContextService, IsFresh, SourceOrder
+from app.services.derivatives_service import DerivativesService
 from app.services.health_service import HealthService
 from app.services.okx.build import build_provider as build_okx
 from app.services.sentiment.build import build_alternative_me, build_lunarcrush
@@ -228,7 +229,13 @@ def _services(
         data_mode=data_mode,
         try_price=lambda: contexts.price(Symbol(settings.symbols[0]), READY_PROBE_S),
     )
-    return ApiServices(signals=use_cases, market=use_cases, health=health)
+    derivatives = DerivativesService(
+        sources=[source for provider in providers for source in provider.views()],
+        resolve=use_cases.resolve,
+        clock=clock,
+        deadline_s=settings.request_deadline_seconds,
+    )
+    return ApiServices(signals=use_cases, market=use_cases, derivatives=derivatives, health=health)
 
 
 def _check_names(order: Mapping[Capability, tuple[str, ...]], providers: tuple[Provider, ...]) -> None:

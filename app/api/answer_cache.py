@@ -12,6 +12,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 
+from fastapi import Request, Response
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
@@ -23,6 +25,21 @@ class Encoded:
 
 def encode(body: bytes) -> Encoded:
     return Encoded(body, f'"{hashlib.blake2b(body, digest_size=8).hexdigest()}"')
+
+
+def conditional_answer(request: Request, encoded: Encoded) -> Response:
+    """The body with its entity tag, or 304 when the caller has that very body already."""
+    headers = {"ETag": encoded.etag, "Cache-Control": "private, max-age=1"}
+    if _matches(request.headers.get("if-none-match"), encoded.etag):
+        return Response(status_code=304, headers=headers)
+    return Response(encoded.body, headers=headers, media_type="application/json")
+
+
+def _matches(if_none_match: str | None, etag: str) -> bool:
+    if if_none_match is None:
+        return False
+    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return etag in tags or "*" in tags
 
 
 class AnswerCache:

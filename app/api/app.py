@@ -20,6 +20,8 @@ from app.api.openapi import TITLE, build_actions, build_openapi
 from app.api.openapi_parts import JsonObject
 from app.api.options import ApiOptions
 from app.api.problems import install_problem_handlers
+from app.api.routes_derivatives import CoinParts, derivatives_routes
+from app.api.routes_derivatives_lists import MarketWide, list_routes
 from app.api.routes_health import health_routes
 from app.api.routes_index import index_routes
 from app.api.routes_market import market_routes
@@ -67,6 +69,9 @@ def create_api(
     app.include_router(health_routes(services.health, now_ms=now_ms))
     app.include_router(metrics_routes(options, metrics_text))
     app.include_router(market_routes(options, services.market, now_ms=now_ms))
+    coin = CoinParts(options, services.derivatives, now_ms)
+    app.include_router(derivatives_routes(coin))
+    app.include_router(list_routes(MarketWide(options, services.derivatives), coin, cache))
     install_problem_handlers(app)
     app.add_middleware(Edge, options=options, monotonic=monotonic, observe=observe)
     if options.cors_origins:

@@ -5,6 +5,7 @@ The composition root passes the real use cases, tests pass fakes. Nothing here k
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from app.core.domain.answer import MarketAnswer, ProbeResult, SignalAnswer
 from app.core.domain.signal import Mode
 from app.core.domain.status import ReadyReport
 from app.core.domain.symbol import Symbol
+from app.core.domain.views import Parts, View, ViewQuery
 
 
 class SignalUseCase(Protocol):
@@ -42,6 +44,18 @@ class MarketUseCase(Protocol):
         ...
 
 
+class DerivativesUseCase(Protocol):
+    """Parts of the derivatives market; what cannot be had is a part that says why."""
+
+    def resolve(self, text: str) -> Symbol:
+        """Raises: InvalidParameter, UnknownSymbol."""
+        ...
+
+    async def parts(self, views: Sequence[View], query: ViewQuery) -> Parts:
+        """Every view of `views` under one deadline; never raises a provider error."""
+        ...
+
+
 class HealthUseCase(Protocol):
     """Readiness of the process and of what it depends on; reads states, calls nobody."""
 
@@ -54,4 +68,5 @@ class ApiServices:
 
     signals: SignalUseCase
     market: MarketUseCase
+    derivatives: DerivativesUseCase
     health: HealthUseCase

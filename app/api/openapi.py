@@ -27,7 +27,23 @@ DESCRIPTION = (
     "Market data and arithmetic, not investment advice. Times are ISO-8601 UTC."
 )
 # Curated by hand: one question a trader asks = one operation. Ids are public contract.
-ACTION_OPERATIONS = ("getSignal", "getSignals", "getMarket", "getHealth")
+ACTION_OPERATIONS = (
+    "getSignal",
+    "getSignals",
+    "getMarket",
+    "getDashboard",
+    "getCoinMarkets",
+    "getCoinMarket",
+    "getPerpetualMarkets",
+    "getLiquidations",
+    "getLiquidationHeatmap",
+    "getLongShortRatio",
+    "getFundingRate",
+    "getOpenInterest",
+    "getWhaleAlerts",
+    "getWhalePositions",
+    "getHealth",
+)
 _ACTION_ERRORS = frozenset({"400", "401", "404", "429", "503"})
 _DATA_MODE: JsonObject = {
     "description": ENUM_TEXTS["DataMode"],

@@ -58,7 +58,7 @@ class _Never:
 
 
 def _no_services() -> ApiServices:
-    return ApiServices(signals=_Never(), market=_Never(), health=_Never())
+    return ApiServices(signals=_Never(), market=_Never(), derivatives=_Never(), health=_Never())
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.answer_cache import AnswerCache, Encoded
+from app.api.answer_cache import AnswerCache, Encoded, conditional_answer
 from app.api.auth import require_scope
 from app.api.deps import SignalUseCase
 from app.api.numbers import clip
@@ -78,10 +78,7 @@ def signal_routes(options: ApiOptions, answers: SignalAnswers) -> APIRouter:
         if debug:
             require_scope(request, options, Scope.DEBUG)
         encoded = await answers.get(symbol, Mode(mode), debug=debug)
-        headers = {"ETag": encoded.etag, "Cache-Control": "private, max-age=1"}
-        if _matches(request.headers.get("if-none-match"), encoded.etag):
-            return Response(status_code=304, headers=headers)
-        return Response(encoded.body, headers=headers, media_type="application/json")
+        return conditional_answer(request, encoded)
 
     @router.get(
         "/signals",
@@ -104,13 +101,6 @@ def signal_routes(options: ApiOptions, answers: SignalAnswers) -> APIRouter:
         return Response(body, headers={"Cache-Control": "no-store"}, media_type="application/json")
 
     return router
-
-
-def _matches(if_none_match: str | None, etag: str) -> bool:
-    if if_none_match is None:
-        return False
-    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return etag in tags or "*" in tags
 
 
 def _split(symbols: str) -> list[str]:

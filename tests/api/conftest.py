@@ -41,6 +41,7 @@ from app.core.domain.signal import (
 )
 from app.core.domain.status import DependencyStatus, ProviderState, ProviderStatus, ReadyReport, ReadyStatus
 from app.core.domain.symbol import Symbol, resolve_symbol
+from tests.derivatives_facts import FakeDerivatives
 
 NOW_MS = 1_772_000_000_000
 KNOWN = frozenset({"BTC", "ETH", "SOL", "PEPE", "DOGE", "BTT", "FD", "FDUSD", *(f"C{n}" for n in range(30))})
@@ -225,12 +226,13 @@ class Rig:
     def __init__(self, **options: Any) -> None:
         self.now_s = 1_000_000.0
         self.signals, self.market, self.health = FakeSignals(), FakeMarket(), FakeHealth()
+        self.derivatives = FakeDerivatives(KNOWN)
         self.observed: list[dict[str, Any]] = []
         defaults = {"public_url": "https://signals.example.com", "data_mode": DataMode.DEMO, "version": "9.9"}
         self.options = ApiOptions(**{**defaults, **options})
         self.app: FastAPI = create_api(
             self.options,
-            ApiServices(self.signals, self.market, self.health),
+            ApiServices(self.signals, self.market, self.derivatives, self.health),
             metrics_text=lambda: b"signals_total 1\n",
             now_ms=lambda: NOW_MS,
             monotonic=lambda: self.now_s,

@@ -37,10 +37,38 @@ OPERATIONS = [
     "getSignals",
     "getMarket",
     "debugPremium",
+    "getCoinMarkets",
+    "getCoinMarket",
+    "getPerpetualMarkets",
+    "getLiquidations",
+    "getLiquidationHeatmap",
+    "getLongShortRatio",
+    "getFundingRate",
+    "getOpenInterest",
+    "replayOpenInterest",
+    "getDashboard",
+    "listSupportedCoins",
+    "listExchanges",
+    "getWhaleAlerts",
+    "getWhalePositions",
 ]
 
 _ONE_COIN = {"path_parameters": {"symbol": "BTC"}}
 VALID: dict[str, dict[str, Any]] = {
+    **{
+        name: _ONE_COIN
+        for name in (
+            "getCoinMarket",
+            "getPerpetualMarkets",
+            "getLiquidations",
+            "getLiquidationHeatmap",
+            "getLongShortRatio",
+            "getFundingRate",
+            "getOpenInterest",
+            "replayOpenInterest",
+            "getDashboard",
+        )
+    },
     "getSignal": _ONE_COIN,
     "getMarket": _ONE_COIN,
     "debugPremium": _ONE_COIN,
@@ -85,7 +113,9 @@ def _given(operation: Any) -> Any:
 @pytest.mark.parametrize("operation_id", OPERATIONS)
 def test_every_answer_is_documented(make_rig: Any, operation_id: str) -> None:
     rig = make_rig(rate_limit_per_minute=1_000_000)
-    rig.signals.known = frozenset()  # every well-formed symbol is a coin, so that answers are seen too
+    rig.signals.known = rig.derivatives.known = (
+        frozenset()
+    )  # every well-formed symbol is a coin, so that answers are seen too
     fuzz(rig, operation_id, CHECKS, VALID.get(operation_id, {}))
 
 

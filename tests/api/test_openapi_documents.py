@@ -67,12 +67,11 @@ def test_operations_document_only_errors_that_happen(committed: dict[str, Any]) 
         operation["operationId"]: sorted(set(operation["responses"]) - {"200"})
         for _, _, operation in operations(committed)
     }
-    assert documented == {
-        "getSignal": ["400", "401", "404", "429", "503"],
-        "getSignals": ["400", "401", "429", "503"],
-        "getMarket": ["400", "401", "404", "429", "503"],
-        "getHealth": ["401", "429", "503"],
-    }
+    no_coin = {"getSignals", "getCoinMarkets"}
+    assert documented.pop("getHealth") == ["401", "429", "503"]
+    assert all(documented.pop(name) == ["400", "401", "429", "503"] for name in no_coin)
+    assert set(map(tuple, documented.values())) == {("400", "401", "404", "429", "503")}
+    assert len(documented) == 12
 
 
 def test_every_response_documents_its_data_mode() -> None:

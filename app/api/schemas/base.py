@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
 
 NAME_CHARS = 60
 DETAIL_CHARS = 160
@@ -37,6 +36,12 @@ AgeS = Annotated[
         description="Age in seconds at `asOf`, counted from the bar's close or the event; higher is older.",
     ),
 ]
+
+
+def to_camel(name: str) -> str:
+    """`rate8h_frac` -> `rate8hFrac`: pydantic's own generator would write `rate8HFrac`."""
+    first, *rest = name.split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
 class ApiModel(BaseModel):

@@ -88,6 +88,7 @@ ENUM_TEXTS: Mapping[str, str] = {
         "ok: counted. stale: there, but too old, so it counts as neutral. missing: not there, counts as "
         "neutral."
     ),
+    "Margin": "What a contract is margined in: stablecoin, or coin (the base asset itself).",
     "MissingReason": (
         "Why data is not there. not_configured: this service has no key for the source. not_in_plan: the "
         "plan of the key lacks it. no_data: the source has none for this coin. timeout: no answer in time. "
@@ -97,6 +98,9 @@ ENUM_TEXTS: Mapping[str, str] = {
     "Mode": (
         "Threshold set for the direction: conservative needs the clearest score, then balanced, then "
         "aggressive."
+    ),
+    "PositionSide": (
+        "Side of a position: LONG or SHORT. A LONG closed by force is a forced sell, a SHORT a forced buy."
     ),
     "PriceKind": (
         "Which price it is. last_trade: last trade of the perpetual future on one exchange. aggregated: "
@@ -116,4 +120,12 @@ ENUM_TEXTS: Mapping[str, str] = {
         "ok: everything works. degraded: prices can be served, something else is missing. unavailable: no "
         "price can be served."
     ),
+    "View": (
+        "A part of the derivatives market. coin_market: one coin. all_markets: all coins. pair_markets: by "
+        "exchange. liquidation_totals, liquidation_orders: positions closed by force. liquidation_map, "
+        "liquidation_heatmap: estimated levels. account_ratio, top_account_ratio, top_position_ratio: long "
+        "shares. funding_history, funding_venues: funding. open_interest_history, open_interest_venues: open "
+        "interest. coins, exchanges: what is listed. whale_alerts, whale_positions: large positions."
+    ),
+    "WhaleAction": "What was done with a position: opened or closed.",
 }

@@ -1,0 +1,119 @@
+"""The use case behind the typed derivatives routes: several views of the market under one deadline.
+
+Each view walks its sources in order (CoinGlass, then OKX) and fails alone; what failed is `Missing`, with the
+plan that would have it. No HTTP, no provider names, no arithmetic (that is `domain.derivatives_figures`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.core.clock import Clock
+from app.core.domain.quality import Attempt, Missing, MissingReason, Reading
+from app.core.domain.symbol import Symbol
+from app.core.domain.views import Part, Parts, View, ViewQuery
+from app.core.ports import Fetched, ViewSource
+from app.services.context_service import ask
+
+# Reasons that a plan or a key would cure. Others would fail on any plan.
+_CURABLE = {MissingReason.NOT_IN_PLAN, MissingReason.NOT_CONFIGURED}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A view source bound to its query, in the shape `context_service.ask` takes."""
+
+    source: ViewSource
+    query: ViewQuery
+
+    @property
+    def provider(self) -> str:
+        return self.source.provider
+
+    @property
+    def endpoint(self) -> str:
+        return self.source.endpoint
+
+    async def fetch(self, _symbol: Symbol) -> Fetched[object]:
+        return await self.source.fetch(self.query)
+
+
+class DerivativesService:
+    """Answers which parts of the derivatives market are known right now."""
+
+    def __init__(
+        self,
+        *,
+        sources: Iterable[ViewSource],
+        resolve: Callable[[str], Symbol],
+        clock: Clock,
+        deadline_s: float,
+    ) -> None:
+        """sources: best first; the order within a view is the order of asking."""
+        by_view: dict[View, list[ViewSource]] = {}
+        for source in sources:
+            by_view.setdefault(source.view, []).append(source)
+        self._sources: Mapping[View, Sequence[ViewSource]] = by_view
+        self._resolve = resolve
+        self._clock = clock
+        self._deadline_s = deadline_s
+
+    def resolve(self, text: str) -> Symbol:
+        """Any usual spelling to a known coin. Raises: InvalidParameter, UnknownSymbol."""
+        return self._resolve(text)
+
+    async def parts(self, views: Sequence[View], query: ViewQuery) -> Parts:
+        """Every view of `views`, complete within the deadline. Never raises a provider error."""
+        deadline_at_s = self._clock.monotonic_s() + self._deadline_s
+        found = await asyncio.gather(*(self._part(view, query, deadline_at_s) for view in views))
+        return dict(zip(views, found, strict=True))
+
+    async def _part(self, view: View, query: ViewQuery, deadline_at_s: float) -> Part:
+        sources = self._sources.get(view, ())
+        attempts: list[Attempt] = []
+        for index, source in enumerate(sources):
+            # Those still to be asked share what is left: a hanging first one leaves time for others.
+            share_s = (deadline_at_s - self._clock.monotonic_s()) / (len(sources) - index)
+            fetched, attempt = await ask(
+                _Asked(source, query), query.symbol or _NO_COIN, share_s, self._clock
+            )
+            attempts.append(attempt)
+            if fetched is not None:
+                return Part(view, _reading(fetched, source.provider, attempts), None)
+        return Part(view, _missing(attempts), _plan_needed(sources, attempts, query))
+
+
+# Views of all coins have no symbol; the attempt's text never shows it.
+_NO_COIN = Symbol("ALL")
+
+
+def _reading(fetched: Fetched[object], provider: str, attempts: Sequence[Attempt]) -> Reading[object]:
+    return Reading(
+        value=fetched.value,
+        provider=provider,
+        endpoint=fetched.endpoint,
+        ts_event_ms=fetched.ts_event_ms,
+        ts_init_ms=fetched.ts_init_ms,
+        cache=fetched.cache,
+        attempts=tuple(attempts),
+    )
+
+
+def _missing(attempts: Sequence[Attempt]) -> Missing:
+    """The reason to act on: what went wrong just now before what this set-up never had."""
+    if not attempts:
+        return Missing(MissingReason.NO_DATA, "no source has this view")
+    faults = [attempt for attempt in attempts if attempt.outcome not in _CURABLE]
+    told = (faults or attempts)[0]
+    detail = "; ".join(f"{attempt.provider}: {attempt.detail or attempt.outcome}" for attempt in attempts)
+    return Missing(MissingReason(told.outcome), detail, tuple(attempts))
+
+
+def _plan_needed(sources: Sequence[ViewSource], attempts: Sequence[Attempt], query: ViewQuery) -> str | None:
+    """The plan of the first source that lacked one."""
+    for source, attempt in zip(sources, attempts, strict=True):
+        if attempt.outcome in _CURABLE and (plan := source.plan_needed(query)) is not None:
+            return plan
+    return None

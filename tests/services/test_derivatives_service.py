@@ -1,0 +1,133 @@
+"""Views under one deadline: order of sources, gaps with the plan that cures them, bugs that cost one part."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from app.core.clock import ManualClock
+from app.core.domain.quality import CacheState, Missing, MissingReason, Reading
+from app.core.domain.symbol import Symbol
+from app.core.domain.views import View, ViewQuery
+from app.core.errors import (
+    ProviderError,
+    ProviderNoData,
+    ProviderNotConfigured,
+    ProviderPlanLimited,
+    ProviderTimeout,
+)
+from app.core.ports import Fetched, ViewSource
+from app.services.derivatives_service import DerivativesService
+
+BTC = ViewQuery(symbol=Symbol("BTC"))
+VIEW = View.COIN_MARKET
+
+
+def answering(value: object, provider: str = "coinglass", view: View = VIEW) -> ViewSource:
+    async def fetch(_query: ViewQuery) -> Fetched[object]:
+        return Fetched(value, f"{provider}_endpoint", 1_000, 2_000, CacheState.MISS)
+
+    return ViewSource(view, provider, "endpoint", fetch, lambda _query: None)
+
+
+def failing(
+    error: Exception, provider: str = "coinglass", plan: str | None = None, view: View = VIEW
+) -> ViewSource:
+    async def fetch(_query: ViewQuery) -> Fetched[object]:
+        raise error
+
+    return ViewSource(view, provider, "endpoint", fetch, lambda _query: plan)
+
+
+def hanging(view: View = VIEW) -> ViewSource:
+    async def fetch(_query: ViewQuery) -> Fetched[object]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    return ViewSource(view, "coinglass", "endpoint", fetch, lambda _query: None)
+
+
+def service(*sources: ViewSource, deadline_s: float = 5.0) -> DerivativesService:
+    return DerivativesService(sources=sources, resolve=Symbol, clock=ManualClock(0), deadline_s=deadline_s)
+
+
+async def one(*sources: ViewSource, deadline_s: float = 5.0) -> Any:
+    return (await service(*sources, deadline_s=deadline_s).parts([VIEW], BTC))[VIEW]
+
+
+async def test_the_first_source_that_answers_wins_and_is_named() -> None:
+    part = await one(answering("first"), answering("second", "okx"))
+    assert isinstance(part.found, Reading)
+    assert (part.found.value, part.found.provider, part.plan_needed) == ("first", "coinglass", None)
+    assert (part.found.ts_event_ms, part.found.ts_init_ms) == (1_000, 2_000)
+
+
+async def test_a_source_without_plan_or_key_makes_way_for_the_next() -> None:
+    for error in (ProviderPlanLimited("coinglass", "e", "no"), ProviderNotConfigured("coinglass", "e", "no")):
+        part = await one(failing(error, plan="standard"), answering("public", "okx"))
+        assert isinstance(part.found, Reading)
+        assert part.found.provider == "okx"
+        assert [attempt.outcome for attempt in part.found.attempts] == [error.code, "ok"]
+
+
+async def test_what_nobody_has_names_the_plan_that_would_have_it() -> None:
+    part = await one(failing(ProviderNotConfigured("coinglass", "e", "no key set"), plan="startup"))
+    assert isinstance(part.found, Missing)
+    assert part.found.reason is MissingReason.NOT_CONFIGURED
+    assert part.plan_needed == "startup"
+
+
+async def test_a_fault_is_told_before_a_plan_that_never_had_it() -> None:
+    part = await one(
+        failing(ProviderPlanLimited("coinglass", "e", "no"), plan="standard"),
+        failing(ProviderTimeout("coinglass", "e", "slow")),
+        failing(ProviderNoData("okx", "e", "none"), "okx"),
+    )
+    assert isinstance(part.found, Missing)
+    assert part.found.reason is MissingReason.TIMEOUT
+    assert "okx: none" in part.found.detail
+    assert part.plan_needed == "standard"
+
+
+async def test_a_view_without_any_source_is_missing_not_an_error() -> None:
+    part = await one()
+    assert isinstance(part.found, Missing)
+    assert part.found.reason is MissingReason.NO_DATA
+
+
+async def test_a_hanging_part_costs_only_itself_and_only_its_deadline() -> None:
+    other = View.FUNDING_VENUES
+    found = await service(hanging(), answering("there", view=other), deadline_s=0.05).parts(
+        [VIEW, other], BTC
+    )
+    assert isinstance(found[VIEW].found, Missing)
+    assert found[VIEW].found.reason is MissingReason.TIMEOUT
+    assert isinstance(found[other].found, Reading)
+
+
+async def test_a_hanging_first_source_leaves_time_for_the_second() -> None:
+    part = await one(hanging(), answering("late", "okx"), deadline_s=0.1)
+    assert isinstance(part.found, Reading)
+    assert part.found.provider == "okx"
+
+
+async def test_a_bug_in_one_adapter_costs_one_part() -> None:
+    part = await one(failing(ZeroDivisionError("bug")))
+    assert isinstance(part.found, Missing)
+    assert part.found.reason is MissingReason.BAD_PAYLOAD
+
+
+@pytest.mark.parametrize("interval", [None, "4h"])
+async def test_every_source_gets_the_question_as_it_was_asked(interval: str | None) -> None:
+    seen: list[ViewQuery] = []
+
+    async def fetch(query: ViewQuery) -> Fetched[object]:
+        seen.append(query)
+        raise ProviderError("coinglass", "e", "no")
+
+    query = ViewQuery(symbol=Symbol("ETH"), interval=interval, model=3)
+    source = ViewSource(VIEW, "coinglass", "e", fetch, lambda _query: None)
+    await service(source, source).parts([VIEW], query)
+    assert seen == [query, query]
