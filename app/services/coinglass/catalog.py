@@ -123,6 +123,17 @@ _TABLE: tuple[tuple[str, str, Mapping[Plan, PlanRule]], ...] = (
         "/api/futures/liquidation/aggregated-heatmap/model1",
         _PROFESSIONAL,
     ),
+    (
+        "futures_liquidation_aggregated_heatmap_model2",
+        "/api/futures/liquidation/aggregated-heatmap/model2",
+        _PROFESSIONAL,
+    ),
+    (
+        "futures_liquidation_aggregated_heatmap_model3",
+        "/api/futures/liquidation/aggregated-heatmap/model3",
+        _PROFESSIONAL,
+    ),
+    ("futures_liquidation_order", "/api/futures/liquidation/order", _FROM_STANDARD),
     ("futures_liquidation_aggregated_map", "/api/futures/liquidation/aggregated-map", _PROFESSIONAL),
     ("futures_liquidation_max_pain", "/api/futures/liquidation/max-pain", _PROFESSIONAL),
     ("hyperliquid_whale_alert", "/api/hyperliquid/whale-alert", _FROM_STARTUP),
@@ -145,3 +156,15 @@ def plan_allows(plan: Plan | None, endpoint_id: str, interval: str | None = None
     if isinstance(rule, str):
         return interval is None or INTERVALS[interval] >= INTERVALS[rule.removeprefix(">=")]
     return rule is not False
+
+
+def cheapest_plan(endpoint_id: str, interval: str | None = None) -> Plan | None:
+    """The smallest plan that is stated to have the endpoint, and bars of `interval` when one is given.
+
+    None where the plans are not stated. Worked example: open interest history at 1h -> Startup.
+    """
+    for plan in Plan:
+        rule = ENDPOINTS[endpoint_id].plans.get(plan)
+        if rule is not None and plan_allows(plan, endpoint_id, interval):
+            return plan
+    return None

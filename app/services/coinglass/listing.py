@@ -28,6 +28,7 @@ from app.services.coinglass.pairs import (
     read_contract,
 )
 from app.services.coinglass.parse import PROVIDER
+from app.services.transport.cache import Cached
 
 COINS = "futures_supported_coins"
 PAIRS = "futures_supported_exchange_pairs"
@@ -99,10 +100,20 @@ class Listing:
             raise ProviderNoData(PROVIDER, endpoint, f"{symbol} has no perpetual on {names}")
         return found
 
-    async def _load_pairs(self) -> PairDirectory:
-        cached = await self._client.fetch(
+    async def listed_coins(self) -> Cached[Mapping[str, str]]:
+        """Base asset -> the coin as CoinGlass spells it. Raises: ProviderError."""
+        return await self._client.fetch(
+            COINS, {}, parse=partial(parse_coins, endpoint=COINS), freshness=_DAILY
+        )
+
+    async def listed_pairs(self) -> Cached[tuple[ListedPair, ...]]:
+        """Every perpetual. Raises: ProviderError."""
+        return await self._client.fetch(
             PAIRS, {}, parse=partial(parse_pairs, endpoint=PAIRS), freshness=_DAILY
         )
+
+    async def _load_pairs(self) -> PairDirectory:
+        cached = await self.listed_pairs()
         pairs, coins = self._built_from
         if self._directory is None or pairs is not cached.value or coins is not self._coins:
             self._directory = build_directory(cached.value, self._coins)
@@ -121,9 +132,7 @@ class Listing:
             return
         self._coins_retry_s = self._monotonic() + _RETRY_S
         try:
-            cached = await self._client.fetch(
-                COINS, {}, parse=partial(parse_coins, endpoint=COINS), freshness=_DAILY
-            )
+            cached = await self.listed_coins()
         except ProviderError:
             return
         self._coins = cached.value

@@ -49,6 +49,10 @@ class ListedPair:
     instrument: str
     rank: tuple[int, int, str]
 
+    @property
+    def quote(self) -> str:
+        return _QUOTES[self.rank[0]]
+
 
 @dataclass(frozen=True, slots=True)
 class PairDirectory:

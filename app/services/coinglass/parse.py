@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from app.core.domain.derivatives import OpenInterestHistory
 from app.core.domain.market import DAY_MS, Candles, LiquidationHistory, Series, Unit
 from app.core.errors import ProviderBadPayload
 from app.services.coinglass import wire
@@ -123,17 +124,31 @@ def _not_negative(value: float) -> bool:
 
 def parse_open_interest(
     body: bytes, *, endpoint: str, interval_ms: int, unit: Unit, multiplier: int = 1
-) -> Series:
-    """Open interest at the close of each bar, in USD or coins (`unit`), summed over all exchanges.
+) -> OpenInterestHistory:
+    """Open interest per bar, in USD or coins (`unit`), summed over all exchanges.
 
-    A coin that is only listed per `multiplier` coins is multiplied: 5 of 1000PEPE -> 5000 PEPE.
+    A coin that is only listed per `multiplier` coins is multiplied: 5 of 1000PEPE -> 5000 PEPE. Without open,
+    high or low in any row those columns are None.
     """
     rows = _sorted_rows(decode(_OHLC, body, endpoint), endpoint)
-    return Series(
+
+    def column(values: list[float | None]) -> tuple[float, ...] | None:
+        if any(value is None for value in values):
+            return None
+        return tuple(
+            _checked(value * multiplier, endpoint, "open interest", _positive)
+            for value in values
+            if value is not None
+        )
+
+    return OpenInterestHistory(
         unit=unit,
         interval_ms=interval_ms,
         close_ms=tuple(open_ms + interval_ms for open_ms, _ in rows),
-        values=tuple(
+        open=column([row.open for _, row in rows]),
+        high=column([row.high for _, row in rows]),
+        low=column([row.low for _, row in rows]),
+        close=tuple(
             _checked(row.close * multiplier, endpoint, "open interest", _positive) for _, row in rows
         ),
         label="open interest, all exchanges",
@@ -292,6 +307,21 @@ def closed_series(series: Series, now_ms: int) -> Series:
     """Only bars that ended by `now_ms`."""
     n = bisect_right(series.close_ms, now_ms)
     return Series(series.unit, series.interval_ms, series.close_ms[:n], series.values[:n], series.label)
+
+
+def closed_interest(history: OpenInterestHistory, now_ms: int) -> OpenInterestHistory:
+    """Only bars that ended by `now_ms`."""
+    n = bisect_right(history.close_ms, now_ms)
+    return OpenInterestHistory(
+        unit=history.unit,
+        interval_ms=history.interval_ms,
+        close_ms=history.close_ms[:n],
+        open=None if history.open is None else history.open[:n],
+        high=None if history.high is None else history.high[:n],
+        low=None if history.low is None else history.low[:n],
+        close=history.close[:n],
+        label=history.label,
+    )
 
 
 def closed_candles(candles: Candles, now_ms: int) -> Candles:

@@ -1,9 +1,9 @@
-"""CoinGlass list answers -> named figures, prices and the account plan. Pure: bytes in, frozen values out.
+"""CoinGlass list answers -> facts of the derivatives market, prices and the account plan. Pure.
 
-Figures are `MarketReading`s, named in camel case with the unit in the name: percent becomes a fraction,
-numbers that are null or not finite are left out (a list carries a thousand coins and one odd coin must not
-hide the rest); the reader of one coin raises when what it needs is absent. Figures of coins listed per
-thousand are as quoted until `per_coin`. Called by `standard` and `premium`; histories are in `parse`.
+Percent becomes a fraction; numbers that are null or not finite are None (a list carries a thousand coins and
+one odd coin must not hide the rest). Figures of coins listed per thousand are as quoted: the caller, who
+knows the list of coins, gives the multiplier. Levels are in `parse_levels`, events in `parse_events`,
+histories in `parse`; figures for `/market` are named in `figures`. Called by `standard`, `premium`, `views`.
 """
 
 from __future__ import annotations
@@ -14,65 +14,54 @@ from dataclasses import dataclass
 
 import msgspec
 
-from app.core.domain.market import MarketReading, Unit
+from app.core.domain.derivatives import (
+    CoinMarket,
+    LiquidatedUsd,
+    Margin,
+    PairMarket,
+    VenueFunding,
+    VenueOpenInterest,
+)
+from app.core.domain.market import Price, PriceKind
 from app.services.coinglass import wire
 from app.services.coinglass.pairs import read_contract
-from app.services.coinglass.parse import bad_payload, decode, require_at_most
-
-Figures = tuple[MarketReading, ...]
+from app.services.coinglass.parse import bad_payload, decode, to_epoch_ms
 
 _COINS = msgspec.json.Decoder(wire.Envelope[list[wire.CoinMarketRow]], strict=False)
 _PAIRS = msgspec.json.Decoder(wire.Envelope[list[wire.PairMarketRow]], strict=False)
 _LIQUIDATIONS = msgspec.json.Decoder(wire.Envelope[list[wire.LiquidationExchangeRow]], strict=False)
 _FUNDING = msgspec.json.Decoder(wire.Envelope[list[wire.FundingCoinRow]], strict=False)
 _OPEN_INTEREST = msgspec.json.Decoder(wire.Envelope[list[wire.OpenInterestExchangeRow]], strict=False)
-_HEATMAP = msgspec.json.Decoder(wire.Envelope[wire.Heatmap], strict=False)
-_MAP = msgspec.json.Decoder(wire.Envelope[wire.LiquidationMap], strict=False)
-_MAX_PAIN = msgspec.json.Decoder(wire.Envelope[list[wire.MaxPainRow]], strict=False)
-_WHALES = msgspec.json.Decoder(wire.Envelope[list[wire.WhaleRow]], strict=False)
 _SUBSCRIPTION = msgspec.json.Decoder(wire.Envelope[wire.Subscription], strict=False)
 
 ALL_EXCHANGES = "All"
-PRICE = "priceUsd"
-# What is a price of the coin and so depends on how many coins it is quoted for.
-_PRICES = frozenset({PRICE, "largestLevelPriceUsd", "longMaxPainPriceUsd", "shortMaxPainPriceUsd"})
-# Cells of a heatmap or map: a few tens of thousands are usual.
-_MAX_CELLS = 200_000
+# Longest period between settlements in use; a larger number is another unit.
+_MAX_PERIOD_H = 24.0
 
 
-@dataclass(frozen=True, slots=True)
-class PairQuote:
-    """Last trade of one pair: USD per coin, already divided by the pair's multiplier."""
-
-    exchange: str
-    quote: str
-    price_usd: float
-
-
-def _figure(name: str, value: float | None, unit: str, scale: float = 1.0) -> Figures:
+def finite(value: float | None, scale: float = 1.0) -> float | None:
+    """`value * scale`, None when it is absent or not finite."""
     if value is None or not math.isfinite(value * scale):
-        return ()
-    return (MarketReading(name, value * scale, unit),)
+        return None
+    return value * scale
 
 
-def per_coin(figures: Figures, multiplier: int) -> Figures:
-    """Figures quoted per `multiplier` coins, per single coin: prices are divided, coins multiplied.
-
-    Worked number: 1000BONK at 0.02 USD with an open interest of 5 -> 0.00002 USD and 5,000 BONK.
-    """
-    if multiplier == 1:
-        return figures
-    return tuple(
-        scaled
-        for item in figures
-        for scaled in _figure(item.name, item.value, item.unit, _scale(item, multiplier))
-    )
+def amount(value: float | None, scale: float = 1.0) -> float | None:
+    """Like `finite`, and None below zero: sizes and sums have no sign."""
+    found = finite(value, scale)
+    return found if found is not None and found >= 0 else None
 
 
-def _scale(figure: MarketReading, multiplier: int) -> float:
-    if figure.name in _PRICES:
-        return 1 / multiplier
-    return float(multiplier) if figure.unit == Unit.BASE else 1.0
+def price(value: float | None, multiplier: int = 1) -> float | None:
+    """USD per single coin, None unless above zero (also after the division)."""
+    found = finite(value, 1 / multiplier)
+    return found if found is not None and found > 0 else None
+
+
+def moment_ms(value: float | None) -> int | None:
+    """A time by its magnitude, None when absent or not usable."""
+    usable = value is not None and math.isfinite(value) and value > 0
+    return to_epoch_ms(value, "a list") if usable and value is not None else None
 
 
 def parse_subscription(body: bytes, *, endpoint: str) -> str | None:
@@ -81,189 +70,170 @@ def parse_subscription(body: bytes, *, endpoint: str) -> str | None:
     return data.level.lower() if data is not None and not data.expired else None
 
 
-def parse_coins_markets(body: bytes, *, endpoint: str) -> Mapping[str, Figures]:
-    """One page of all coins: figures by coin as CoinGlass spells it, the price among them."""
-    rows = decode(_COINS, body, endpoint) or []
-    return {row.symbol: _coin_figures(row) for row in rows}
+def parse_coins_markets(body: bytes, *, endpoint: str) -> Mapping[str, wire.CoinMarketRow]:
+    """One page of all coins by name, as CoinGlass spells it; rows are read by `coin_market` and `figures`."""
+    return {row.symbol: row for row in decode(_COINS, body, endpoint) or []}
 
 
-def _coin_figures(row: wire.CoinMarketRow) -> Figures:
-    price = row.current_price
-    return (
-        *_figure(PRICE, price if price is not None and price > 0 else None, "usd"),
-        *_figure("priceChange24hFrac", row.price_change_percent_24h, "frac", 0.01),
-        *_figure("marketCapUsd", row.market_cap_usd, "usd"),
-        *_figure("openInterestUsd", row.open_interest_usd, "usd"),
-        *_figure("openInterestBase", row.open_interest_quantity, "base"),
-        *_figure("openInterestChange24hFrac", row.open_interest_change_percent_24h, "frac", 0.01),
-        # Already a fraction on the wire, unlike its neighbours.
-        *_figure("openInterestToMarketCapFrac", row.open_interest_market_cap_ratio, "frac"),
-        *_figure("fundingRate8h", row.avg_funding_rate_by_oi, "frac_per_8h", 0.01),
-        *_figure("longLiquidations24hUsd", row.long_liquidation_usd_24h, "usd"),
-        *_figure("shortLiquidations24hUsd", row.short_liquidation_usd_24h, "usd"),
+def coin_market(row: wire.CoinMarketRow, base: str, multiplier: int) -> CoinMarket | None:
+    """The coin over all exchanges; None without a price.
+
+    Worked numbers: funding 0.0066 (percent) -> 0.000066; price change 1.06 (percent) -> 0.0106; an OI to
+    market-cap ratio of 0.0327 is a fraction already and stays.
+    """
+    price_usd = price(row.current_price, multiplier)
+    if price_usd is None:
+        return None
+    open_interest_usd, ratio = amount(row.open_interest_usd), amount(row.open_interest_volume_ratio)
+    return CoinMarket(
+        base=base,
+        scope="all exchanges",
+        price=Price(price_usd, PriceKind.AGGREGATED),
+        is_reduced=False,
+        market_cap_usd=amount(row.market_cap_usd),
+        open_interest_usd=open_interest_usd,
+        open_interest_base=amount(row.open_interest_quantity, multiplier),
+        open_interest_to_market_cap_frac=amount(row.open_interest_market_cap_ratio),
+        open_interest_to_volume_frac=ratio,
+        funding_oi_weighted_8h_frac=finite(row.avg_funding_rate_by_oi, 0.01),
+        funding_volume_weighted_8h_frac=finite(row.avg_funding_rate_by_vol, 0.01),
+        # Not sent, but implied by what is: open interest over its ratio to the volume of 24 h.
+        volume_24h_usd=finite(open_interest_usd / ratio) if open_interest_usd and ratio else None,
+        price_change_frac=_windows(row, "price_change_percent", 0.01),
+        open_interest_change_frac=_windows(row, "open_interest_change_percent", 0.01),
+        volume_change_frac=_windows(row, "volume_change_percent", 0.01),
+        taker_long_short_ratio=_windows(row, "long_short_ratio", 1.0),
+        liquidations=_liquidation_windows(row),
     )
 
 
-def parse_pairs_markets(body: bytes, *, endpoint: str, coins: Collection[str] = ()) -> tuple[PairQuote, ...]:
-    """Last price of every pair of one coin, in the provider's order; pairs without a price are left out.
+_WINDOWS = ("5m", "15m", "30m", "1h", "4h", "12h", "24h")
+
+
+def _windows(row: msgspec.Struct, prefix: str, scale: float) -> dict[str, float]:
+    found = {window: finite(getattr(row, f"{prefix}_{window}", None), scale) for window in _WINDOWS}
+    return {window: value for window, value in found.items() if value is not None}
+
+
+def _liquidation_windows(row: wire.CoinMarketRow) -> dict[str, LiquidatedUsd]:
+    found: dict[str, LiquidatedUsd] = {}
+    for window in wire.LIQUIDATION_WINDOWS:
+        long_usd = amount(getattr(row, f"long_liquidation_usd_{window}"))
+        short_usd = amount(getattr(row, f"short_liquidation_usd_{window}"))
+        if long_usd is not None and short_usd is not None:
+            found[window] = LiquidatedUsd(long_usd, short_usd)
+    return found
+
+
+def parse_pairs_markets(body: bytes, *, endpoint: str, coins: Collection[str] = ()) -> tuple[PairMarket, ...]:
+    """Every pair of one coin, in the provider's order; pairs without a price are left out.
 
     coins: the base asset that was asked for, so that kPEPE is read as a thousand of it.
     """
-    quotes = []
-    for row in decode(_PAIRS, body, endpoint) or []:
-        name, _, quote = row.symbol.partition("/")
-        _, multiplier = read_contract(name, coins, row.instrument_id or "")
-        price = row.current_price
-        if price is not None and math.isfinite(price) and price / multiplier > 0:
-            quotes.append(PairQuote(row.exchange_name, quote, price / multiplier))
-    return tuple(quotes)
+    pairs = (_pair(row, coins) for row in decode(_PAIRS, body, endpoint) or [])
+    return tuple(pair for pair in pairs if pair is not None)
 
 
-def parse_liquidation_exchange_list(body: bytes, *, endpoint: str) -> Figures:
-    """USD of LONG and SHORT positions liquidated on the whole market in 24 h: the row `All`, never a sum.
+def _pair(row: wire.PairMarketRow, coins: Collection[str]) -> PairMarket | None:
+    name, _, quote = row.symbol.partition("/")
+    _, multiplier = read_contract(name, coins, row.instrument_id or "")
+    price_usd = price(row.current_price, multiplier)
+    if price_usd is None:
+        return None
+    long_usd, short_usd = amount(row.long_liquidation_usd_24h), amount(row.short_liquidation_usd_24h)
+    is_split = long_usd is not None and short_usd is not None
+    return PairMarket(
+        exchange=row.exchange_name,
+        instrument=row.instrument_id or row.symbol,
+        quote=quote,
+        price_usd=price_usd,
+        index_price_usd=price(row.index_price, multiplier),
+        price_change_24h_frac=finite(row.price_change_percent_24h, 0.01),
+        volume_24h_usd=amount(row.volume_usd),
+        taker_buy_24h_usd=amount(row.long_volume_usd),
+        taker_sell_24h_usd=amount(row.short_volume_usd),
+        open_interest_usd=amount(row.open_interest_usd),
+        open_interest_base=amount(row.open_interest_quantity, multiplier),
+        open_interest_change_24h_frac=finite(row.open_interest_change_percent_24h, 0.01),
+        liquidations_24h=LiquidatedUsd(long_usd or 0.0, short_usd or 0.0) if is_split else None,
+        funding_frac=finite(row.funding_rate, 0.01),
+        next_funding_ms=moment_ms(row.next_funding_time),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class VenueTotals:
+    """USD liquidated in one window: on the whole market (the row `All`) and by exchange, largest first."""
+
+    total: LiquidatedUsd | None
+    by_exchange: Mapping[str, LiquidatedUsd]
+
+
+def parse_liquidation_exchange_list(body: bytes, *, endpoint: str) -> VenueTotals:
+    """The whole market's total is the row `All`, never a sum; both spellings of the side keys are read.
 
     Raises:
         ProviderBadPayload: rows without `All`, or `All` without its two sides in either spelling.
     """
-    rows = decode(_LIQUIDATIONS, body, endpoint) or []
+    rows = {row.exchange: _sides(row) for row in decode(_LIQUIDATIONS, body, endpoint) or []}
     if not rows:
-        return ()
-    total = next((row for row in rows if row.exchange == ALL_EXCHANGES), None)
-    if total is None:
+        return VenueTotals(None, {})
+    if ALL_EXCHANGES not in rows:
         raise bad_payload(endpoint, "no row for all exchanges")
-    long_usd = total.long_live_usd if total.long_liquidation_usd is None else total.long_liquidation_usd
-    short_usd = total.short_live_usd if total.short_liquidation_usd is None else total.short_liquidation_usd
-    sides = (
-        *_figure("longLiquidations24hUsd", long_usd, "usd"),
-        *_figure("shortLiquidations24hUsd", short_usd, "usd"),
-    )
-    if len(sides) != 2 or min(side.value for side in sides) < 0:
+    total = rows.pop(ALL_EXCHANGES)
+    if total is None:
         raise bad_payload(endpoint, "long or short liquidations are missing or negative")
-    return sides
+    known = {exchange: sides for exchange, sides in rows.items() if sides is not None}
+    return VenueTotals(total, dict(sorted(known.items(), key=lambda item: -item[1].total_usd)))
 
 
-def parse_funding_exchange_list(body: bytes, *, endpoint: str) -> Mapping[str, Figures]:
-    """Funding per exchange and coin: as charged (`frac_per_4h` for a four-hour period) and per 8 h.
+def _sides(row: wire.LiquidationExchangeRow) -> LiquidatedUsd | None:
+    long_usd = amount(row.long_live_usd if row.long_liquidation_usd is None else row.long_liquidation_usd)
+    short_usd = amount(row.short_live_usd if row.short_liquidation_usd is None else row.short_liquidation_usd)
+    return None if long_usd is None or short_usd is None else LiquidatedUsd(long_usd, short_usd)
 
-    The wire is in PERCENT per the exchange's own period. Worked number: 0.005 every 4 h -> 0.00005 per 4 h
-    and 0.0001 per 8 h.
+
+def parse_funding_exchange_list(body: bytes, *, endpoint: str) -> Mapping[str, tuple[VenueFunding, ...]]:
+    """Funding per exchange by coin, stablecoin-margined contracts first.
+
+    The wire is in PERCENT per the exchange's own period. Worked number: 0.005 every 4 h -> 0.00005 per 4 h.
     """
     return {
         row.symbol: (
-            *_venues(row.stablecoin_margin_list, "fundingRate"),
-            *_venues(row.token_margin_list, "coinMarginedFundingRate"),
+            *_venues(row.stablecoin_margin_list, Margin.STABLECOIN),
+            *_venues(row.token_margin_list, Margin.COIN),
         )
         for row in decode(_FUNDING, body, endpoint) or []
     }
 
 
-def _venues(venues: list[wire.FundingVenue] | None, what: str) -> Figures:
-    figures: list[MarketReading] = []
+def _venues(venues: list[wire.FundingVenue] | None, margin: Margin) -> list[VenueFunding]:
+    found = []
     # Of an exchange that comes twice the last row counts, as everywhere.
     for venue in {venue.exchange: venue for venue in venues or []}.values():
-        hours = venue.funding_rate_interval
+        hours, rate = finite(venue.funding_rate_interval), finite(venue.funding_rate, 0.01)
         # Without its period a rate cannot be compared with anything, so it is not shown.
-        if hours is None or not math.isfinite(hours) or hours <= 0:
-            continue
-        name = f"{venue.exchange}.{what}"
-        if hours != 8:
-            figures += _figure(f"{name}{hours:g}h", venue.funding_rate, f"frac_per_{hours:g}h", 0.01)
-        figures += _figure(f"{name}8h", venue.funding_rate, "frac_per_8h", 0.01 * 8 / hours)
-    return tuple(figures)
+        if hours is not None and 0 < hours <= _MAX_PERIOD_H and rate is not None:
+            next_ms = moment_ms(venue.next_funding_time)
+            found.append(VenueFunding(venue.exchange, margin, rate, hours, next_ms))
+    return found
 
 
-def parse_open_interest_exchange_list(body: bytes, *, endpoint: str) -> Figures:
-    """Open interest per exchange in USD and coins; the row `All` is named "allExchanges", not summed."""
-    figures: list[MarketReading] = []
-    rows = {row.exchange: row for row in decode(_OPEN_INTEREST, body, endpoint) or []}
-    for row in rows.values():
-        name = "allExchanges" if row.exchange == ALL_EXCHANGES else row.exchange
-        change = row.open_interest_change_percent_24h
-        figures += _figure(f"{name}.openInterestUsd", row.open_interest_usd, "usd")
-        figures += _figure(f"{name}.openInterestBase", row.open_interest_quantity, "base")
-        figures += _figure(f"{name}.openInterestChange24hFrac", change, "frac", 0.01)
-    return tuple(figures)
+def parse_open_interest_exchange_list(body: bytes, *, endpoint: str) -> tuple[VenueOpenInterest, ...]:
+    """Open interest per exchange: the row `All` first (`is_total`, never a sum), then largest first.
 
-
-def parse_heatmap(body: bytes, *, endpoint: str) -> Figures:
-    """Largest cell of the heatmap and the total; triples that point outside the price axis are left out."""
-    data = decode(_HEATMAP, body, endpoint)
-    triples = data.liquidation_leverage_data if data is not None else []
-    require_at_most(len(triples), endpoint, _MAX_CELLS)
-    cells = []
-    for triple in triples:
-        if len(triple) < 3 or not all(math.isfinite(item) for item in triple):
-            raise bad_payload(endpoint, "a heatmap cell is not [time index, price index, USD]")
-        index = int(triple[1])
-        if data is not None and 0 <= index < len(data.y_axis):
-            cells.append((data.y_axis[index], triple[2]))
-    return _levels(cells)
-
-
-def parse_liquidation_map(body: bytes, *, endpoint: str) -> Figures:
-    """Largest level of the map and the total, in the documented shape and in the one seen live."""
-    outer = decode(_MAP, body, endpoint)
-    data = outer.data if outer is not None else None
-    parts = [part.levels for part in data] if isinstance(data, list) else [data or {}]
-    lists = [entries for levels in parts for entries in levels.values()]
-    require_at_most(sum(map(len, lists)), endpoint, _MAX_CELLS)
-    cells = []
-    for entry in (entry for entries in lists for entry in entries):
-        if len(entry) < 2 or entry[0] is None or entry[1] is None:
-            raise bad_payload(endpoint, "a map level is not [price, USD, ...]")
-        cells.append((entry[0], entry[1]))
-    return _levels(cells)
-
-
-def _levels(cells: list[tuple[float, float]]) -> Figures:
-    usable = [cell for cell in cells if all(math.isfinite(item) for item in cell)]
-    if not usable:
-        return ()
-    price_usd, size_usd = max(usable, key=lambda cell: cell[1])
-    return (
-        *_figure("largestLevelPriceUsd", price_usd, "usd"),
-        *_figure("largestLevelSizeUsd", size_usd, "usd"),
-        *_figure("allLevelsSizeUsd", sum(size for _, size in usable), "usd"),
-        *_figure("levels", float(len(usable)), "count"),
-    )
-
-
-def parse_max_pain(body: bytes, *, endpoint: str) -> Mapping[str, Figures]:
-    """Price and USD size of the long and short max-pain levels, by coin."""
-    return {
-        row.symbol: (
-            *_figure(PRICE, row.price, "usd"),
-            *_figure("longMaxPainPriceUsd", row.long_max_pain_liq_price, "usd"),
-            *_figure("longMaxPainSizeUsd", row.long_max_pain_liq_level, "usd"),
-            *_figure("shortMaxPainPriceUsd", row.short_max_pain_liq_price, "usd"),
-            *_figure("shortMaxPainSizeUsd", row.short_max_pain_liq_level, "usd"),
-        )
-        for row in decode(_MAX_PAIN, body, endpoint) or []
-    }
-
-
-def parse_whales(body: bytes, *, endpoint: str) -> Mapping[str, Figures]:
-    """Count and USD of whale longs and shorts by coin; a positive size is long, a negative one short.
-
-    Raises:
-        ProviderBadPayload: a position without a size or value (its side would be a guess).
+    Rows without a size in USD are left out. Coins are as quoted.
     """
-    sides: dict[str, dict[str, list[float]]] = {}
-    for row in decode(_WHALES, body, endpoint) or []:
-        if not (math.isfinite(row.position_size) and math.isfinite(row.position_value_usd)):
-            raise bad_payload(endpoint, "a whale position is not finite")
-        if row.position_size == 0:
-            continue
-        side = "long" if row.position_size > 0 else "short"
-        sides.setdefault(row.symbol, {}).setdefault(side, []).append(abs(row.position_value_usd))
-    return {
-        symbol: tuple(
-            reading
-            for side in ("long", "short")
-            for reading in (
-                *_figure(f"{side}Positions", float(len(by_side.get(side, ()))), "count"),
-                *_figure(f"{side}PositionsUsd", sum(by_side.get(side, ())), "usd"),
-            )
+    rows = {row.exchange: row for row in decode(_OPEN_INTEREST, body, endpoint) or []}
+    venues = [
+        VenueOpenInterest(
+            exchange=row.exchange,
+            is_total=row.exchange == ALL_EXCHANGES,
+            open_interest_usd=usd,
+            open_interest_base=amount(row.open_interest_quantity),
+            change_frac=_windows(row, "open_interest_change_percent", 0.01),
         )
-        for symbol, by_side in sides.items()
-    }
+        for row in rows.values()
+        if (usd := amount(row.open_interest_usd)) is not None
+    ]
+    return tuple(sorted(venues, key=lambda venue: (not venue.is_total, -venue.open_interest_usd)))

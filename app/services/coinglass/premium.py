@@ -9,37 +9,50 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
+from app.core.domain.derivatives import (
+    LiquidationOrder,
+    VenueFunding,
+    VenueOpenInterest,
+    WhaleAlert,
+    WhalePosition,
+)
 from app.core.domain.market import Candles, LiquidationHistory, MarketReading, Price, Series, Unit
 from app.core.domain.quality import CacheState
 from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderError, ProviderNoData
 from app.core.ports import Fetched, Probe
-from app.services.coinglass import parse, parse_market, standard
+from app.services.coinglass import figures, parse, parse_events, parse_levels, parse_market, standard
 from app.services.coinglass.client import CoinGlassClient
+from app.services.coinglass.figures import Figures
 from app.services.coinglass.freshness import fixed_freshness
 from app.services.coinglass.listing import Listing
 from app.services.coinglass.parse import PROVIDER
-from app.services.coinglass.parse_market import Figures
 from app.services.coinglass.standard import HistoryCall, StandardInputs
 from app.services.transport.cache import Cached, Freshness
 
 TAKER_VOLUME = "futures_aggregated_taker_buy_sell_volume_history"
+LIQUIDATION_ORDER = "futures_liquidation_order"
 LIQUIDATION_LIST = "futures_liquidation_exchange_list"
 FUNDING_LIST = "futures_funding_rate_exchange_list"
 OPEN_INTEREST_LIST = "futures_open_interest_exchange_list"
-HEATMAP = "futures_liquidation_aggregated_heatmap_model1"
+HEATMAPS = {model: f"futures_liquidation_aggregated_heatmap_model{model}" for model in (1, 2, 3)}
+HEATMAP = HEATMAPS[1]
 LIQUIDATION_MAP = "futures_liquidation_aggregated_map"
 MAX_PAIN = "futures_liquidation_max_pain"
 WHALE_ALERT = "hyperliquid_whale_alert"
 WHALE_POSITION = "hyperliquid_whale_position"
+
+# Smaller forced orders would crowd out, within the 200 rows of an answer, those that anybody looks at.
+MIN_ORDER_USD = "10000"
 
 # The provider updates these lists every 10 to 20 seconds; an old one is better than none for display.
 _LIST_FRESH = fixed_freshness(20_000, error_ms=300_000)
 _MAP_FRESH = fixed_freshness(60_000, error_ms=600_000)
 
 FetchFigures = Callable[[Symbol], Awaitable[Fetched[Figures]]]
+T = TypeVar("T")
 
 
 class PremiumCapabilities:
@@ -56,6 +69,7 @@ class PremiumCapabilities:
         self._client = client
         self._listing = listing
         self._inputs = inputs
+        self._exchanges = liquidation_exchanges
         self._taker_scope = ",".join(liquidation_exchanges)
 
     def probes(self) -> tuple[Probe, ...]:
@@ -91,8 +105,8 @@ class PremiumCapabilities:
             ("takerVolume", TAKER_VOLUME, _newest(self._taker_volume, "takerBuyFrac")),
             ("liquidations24h", LIQUIDATION_LIST, self.liquidations_24h),
             ("coinsMarkets", standard.COINS_MARKETS, self._coins_markets),
-            ("whaleAlert", WHALE_ALERT, partial(self._whales, WHALE_ALERT)),
-            ("whalePosition", WHALE_POSITION, partial(self._whales, WHALE_POSITION)),
+            ("whaleAlert", WHALE_ALERT, self._whale_alerts_of),
+            ("whalePosition", WHALE_POSITION, self._whale_positions_of),
             ("liquidationHeatmap", HEATMAP, self._heatmap),
             ("liquidationMap", LIQUIDATION_MAP, self._liquidation_map),
             ("maxPain", MAX_PAIN, self._max_pain),
@@ -112,36 +126,102 @@ class PremiumCapabilities:
     async def liquidations_24h(self, symbol: Symbol) -> Fetched[Figures]:
         """USD of longs and shorts liquidated on the whole market in 24 h (display only: another scope
         than the liquidation history)."""
-        params = {"symbol": self._listing.spelled(symbol, LIQUIDATION_LIST), "range": "24h"}
-        parser = parse_market.parse_liquidation_exchange_list
-        return await self._single(symbol, LIQUIDATION_LIST, params, parser)
+        return self._named(
+            symbol, LIQUIDATION_LIST, await self.totals(symbol, "24h"), figures.liquidation_figures
+        )
+
+    async def totals(self, symbol: Symbol, window: str) -> Cached[parse_market.VenueTotals]:
+        """USD liquidated in one window, in all and by exchange."""
+        params = {"symbol": self._listing.spelled(symbol, LIQUIDATION_LIST), "range": window}
+        return await self._list(LIQUIDATION_LIST, params, parse_market.parse_liquidation_exchange_list)
+
+    async def interest_venues(self, symbol: Symbol) -> Cached[tuple[VenueOpenInterest, ...]]:
+        """Open interest by exchange, the total first; coins as quoted."""
+        params = {"symbol": self._listing.spelled(symbol, OPEN_INTEREST_LIST)}
+        return await self._list(OPEN_INTEREST_LIST, params, parse_market.parse_open_interest_exchange_list)
+
+    async def funding_venues(self, symbol: Symbol) -> Cached[tuple[VenueFunding, ...]]:
+        """Funding by exchange; empty when no exchange is listed for the coin."""
+        cached = await self._list(FUNDING_LIST, {}, parse_market.parse_funding_exchange_list)
+        self._listing.spelled(symbol, FUNDING_LIST)  # refuses a coin that is not listed
+        found = self._listing.row_of(cached.value, symbol)
+        return Cached(() if found is None else found[0], cached.fetched_ms, cached.state)
+
+    async def liquidation_orders(
+        self, symbol: Symbol
+    ) -> list[Cached[tuple[LiquidationOrder, ...]] | ProviderError]:
+        """The newest forced orders (at most 200 each) of every configured exchange, or its error."""
+        coin = self._listing.spelled(symbol, LIQUIDATION_ORDER)
+        calls = [
+            {"exchange": exchange, "symbol": coin, "min_liquidation_amount": MIN_ORDER_USD}
+            for exchange in self._exchanges
+        ]
+        return await asyncio.gather(
+            *(
+                _cached(self._list(LIQUIDATION_ORDER, call, parse_events.parse_liquidation_orders))
+                for call in calls
+            )
+        )
+
+    async def heatmap(self, symbol: Symbol, model: int = 1) -> Cached[parse_levels.Heatmap]:
+        """The aggregated heatmap of 24 h; prices as quoted."""
+        endpoint = HEATMAPS[model]
+        params = {"symbol": self._listing.spelled(symbol, endpoint), "range": "24h"}
+        return await self._list(endpoint, params, parse_levels.parse_heatmap, _MAP_FRESH)
+
+    async def liquidation_map(self, symbol: Symbol) -> Cached[parse_levels.LiquidationMap]:
+        """The aggregated map of one day; prices as quoted."""
+        params = {"symbol": self._listing.spelled(symbol, LIQUIDATION_MAP), "range": "1d"}
+        return await self._list(LIQUIDATION_MAP, params, parse_levels.parse_liquidation_map, _MAP_FRESH)
+
+    async def whale_alerts(self) -> Cached[tuple[WhaleAlert, ...]]:
+        """All coins, newest first."""
+        return await self._list(WHALE_ALERT, {}, parse_events.parse_whale_alerts)
+
+    async def whale_positions(self) -> Cached[tuple[WhalePosition, ...]]:
+        """All coins, largest first."""
+        return await self._list(WHALE_POSITION, {}, parse_events.parse_whale_positions)
 
     async def _open_interest_by_exchange(self, symbol: Symbol) -> Fetched[Figures]:
-        params = {"symbol": self._listing.spelled(symbol, OPEN_INTEREST_LIST)}
-        parser = parse_market.parse_open_interest_exchange_list
-        return await self._single(symbol, OPEN_INTEREST_LIST, params, parser)
+        cached = await self.interest_venues(symbol)
+        return self._named(symbol, OPEN_INTEREST_LIST, cached, figures.open_interest_figures)
 
     async def _funding_by_exchange(self, symbol: Symbol) -> Fetched[Figures]:
-        return await self._row(symbol, FUNDING_LIST, {}, parse_market.parse_funding_exchange_list)
+        return self._named(symbol, FUNDING_LIST, await self.funding_venues(symbol), figures.funding_figures)
 
     async def _coins_markets(self, symbol: Symbol) -> Fetched[Figures]:
-        cached = await self._inputs.coin_figures(symbol)
-        return _fetched(standard.COINS_MARKETS, symbol, cached, cached.value)
+        cached = await self._inputs.coin_row(symbol)
+        found = figures.per_coin(figures.coin_figures(cached.value.row), cached.value.multiplier)
+        return _fetched(standard.COINS_MARKETS, symbol, cached, found)
 
-    async def _whales(self, endpoint: str, symbol: Symbol) -> Fetched[Figures]:
-        return await self._row(symbol, endpoint, {}, parse_market.parse_whales)
+    async def _whale_alerts_of(self, symbol: Symbol) -> Fetched[Figures]:
+        return self._whales(symbol, WHALE_ALERT, await self.whale_alerts())
+
+    async def _whale_positions_of(self, symbol: Symbol) -> Fetched[Figures]:
+        return self._whales(symbol, WHALE_POSITION, await self.whale_positions())
+
+    def _whales(self, symbol: Symbol, endpoint: str, cached: Cached[tuple[Any, ...]]) -> Fetched[Figures]:
+        self._listing.spelled(symbol, endpoint)
+        names = {row.base: row.base for row in cached.value}
+        found = self._listing.row_of(names, symbol)
+        rows = [row for row in cached.value if found is not None and row.base == found[0]]
+        return _fetched(endpoint, symbol, cached, figures.whale_figures(rows))
 
     async def _heatmap(self, symbol: Symbol) -> Fetched[Figures]:
-        params = {"symbol": self._listing.spelled(symbol, HEATMAP), "range": "24h"}
-        return await self._single(symbol, HEATMAP, params, parse_market.parse_heatmap, _MAP_FRESH)
+        cached = await self.heatmap(symbol)
+        return self._named(symbol, HEATMAP, cached, lambda heatmap: figures.heatmap_figures(heatmap.cells))
 
     async def _liquidation_map(self, symbol: Symbol) -> Fetched[Figures]:
-        params = {"symbol": self._listing.spelled(symbol, LIQUIDATION_MAP), "range": "1d"}
-        parser = parse_market.parse_liquidation_map
-        return await self._single(symbol, LIQUIDATION_MAP, params, parser, _MAP_FRESH)
+        cached = await self.liquidation_map(symbol)
+        return self._named(
+            symbol, LIQUIDATION_MAP, cached, lambda levels: figures.level_figures(levels.levels)
+        )
 
     async def _max_pain(self, symbol: Symbol) -> Fetched[Figures]:
-        return await self._row(symbol, MAX_PAIN, {"range": "24h"}, parse_market.parse_max_pain)
+        cached = await self._list(MAX_PAIN, {"range": "24h"}, parse_levels.parse_max_pain)
+        self._listing.spelled(symbol, MAX_PAIN)
+        found = self._listing.row_of(cached.value, symbol)
+        return _fetched(MAX_PAIN, symbol, cached, () if found is None else figures.per_coin(*found))
 
     async def _taker_volume(self, symbol: Symbol) -> Fetched[Series]:
         coin = self._listing.spelled(symbol, TAKER_VOLUME)
@@ -149,33 +229,24 @@ class PremiumCapabilities:
         call = HistoryCall(TAKER_VOLUME, params)
         return await self._inputs.history(call, parse.parse_taker_volume, parse.closed_series)
 
-    async def _single(
+    async def _list(
         self,
-        symbol: Symbol,
         endpoint: str,
         params: Mapping[str, str | int],
-        parser: Callable[..., Figures],
+        parser: Callable[..., T],
         freshness: Callable[[object, int], Freshness] = _LIST_FRESH,
-    ) -> Fetched[Figures]:
-        """An answer about one coin, as CoinGlass spells it."""
-        parsed = partial(parser, endpoint=endpoint)
-        cached = await self._client.fetch(endpoint, params, parse=parsed, freshness=freshness)
-        figures = parse_market.per_coin(cached.value, self._listing.multiplier(symbol))
-        return _fetched(endpoint, symbol, cached, figures)
+    ) -> Cached[T]:
+        """One list answer, parsed once for everyone who reads it."""
+        return await self._client.fetch(
+            endpoint, params, parse=partial(parser, endpoint=endpoint), freshness=freshness
+        )
 
-    async def _row(
-        self,
-        symbol: Symbol,
-        endpoint: str,
-        params: Mapping[str, str | int],
-        parser: Callable[..., Mapping[str, Figures]],
+    def _named(
+        self, symbol: Symbol, endpoint: str, cached: Cached[T], name: Callable[[T], Figures]
     ) -> Fetched[Figures]:
-        """One coin out of an answer about all of them."""
-        parsed = partial(parser, endpoint=endpoint)
-        cached = await self._client.fetch(endpoint, params, parse=parsed, freshness=_LIST_FRESH)
-        self._listing.spelled(symbol, endpoint)  # refuses a coin that is not listed
-        found = self._listing.row_of(cached.value, symbol)
-        return _fetched(endpoint, symbol, cached, () if found is None else parse_market.per_coin(*found))
+        """An answer about one coin, as CoinGlass spells it, as figures per single coin."""
+        found = figures.per_coin(name(cached.value), self._listing.multiplier(symbol))
+        return _fetched(endpoint, symbol, cached, found)
 
 
 def _fetched(endpoint: str, symbol: Symbol, cached: Cached[Any], figures: Figures) -> Fetched[Figures]:
@@ -183,6 +254,13 @@ def _fetched(endpoint: str, symbol: Symbol, cached: Cached[Any], figures: Figure
         raise ProviderNoData(PROVIDER, endpoint, f"nothing about {symbol}")
     # These answers state no time of their own, so the time of fetching stands for it.
     return Fetched(figures, endpoint, cached.fetched_ms, cached.fetched_ms, CacheState(cached.state))
+
+
+async def _cached(answer: Awaitable[Cached[T]]) -> Cached[T] | ProviderError:
+    try:
+        return await answer
+    except ProviderError as error:
+        return error
 
 
 async def _try(fetch: FetchFigures, symbol: Symbol) -> Fetched[Figures] | ProviderError:
@@ -200,7 +278,7 @@ def _newest(
 ) -> FetchFigures:
     """A factor input as figures: its newest values as `names`, and how many points a history has."""
 
-    async def figures(symbol: Symbol) -> Fetched[Figures]:
+    async def newest(symbol: Symbol) -> Fetched[Figures]:
         fetched = await fetch(symbol)
         return Fetched(
             newest_figures(fetched.value, *names),
@@ -210,7 +288,7 @@ def _newest(
             fetched.cache,
         )
 
-    return figures
+    return newest
 
 
 def newest_figures(value: Price | Candles | LiquidationHistory | Series, *names: str) -> Figures:
@@ -224,5 +302,5 @@ def newest_figures(value: Price | Candles | LiquidationHistory | Series, *names:
         newest, unit = (value.long_usd[-1], value.short_usd[-1]), Unit.USD
     else:
         newest, unit = value.values[-1:], value.unit
-    figures = (MarketReading(name, item, unit) for name, item in zip(names, newest, strict=True))
-    return (*figures, MarketReading("points", float(len(value.close_ms)), "count"))
+    named = (MarketReading(name, item, unit) for name, item in zip(names, newest, strict=True))
+    return (*named, MarketReading("points", float(len(value.close_ms)), "count"))

@@ -25,6 +25,8 @@ from app.services.coinglass.parse import PROVIDER
 from app.services.coinglass.parse_market import parse_subscription
 from app.services.coinglass.premium import PremiumCapabilities
 from app.services.coinglass.standard import StandardInputs
+from app.services.coinglass.view_table import view_sources
+from app.services.coinglass.views import CoinGlassViews
 from app.services.transport.resource import ResourceClient
 
 SUBSCRIPTION = "user_account_subscription"
@@ -89,8 +91,11 @@ class CoinGlassProvider:
         return () if self._resources is None else self._premium.probes()
 
     def views(self) -> tuple[ViewSource, ...]:
-        """None yet."""
-        return ()
+        """Every view, declared also without a key so that an answer can say which plan has it."""
+        views = None
+        if self._resources is not None:
+            views = CoinGlassViews(self._listing, self._inputs, self._premium)
+        return view_sources(views, self._learn_plan)
 
     async def start(self) -> None:
         """Learn the plan (and with it the budget), then the lists. Failures are states."""

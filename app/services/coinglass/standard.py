@@ -6,17 +6,18 @@ Asks 1h bars where the plan has them, else 4h. Wired into `Source`s by `provider
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from app.core.domain.derivatives import OpenInterestHistory, PairMarket
 from app.core.domain.market import MAX_AHEAD_MS, Candles, LiquidationHistory, Price, PriceKind, Series, Unit
 from app.core.domain.quality import CacheState
 from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderNoData, ProviderPlanLimited
 from app.core.ports import Fetched
-from app.services.coinglass import parse, parse_market
+from app.services.coinglass import parse, parse_market, wire
 from app.services.coinglass.access import FALLBACK_INTERVAL
 from app.services.coinglass.catalog import INTERVALS
 from app.services.coinglass.client import CoinGlassClient
@@ -38,7 +39,7 @@ FEAR_GREED = "index_fear_greed_history"
 
 # 30 days of hours (what the factors rank against) fit one call of this size.
 HISTORY_ROWS = 1000
-_PAGE_ROWS = 100
+PAGE_ROWS = 100
 _MAX_PAGES = 10
 _PRICE_FRESH = fixed_freshness(10_000, error_ms=60_000)
 # The index comes once a day at no stated minute: looking every ten minutes is soon enough.
@@ -61,6 +62,22 @@ class HistoryCall:
 
     endpoint: str
     params: Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class CoinRow:
+    """One coin of the all-coins list; its prices are per `multiplier` coins."""
+
+    row: wire.CoinMarketRow
+    multiplier: int
+
+
+# Endpoint -> whose side it is in the answer's keys, and in words.
+_SHARES: Mapping[str, tuple[str, str]] = {
+    ACCOUNT_RATIO: ("global_account", "accounts net long"),
+    TOP_ACCOUNT_RATIO: ("top_account", "top-trader accounts net long"),
+    TOP_POSITION_RATIO: ("top_position", "top-trader positions long"),
+}
 
 
 class StandardInputs:
@@ -109,10 +126,16 @@ class StandardInputs:
 
     async def open_interest_usd(self, symbol: Symbol) -> Fetched[Series]:
         """Open interest of all exchanges in USD (moves with the price alone)."""
+        return _closes(await self.interest_bars(symbol))
+
+    async def interest_bars(
+        self, symbol: Symbol, interval: str | None = None
+    ) -> Fetched[OpenInterestHistory]:
+        """The same with open, high and low of each bar."""
         coin = await self._listing.coin(symbol, OPEN_INTEREST)
         call = HistoryCall(OPEN_INTEREST, {"symbol": coin, "unit": "usd"})
         parser = partial(parse.parse_open_interest, unit=Unit.USD)
-        return await self.history(call, parser, parse.closed_series)
+        return await self.history(call, parser, parse.closed_interest, interval)
 
     async def open_interest_base(self, symbol: Symbol) -> Fetched[Series]:
         """Open interest of all exchanges in coins."""
@@ -120,28 +143,25 @@ class StandardInputs:
         call = HistoryCall(OPEN_INTEREST, {"symbol": coin, "unit": "coin"})
         multiplier = self._listing.multiplier(symbol)
         parser = partial(parse.parse_open_interest, unit=Unit.BASE, multiplier=multiplier)
-        return await self.history(call, parser, parse.closed_series)
+        return _closes(await self.history(call, parser, parse.closed_interest))
 
-    async def funding(self, symbol: Symbol) -> Fetched[Series]:
+    async def funding(self, symbol: Symbol, interval: str | None = None) -> Fetched[Series]:
         """OI-weighted funding, fraction per 8 h; positive: longs pay shorts."""
         coin = await self._listing.coin(symbol, FUNDING)
-        return await self.history(
-            HistoryCall(FUNDING, {"symbol": coin}), parse.parse_funding, parse.closed_series
-        )
+        call = HistoryCall(FUNDING, {"symbol": coin})
+        return await self.history(call, parse.parse_funding, parse.closed_series, interval)
 
-    async def account_ratio(self, symbol: Symbol) -> Fetched[Series]:
+    async def account_ratio(self, symbol: Symbol, interval: str | None = None) -> Fetched[Series]:
         """Share of all accounts that are net long, on the preferred exchange."""
-        return await self._long_share(symbol, ACCOUNT_RATIO, "global_account", "accounts net long")
+        return await self._long_share(symbol, ACCOUNT_RATIO, interval)
 
-    async def top_account_ratio(self, symbol: Symbol) -> Fetched[Series]:
+    async def top_account_ratio(self, symbol: Symbol, interval: str | None = None) -> Fetched[Series]:
         """Share of top-trader accounts that are net long."""
-        return await self._long_share(
-            symbol, TOP_ACCOUNT_RATIO, "top_account", "top-trader accounts net long"
-        )
+        return await self._long_share(symbol, TOP_ACCOUNT_RATIO, interval)
 
-    async def top_position_ratio(self, symbol: Symbol) -> Fetched[Series]:
+    async def top_position_ratio(self, symbol: Symbol, interval: str | None = None) -> Fetched[Series]:
         """Long share of top-trader positions."""
-        return await self._long_share(symbol, TOP_POSITION_RATIO, "top_position", "top-trader positions long")
+        return await self._long_share(symbol, TOP_POSITION_RATIO, interval)
 
     async def fear_greed(self, symbol: Symbol) -> Fetched[Series]:
         """The market-wide daily index; the same for every coin."""
@@ -158,11 +178,15 @@ class StandardInputs:
         call: HistoryCall,
         parser: Callable[..., BarsT],
         cut: Callable[[BarsT, int], BarsT],
+        interval: str | None = None,
     ) -> Fetched[BarsT]:
-        """One history at the smallest bar size the plan has; a refused 1h is remembered and 4h asked.
+        """One history; without `interval` 1h bars where the plan has them, else (remembered) 4h.
 
         `parser` also takes `endpoint` and `interval_ms`; `cut` keeps the bars closed when it was fetched.
         """
+        if interval is not None:
+            cached = await self._fetch_bars(call, interval, parser)
+            return self._closed(call.endpoint, cached, cut, f"no closed bars of {call.params['symbol']}")
         interval = self._client.access.interval_for(call.endpoint)
         try:
             cached = await self._fetch_bars(call, interval, parser)
@@ -172,34 +196,50 @@ class StandardInputs:
             cached = await self._fetch_bars(call, FALLBACK_INTERVAL, parser)
         return self._closed(call.endpoint, cached, cut, f"no closed bars of {call.params['symbol']}")
 
-    async def coin_figures(self, symbol: Symbol) -> Cached[parse_market.Figures]:
-        """The coin's row of the all-coins list, per single coin; page by page until it is found.
+    async def coin_row(self, symbol: Symbol) -> Cached[CoinRow]:
+        """The coin's row of the all-coins list and its multiplier; page by page until it is found.
 
         Raises:
             ProviderNoData: no page has the coin.
         """
         coin = await self._listing.coin(symbol, COINS_MARKETS)
-        seen: set[str] = set()
-        other: Cached[parse_market.Figures] | None = None
-        for page in range(1, _MAX_PAGES + 1):
-            cached = await self._client.fetch(
-                COINS_MARKETS,
-                {"page": page, "per_page": _PAGE_ROWS},
-                parse=partial(parse_market.parse_coins_markets, endpoint=COINS_MARKETS),
-                freshness=_PRICE_FRESH,
-            )
+        other: Cached[CoinRow] | None = None
+        async for cached in self.coin_pages():
             found = self._listing.row_of(cached.value, symbol)
             if found is not None:
-                row = Cached(parse_market.per_coin(*found), cached.fetched_ms, cached.state)
+                row = Cached(CoinRow(*found), cached.fetched_ms, cached.state)
                 if coin in cached.value:
                     return row
                 other = other or row  # spelled otherwise than in the list of coins: better than none
-            if not cached.value.keys() - seen:  # past the end, or a server that ignores the page number
-                break
-            seen |= cached.value.keys()
         if other is None:
             raise ProviderNoData(PROVIDER, COINS_MARKETS, f"{symbol} is on no page")
         return other
+
+    async def coin_pages(self) -> AsyncIterator[Cached[Mapping[str, wire.CoinMarketRow]]]:
+        """The pages of the all-coins list, as far as they hold coins not seen before."""
+        seen: set[str] = set()
+        for page in range(1, _MAX_PAGES + 1):
+            cached = await self._client.fetch(
+                COINS_MARKETS,
+                {"page": page, "per_page": PAGE_ROWS},
+                parse=partial(parse_market.parse_coins_markets, endpoint=COINS_MARKETS),
+                freshness=_PRICE_FRESH,
+            )
+            if not cached.value.keys() - seen:  # past the end, or a server that ignores the page number
+                return
+            seen |= cached.value.keys()
+            yield cached
+
+    async def pairs(self, symbol: Symbol) -> Cached[tuple[PairMarket, ...]]:
+        """Every perpetual of the coin."""
+        return await self._client.fetch(
+            PAIRS_MARKETS,
+            {"symbol": await self._listing.coin(symbol, PAIRS_MARKETS)},
+            parse=partial(
+                parse_market.parse_pairs_markets, endpoint=PAIRS_MARKETS, coins=frozenset({symbol.base})
+            ),
+            freshness=_PRICE_FRESH,
+        )
 
     async def _fetch_bars(
         self, call: HistoryCall, interval: str, parser: Callable[..., BarsT]
@@ -224,40 +264,45 @@ class StandardInputs:
             raise ProviderNoData(PROVIDER, endpoint, nothing)
         return Fetched(value, endpoint, value.close_ms[-1], cached.fetched_ms, CacheState(cached.state))
 
-    async def _long_share(self, symbol: Symbol, endpoint: str, side: str, what: str) -> Fetched[Series]:
+    async def _long_share(self, symbol: Symbol, endpoint: str, interval: str | None) -> Fetched[Series]:
+        side, what = _SHARES[endpoint]
         pair = await self._listing.pair(symbol, endpoint)
         call = HistoryCall(endpoint, {"exchange": pair.exchange, "symbol": pair.instrument})
         label = f"{what}, {pair.exchange} {pair.instrument}"
         parser = partial(parse.parse_long_share, side=side, label=label)
-        return await self.history(call, parser, parse.closed_series)
+        return await self.history(call, parser, parse.closed_series, interval)
 
     async def _aggregated_price(self, symbol: Symbol) -> Fetched[Price]:
-        cached = await self.coin_figures(symbol)
-        listed = next((item.value for item in cached.value if item.name == parse_market.PRICE), None)
-        if not listed:  # absent, or too small to be a price per coin
+        cached = await self.coin_row(symbol)
+        listed = parse_market.price(cached.value.row.current_price, cached.value.multiplier)
+        if listed is None:  # absent, or too small to be a price per coin
             raise parse.bad_payload(COINS_MARKETS, f"no usable price of {symbol}")
         return _now(Price(listed, PriceKind.AGGREGATED), COINS_MARKETS, cached)
 
     async def _pair_price(self, symbol: Symbol) -> Fetched[Price]:
-        cached = await self._client.fetch(
-            PAIRS_MARKETS,
-            {"symbol": await self._listing.coin(symbol, PAIRS_MARKETS)},
-            parse=partial(
-                parse_market.parse_pairs_markets, endpoint=PAIRS_MARKETS, coins=frozenset({symbol.base})
-            ),
-            freshness=_PRICE_FRESH,
-        )
-        quotes = [quote for quote in cached.value if quote.quote.startswith("USD")]
-        if not quotes:
+        cached = await self.pairs(symbol)
+        best = self.preferred(cached.value)
+        if best is None:
             raise ProviderNoData(PROVIDER, PAIRS_MARKETS, f"no pair of {symbol} has a price in USD")
-        best = min(quotes, key=self._preference)
         price = Price(best.price_usd, PriceKind.LAST_TRADE, best.exchange)
         return _now(price, PAIRS_MARKETS, cached)
 
-    def _preference(self, quote: parse_market.PairQuote) -> tuple[int, bool]:
+    def preferred(self, pairs: Sequence[PairMarket]) -> PairMarket | None:
+        """The pair whose price stands for the coin: on the first configured exchange, in USDT before USD."""
+        quotes = [pair for pair in pairs if pair.quote.startswith("USD")]
+        return min(quotes, key=self._preference) if quotes else None
+
+    def _preference(self, quote: PairMarket) -> tuple[int, bool]:
         order = self._exchange_order
         rank = order.index(quote.exchange) if quote.exchange in order else len(order)
         return rank, quote.quote != "USDT"
+
+
+def _closes(bars: Fetched[OpenInterestHistory]) -> Fetched[Series]:
+    """Open interest at the close of each bar."""
+    history = bars.value
+    series = Series(history.unit, history.interval_ms, history.close_ms, history.close, history.label)
+    return Fetched(series, bars.endpoint, bars.ts_event_ms, bars.ts_init_ms, bars.cache)
 
 
 def _now(price: Price, endpoint: str, cached: Cached[Any]) -> Fetched[Price]:

@@ -45,6 +45,9 @@ class OhlcRow(msgspec.Struct):
 
     time: float
     close: float
+    open: float | None = None
+    high: float | None = None
+    low: float | None = None
 
 
 class CandleRow(msgspec.Struct):
@@ -85,25 +88,76 @@ class FearGreedLists(msgspec.Struct):
     time_list: list[float]
 
 
+LIQUIDATION_WINDOWS = ("1h", "4h", "12h", "24h")
+
+
 class CoinMarketRow(msgspec.Struct):
+    """One coin of the all-coins list. Percent but for the two open-interest ratios, which are fractions."""
+
     symbol: str
     current_price: float | None = None
     avg_funding_rate_by_oi: float | None = None
+    avg_funding_rate_by_vol: float | None = None
     market_cap_usd: float | None = None
     open_interest_usd: float | None = None
     open_interest_quantity: float | None = None
     open_interest_market_cap_ratio: float | None = None
+    open_interest_volume_ratio: float | None = None
+    price_change_percent_5m: float | None = None
+    price_change_percent_15m: float | None = None
+    price_change_percent_30m: float | None = None
+    price_change_percent_1h: float | None = None
+    price_change_percent_4h: float | None = None
+    price_change_percent_12h: float | None = None
     price_change_percent_24h: float | None = None
+    open_interest_change_percent_5m: float | None = None
+    open_interest_change_percent_15m: float | None = None
+    open_interest_change_percent_30m: float | None = None
+    open_interest_change_percent_1h: float | None = None
+    open_interest_change_percent_4h: float | None = None
     open_interest_change_percent_24h: float | None = None
+    volume_change_percent_5m: float | None = None
+    volume_change_percent_15m: float | None = None
+    volume_change_percent_30m: float | None = None
+    volume_change_percent_1h: float | None = None
+    volume_change_percent_4h: float | None = None
+    volume_change_percent_24h: float | None = None
+    long_short_ratio_5m: float | None = None
+    long_short_ratio_15m: float | None = None
+    long_short_ratio_30m: float | None = None
+    long_short_ratio_1h: float | None = None
+    long_short_ratio_4h: float | None = None
+    long_short_ratio_12h: float | None = None
+    long_short_ratio_24h: float | None = None
+    long_liquidation_usd_1h: float | None = None
+    long_liquidation_usd_4h: float | None = None
+    long_liquidation_usd_12h: float | None = None
     long_liquidation_usd_24h: float | None = None
+    short_liquidation_usd_1h: float | None = None
+    short_liquidation_usd_4h: float | None = None
+    short_liquidation_usd_12h: float | None = None
     short_liquidation_usd_24h: float | None = None
 
 
 class PairMarketRow(msgspec.Struct):
+    """One pair. Percent; quantities in the contract's own unit (1000PEPE, not PEPE)."""
+
     exchange_name: str
     symbol: str
     instrument_id: str | None = None
     current_price: float | None = None
+    index_price: float | None = None
+    price_change_percent_24h: float | None = None
+    volume_usd: float | None = None
+    long_volume_usd: float | None = None
+    short_volume_usd: float | None = None
+    open_interest_quantity: float | None = None
+    open_interest_usd: float | None = None
+    open_interest_change_percent_24h: float | None = None
+    long_liquidation_usd_24h: float | None = None
+    short_liquidation_usd_24h: float | None = None
+    funding_rate: float | None = None
+    next_funding_time: float | None = None
 
 
 class LiquidationExchangeRow(msgspec.Struct):
@@ -121,6 +175,7 @@ class FundingVenue(msgspec.Struct):
     exchange: str
     funding_rate: float | None = None
     funding_rate_interval: float | None = None
+    next_funding_time: float | None = None
 
 
 class FundingCoinRow(msgspec.Struct):
@@ -133,6 +188,11 @@ class OpenInterestExchangeRow(msgspec.Struct):
     exchange: str
     open_interest_usd: float | None = None
     open_interest_quantity: float | None = None
+    open_interest_change_percent_5m: float | None = None
+    open_interest_change_percent_15m: float | None = None
+    open_interest_change_percent_30m: float | None = None
+    open_interest_change_percent_1h: float | None = None
+    open_interest_change_percent_4h: float | None = None
     open_interest_change_percent_24h: float | None = None
 
 
@@ -141,6 +201,8 @@ class Heatmap(msgspec.Struct):
 
     y_axis: list[float]
     liquidation_leverage_data: list[list[float]]
+    # [time in seconds, open, high, low, close, volume in USD]
+    price_candlesticks: list[list[float | None]] | None = None
 
 
 MapLevels = dict[str, list[list[float | None]]]
@@ -154,6 +216,7 @@ class MapPart(msgspec.Struct):
 
 class LiquidationMap(msgspec.Struct):
     data: MapLevels | list[MapPart] | None = None
+    last_price: float | None = None
 
 
 class MaxPainRow(msgspec.Struct):
@@ -171,5 +234,26 @@ class WhaleRow(msgspec.Struct):
     symbol: str
     position_size: float
     position_value_usd: float
+    user: str | None = None
+    entry_price: float | None = None
+    mark_price: float | None = None
+    liq_price: float | None = None
     position_action: int | None = None
+    leverage: float | None = None
+    margin_balance: float | None = None
     unrealized_pnl: float | None = None
+    funding_fee: float | None = None
+    create_time: float | None = None
+    update_time: float | None = None
+
+
+class LiquidationOrderRow(msgspec.Struct):
+    """One forced order; `symbol` is the pair although the request takes a coin."""
+
+    exchange_name: str
+    symbol: str
+    side: int
+    base_asset: str | None = None
+    price: float | None = None
+    usd_value: float | None = None
+    time: float | None = None

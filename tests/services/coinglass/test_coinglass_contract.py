@@ -11,7 +11,7 @@ import pytest
 
 from app.core.domain.market import DAY_MS, HOUR_MS, Unit
 from app.core.errors import ProviderBadPayload
-from app.services.coinglass import pairs, parse, parse_market
+from app.services.coinglass import pairs, parse, parse_events, parse_levels, parse_market
 from app.services.coinglass.catalog import ENDPOINTS
 from app.services.coinglass.client import check_envelope
 from app.services.transport.records import Answer
@@ -45,11 +45,15 @@ PARSERS: dict[str, Callable[..., Any]] = {
     "futures_aggregated_taker_buy_sell_volume_history": partial(
         parse.parse_taker_volume, interval_ms=HOUR_MS
     ),
-    "futures_liquidation_aggregated_heatmap_model1": parse_market.parse_heatmap,
-    "futures_liquidation_aggregated_map": parse_market.parse_liquidation_map,
-    "futures_liquidation_max_pain": parse_market.parse_max_pain,
-    "hyperliquid_whale_alert": parse_market.parse_whales,
-    "hyperliquid_whale_position": parse_market.parse_whales,
+    **{
+        f"futures_liquidation_aggregated_heatmap_model{model}": parse_levels.parse_heatmap
+        for model in (1, 2, 3)
+    },
+    "futures_liquidation_aggregated_map": parse_levels.parse_liquidation_map,
+    "futures_liquidation_max_pain": parse_levels.parse_max_pain,
+    "hyperliquid_whale_alert": parse_events.parse_whale_alerts,
+    "hyperliquid_whale_position": parse_events.parse_whale_positions,
+    "futures_liquidation_order": parse_events.parse_liquidation_orders,
     "index_fear_greed_history": parse.parse_fear_greed,
 }
 # Its numbers are pasted from the stablecoin page, so they must not pass as an index.
@@ -70,7 +74,8 @@ def test_the_documented_sample_parses_to_something(contracts: Path, endpoint: st
     check_envelope(endpoint, Answer(200, {}, body, 1.0))
     parsed = PARSERS[endpoint](body, endpoint=endpoint)
     # The heatmap sample is cut: all its cells point beyond its price axis, so no level is left.
-    assert bool(parsed) is (endpoint != "futures_liquidation_aggregated_heatmap_model1")
+    is_cut = "heatmap" in endpoint
+    assert bool(parsed.cells if is_cut else parsed) is not is_cut
 
 
 def test_the_sample_with_pasted_numbers_is_refused(contracts: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable
@@ -13,13 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core.domain.derivatives import OpenInterestHistory
 from app.core.domain.market import HOUR_MS, Candles, LiquidationHistory, Series, Unit
 from app.core.errors import ProviderError
-from app.services.coinglass import pairs, parse, parse_market
+from app.services.coinglass import pairs, parse, parse_events, parse_levels, parse_market
 from app.services.coinglass.client import check_envelope
 from app.services.transport.records import Answer
 
-HISTORIES: tuple[Callable[..., Series | Candles | LiquidationHistory], ...] = (
+HISTORIES: tuple[Callable[..., Series | Candles | LiquidationHistory | OpenInterestHistory], ...] = (
     partial(parse.parse_open_interest, interval_ms=HOUR_MS, unit=Unit.USD),
     partial(parse.parse_funding, interval_ms=HOUR_MS),
     partial(parse.parse_liquidations, interval_ms=HOUR_MS, scope="x"),
@@ -34,10 +36,12 @@ LISTS: tuple[Callable[..., Any], ...] = (
     parse_market.parse_liquidation_exchange_list,
     parse_market.parse_funding_exchange_list,
     parse_market.parse_open_interest_exchange_list,
-    parse_market.parse_heatmap,
-    parse_market.parse_liquidation_map,
-    parse_market.parse_max_pain,
-    parse_market.parse_whales,
+    parse_levels.parse_heatmap,
+    parse_levels.parse_liquidation_map,
+    parse_levels.parse_max_pain,
+    parse_events.parse_whale_alerts,
+    parse_events.parse_whale_positions,
+    parse_events.parse_liquidation_orders,
     parse_market.parse_subscription,
     pairs.parse_pairs,
     pairs.parse_coins,
@@ -103,7 +107,7 @@ bodies = st.one_of(
 )
 
 
-def assert_sound(value: Series | Candles | LiquidationHistory) -> None:
+def assert_sound(value: Series | Candles | LiquidationHistory | OpenInterestHistory) -> None:
     times = value.close_ms
     assert all(earlier < later for earlier, later in pairwise(times))
     columns: list[tuple[float, ...]] = []
@@ -111,6 +115,8 @@ def assert_sound(value: Series | Candles | LiquidationHistory) -> None:
         columns = [value.values]
     elif isinstance(value, LiquidationHistory):
         columns = [value.long_usd, value.short_usd]
+    elif isinstance(value, OpenInterestHistory):
+        columns = [value.open or (), value.high or (), value.low or (), value.close]
     else:
         columns = [value.open, value.high, value.low, value.close, value.volume_base or ()]
         assert all(price > 0 for price in value.close)
@@ -126,9 +132,10 @@ def numbers_in(value: Any) -> list[float]:
         return [number for item in value.values() for number in numbers_in(item)]
     if isinstance(value, list | tuple):
         return [number for item in value for number in numbers_in(item)]
-    for name in ("value", "price_usd"):
-        if hasattr(value, name):
-            return numbers_in(getattr(value, name))
+    if dataclasses.is_dataclass(value):
+        return [
+            number for field in dataclasses.fields(value) for number in numbers_in(getattr(value, field.name))
+        ]
     return []
 
 

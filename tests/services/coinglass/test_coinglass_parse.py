@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from app.core.domain.market import DAY_MS, HOUR_MS, Candles, LiquidationHistory, Series, Unit
+from app.core.domain.market import DAY_MS, HOUR_MS, Candles, LiquidationHistory, Unit
 from app.core.errors import ProviderBadPayload
 from app.services.coinglass import parse
 
@@ -63,7 +63,7 @@ class TestTimes:
 class TestOpenInterest:
     def test_text_numbers_are_read_as_numbers(self, body: Body) -> None:
         series = open_interest(body(OI, "normal"))
-        assert series.values == (31.2e9, 30.9e9, 31.5e9)
+        assert series.close == (31.2e9, 30.9e9, 31.5e9)
         assert series.unit is Unit.USD
 
     @pytest.mark.parametrize("case", ["mixed_number_types", "extra_field", "out_of_order"])
@@ -71,7 +71,7 @@ class TestOpenInterest:
         assert open_interest(body(OI, case)) == open_interest(body(OI, "normal"))
 
     def test_of_a_repeated_bar_the_last_row_counts(self, body: Body) -> None:
-        assert open_interest(body(OI, "duplicate")).values == (31.2e9, 30.95e9, 31.5e9)
+        assert open_interest(body(OI, "duplicate")).close == (31.2e9, 30.95e9, 31.5e9)
 
     @pytest.mark.parametrize("case", ["empty", "null_data"])
     def test_no_rows_give_an_empty_series(self, body: Body, case: str) -> None:
@@ -84,7 +84,7 @@ class TestOpenInterest:
 
     def test_a_coin_listed_per_thousand_is_counted_in_coins(self, body: Body) -> None:
         series = open_interest(body(OI, "normal"), unit=Unit.BASE, multiplier=1000)
-        assert series.values[0] == 31.2e12
+        assert series.close[0] == 31.2e12
         assert series.unit is Unit.BASE
 
 
@@ -260,18 +260,18 @@ def test_taker_volume_is_the_buy_share_and_silent_bars_are_left_out(body: Body) 
 class TestClosedBars:
     def test_the_forming_bar_is_not_read(self, body: Body) -> None:
         now_ms = T0 + 2 * HOUR_MS + 1
-        series: Series = parse.closed_series(open_interest(body(OI, "normal")), now_ms)
+        series = parse.closed_interest(open_interest(body(OI, "normal")), now_ms)
         history: LiquidationHistory = parse.closed_liquidations(liquidations(body(LIQ, "normal")), now_ms)
         price: Candles = parse.closed_candles(candles(body(PRICE, "normal")), T0 + HOUR_MS)
-        assert series.values == (31.2e9, 30.9e9)
+        assert series.close == (31.2e9, 30.9e9)
         assert history.close_ms == (T0 + HOUR_MS, T0 + 2 * HOUR_MS)
         assert price.close == (121_500,)
         assert price.volume_base == pytest.approx((2000,))
 
     def test_a_bar_is_closed_at_the_very_moment_it_ends(self, body: Body) -> None:
         series = open_interest(body(OI, "normal"))
-        assert len(parse.closed_series(series, T0 + HOUR_MS).values) == 1
-        assert len(parse.closed_series(series, T0 + HOUR_MS - 1).values) == 0
+        assert len(parse.closed_interest(series, T0 + HOUR_MS).close) == 1
+        assert len(parse.closed_interest(series, T0 + HOUR_MS - 1).close) == 0
 
     def test_candles_without_volume_stay_without(self, body: Body) -> None:
         read = parse.closed_candles(candles(body(PRICE, "without_volume")), T0 + HOUR_MS)
