@@ -7,6 +7,7 @@ Source: CoinGlass API v4 documentation and observed answers, checked 2026-01.
 
 from __future__ import annotations
 
+from app.sim.coinglass_catalogue import catalogue_endpoints
 from app.sim.coinglass_history import HISTORY_ENDPOINTS
 from app.sim.coinglass_levels import LEVEL_ENDPOINTS
 from app.sim.coinglass_lists import LIST_ENDPOINTS
@@ -30,7 +31,8 @@ class CoinglassServer:
     name = "coinglass"
 
     def __init__(self, quota: FixedWindows) -> None:
-        self.endpoints = (*HISTORY_ENDPOINTS, *LIST_ENDPOINTS, *LEVEL_ENDPOINTS)
+        by_hand = (*HISTORY_ENDPOINTS, *LIST_ENDPOINTS, *LEVEL_ENDPOINTS)
+        self.endpoints = (*by_hand, *catalogue_endpoints({endpoint.id for endpoint in by_hand}))
         self._by_id: dict[str, CoinglassEndpoint] = {e.id: e for e in self.endpoints}
         self._quota = quota
 
@@ -79,16 +81,20 @@ def _check_params(call: Call, row: CoinglassEndpoint) -> Reply | None:
             return _failure("400", f"Invalid parameter '{name}'")
     if int(call.params.get("limit", 0)) > _MAX_LIMIT:
         return _failure("400", "Invalid parameter 'limit'")
-    if row.ranges and call.params.get("range", row.ranges[0]) not in row.ranges:
-        return _failure("400", "Invalid parameter 'range'")
-    return _check_interval(call) if "interval" in row.required else None
+    for name, choices in ({"range": row.ranges} if row.ranges else row.choices).items():
+        if call.params.get(name, choices[0]) not in choices:
+            return _failure("400", f"Invalid parameter '{name}'")
+    for name, most in row.most.items():
+        if int(call.params.get(name, 0)) > most:
+            return _failure("400", f"Invalid parameter '{name}'")
+    return _check_interval(call, row) if "interval" in row.required else None
 
 
-def _check_interval(call: Call) -> Reply | None:
+def _check_interval(call: Call, row: CoinglassEndpoint) -> Reply | None:
     interval = call.params["interval"]
-    if interval not in INTERVALS_MS:
+    if interval not in INTERVALS_MS and "interval" not in row.choices:
         return _failure("400", "Invalid parameter 'interval'")
-    if INTERVALS_MS[interval] < FLOOR_MS[call.plan]:
+    if row.has_floor and INTERVALS_MS[interval] < FLOOR_MS[call.plan]:
         needed = plan_for_interval(interval).upper()
         return json_reply({"code": "403", "details": {"upgrade_required": needed}})
     return None

@@ -14,7 +14,7 @@ import numpy as np
 from app.sim.coin_view import DAY_MS, HOUR_MS
 from app.sim.coinglass_plans import Gate
 from app.sim.coinglass_wire import CoinglassEndpoint, listed
-from app.sim.listings import find_coin
+from app.sim.listings import find_coin, list_on
 from app.sim.market import CandleColumns, Coin, Floats
 from app.sim.wire import Call, hashed_unit
 
@@ -86,6 +86,35 @@ def _heatmap(call: Call) -> object:
         "price_candlesticks": _candlesticks(bars),
         "update_time": call.now_ms,
     }
+
+
+def _orders(call: Call) -> object:
+    """One forced order per side and bar of five minutes, newest first; 1 = a long, 2 = a short was closed."""
+    coin = find_coin(call.market, call.params["symbol"])
+    exchange = call.params["exchange"]
+    if coin is None or exchange not in call.market.exchanges():
+        return []
+    start_ms, end_ms, bar_ms = call.now_ms - DAY_MS, call.now_ms + 1, 300_000
+    sums = call.market.liquidations(coin.base, (exchange,), bar_ms, start_ms, end_ms)
+    bars = call.market.candles(coin.base, exchange, bar_ms, start_ms, end_ms)
+    closes = dict(zip(bars.open_ms.tolist(), bars.close.tolist(), strict=True))
+    least = float(call.params["min_liquidation_amount"])
+    pair = list_on(exchange, coin)
+    rows = [
+        {
+            "exchange_name": exchange.upper(),
+            "symbol": pair.pair,
+            "base_asset": pair.base_asset,
+            "price": float(f"{closes[at] * pair.multiplier:.8g}"),
+            "usd_value": round(usd, 4),
+            "side": side,
+            "time": min(at + bar_ms - 1, call.now_ms),
+        }
+        for side, column in ((1, sums.long_usd), (2, sums.short_usd))
+        for at, usd in zip(sums.open_ms.tolist(), column.tolist(), strict=True)
+        if usd >= least and usd > 0 and at in closes
+    ]
+    return sorted(rows, key=lambda row: -row["time"])[:200]
 
 
 def _candlesticks(bars: CandleColumns) -> list[list[Any]]:
@@ -200,14 +229,24 @@ def _whale_alerts(call: Call) -> object:
 
 
 LEVEL_ENDPOINTS: tuple[CoinglassEndpoint, ...] = (
+    *(
+        CoinglassEndpoint(
+            f"futures_liquidation_aggregated_heatmap_model{model}",
+            f"/api/futures/liquidation/aggregated-heatmap/model{model}",
+            listed(_heatmap),
+            ("symbol", "range"),
+            cache_ms=10_000,
+            gate=Gate.PROFESSIONAL,
+            ranges=("12h", "24h", "3d", "7d", "30d", "90d", "180d", "1y"),
+        )
+        for model in (1, 2, 3)
+    ),
     CoinglassEndpoint(
-        "futures_liquidation_aggregated_heatmap_model1",
-        "/api/futures/liquidation/aggregated-heatmap/model1",
-        listed(_heatmap),
-        ("symbol", "range"),
-        cache_ms=10_000,
-        gate=Gate.PROFESSIONAL,
-        ranges=("12h", "24h", "3d", "7d", "30d", "90d", "180d", "1y"),
+        "futures_liquidation_order",
+        "/api/futures/liquidation/order",
+        listed(_orders),
+        ("exchange", "symbol", "min_liquidation_amount"),
+        gate=Gate.STANDARD,
     ),
     CoinglassEndpoint(
         "futures_liquidation_aggregated_map",

@@ -5,8 +5,8 @@ Knows the row limits and the order of rows (oldest first, the forming bar last);
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,17 @@ MAX_ROWS = 1000
 
 @dataclass(frozen=True, slots=True)
 class CoinglassEndpoint(Endpoint):
-    """gate: smallest plan; ranges: allowed values of `range`, when the endpoint takes one."""
+    """gate: smallest plan; ranges: allowed values of `range`, when the endpoint takes one.
+
+    choices: allowed values by parameter; most: largest number by parameter; has_floor: whether small bars
+    need a larger plan.
+    """
 
     gate: Gate = Gate.ALL
     ranges: tuple[str, ...] = ()
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    most: Mapping[str, int] = field(default_factory=dict)
+    has_floor: bool = True
 
 
 @dataclass(frozen=True, slots=True)

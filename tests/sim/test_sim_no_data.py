@@ -9,14 +9,15 @@ import pytest
 
 from app.sim.app import SimConfig, create_simulator
 from app.sim.bars import no_candles, no_liquidations, no_values
-from app.sim.coinglass_history import HISTORY_ENDPOINTS
-from app.sim.coinglass_levels import LEVEL_ENDPOINTS
-from app.sim.coinglass_lists import LIST_ENDPOINTS
+from app.sim.coinglass import CoinglassServer
+from app.sim.coinglass_catalogue import read_rows
 from app.sim.market import Coin
 from app.sim.okx import OkxServer
 from app.sim.okx_wire import EventIndex
 from app.sim.quotas import FixedWindows
+from tests.coinglass_requests import good_params
 
+ROWS = {row["id"]: row for row in read_rows()}
 NOW_MS = 1_749_637_230_000
 COIN = Coin("BTC", "Bitcoin", 1, 0.01, 1, 8, 0.1, 2e7)
 LISTS_OF_NAMES = {
@@ -76,14 +77,9 @@ def holds_nothing(data: Any) -> bool:
     return data == []
 
 
-@pytest.mark.parametrize(
-    "endpoint", (*HISTORY_ENDPOINTS, *LIST_ENDPOINTS, *LEVEL_ENDPOINTS), ids=lambda e: e.id
-)
+@pytest.mark.parametrize("endpoint", CoinglassServer(FixedWindows(60.0)).endpoints, ids=lambda e: e.id)
 async def test_coinglass_answers_an_empty_success(client: Any, endpoint: Any) -> None:
-    is_pair = {"exchange", "interval"} <= set(endpoint.required)
-    params = PARAMS | {"symbol": "BTCUSDT" if is_pair else "BTC"}
-    if endpoint.ranges:
-        params["range"] = endpoint.ranges[0]
+    params = good_params(ROWS[endpoint.id])
     answer = await client.get(f"/coinglass{endpoint.path}", params=params, headers={"CG-API-KEY": "test-key"})
     assert (answer.status_code, answer.json()["code"]) == (200, "0")
     data = answer.json()["data"]
