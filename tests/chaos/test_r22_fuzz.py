@@ -41,6 +41,20 @@ OPERATIONS = [
     "getSignals",
     "getMarket",
     "debugPremium",
+    "getCoinMarkets",
+    "getCoinMarket",
+    "getPerpetualMarkets",
+    "getLiquidations",
+    "getLiquidationHeatmap",
+    "getLongShortRatio",
+    "getFundingRate",
+    "getOpenInterest",
+    "replayOpenInterest",
+    "getDashboard",
+    "listSupportedCoins",
+    "listExchanges",
+    "getWhaleAlerts",
+    "getWhalePositions",
 ]
 MODES = schemathesis.GenerationMode
 

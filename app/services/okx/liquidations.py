@@ -152,11 +152,20 @@ def build_history(walk: Walk, *, contract_base: float) -> LiquidationHistory:
 
 
 def _require_covered(walk: Walk, start_ms: int) -> None:
-    oldest_ms = walk.orders[-1].ts_ms
-    # A quiet coin fits one page: what is not on it did not happen (OKX keeps about a day). An active coin
-    # whose orders simply end has met the end of what OKX keeps; an hour of grace is normal silence.
-    quiet = walk.ended and len(walk.orders) < PAGE_ROWS
-    reaches = walk.read_back_to_ms <= start_ms or (walk.ended and oldest_ms < start_ms + HOUR_MS)
-    if not (quiet or reaches):
-        hours = (walk.as_of_ms - oldest_ms) // HOUR_MS
+    if not covers(walk, start_ms):
+        hours = (walk.as_of_ms - walk.orders[-1].ts_ms) // HOUR_MS
         raise ProviderNoData(PROVIDER, ENDPOINT, f"only {hours} h of liquidation orders available")
+
+
+def covers(walk: Walk, start_ms: int, *, grace_ms: int = HOUR_MS) -> bool:
+    """Whether every order since `start_ms` is in the walk; without any order nothing is covered.
+
+    grace_ms: silence at the start of the window that is still taken for silence.
+    """
+    if not walk.orders:
+        return False
+    # A quiet coin fits one page: what is not on it did not happen (OKX keeps about a day). An active coin
+    # whose orders simply end has met the end of what OKX keeps; some grace is normal silence.
+    quiet = walk.ended and len(walk.orders) < PAGE_ROWS
+    grace = walk.ended and walk.orders[-1].ts_ms < start_ms + grace_ms
+    return quiet or grace or walk.read_back_to_ms <= start_ms

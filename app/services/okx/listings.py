@@ -15,10 +15,10 @@ from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderError
 from app.services.okx.client import PROVIDER, NotListed
 from app.services.okx.parse import parse_instruments
-from app.services.transport.cache import Freshness
+from app.services.transport.cache import Cached, Freshness
 from app.services.transport.resource import Resource, ResourceClient
 
-_ENDPOINT = "public_instruments"
+ENDPOINT = "public_instruments"
 # Contract sizes hardly ever change: a day fresh, a day more while refreshing, a week when OKX fails.
 _FRESHNESS = Freshness(fresh_ms=DAY_MS, revalidate_ms=DAY_MS, error_ms=7 * DAY_MS)
 _REFUSED_FOR_MS = DAY_MS
@@ -55,18 +55,23 @@ class Listings:
 
     async def load(self) -> None:
         """Load or refresh the list (cached for a day). Raises: `ProviderError`."""
-        resource = Resource(
-            endpoint=_ENDPOINT,
-            path="/api/v5/public/instruments",
-            params={"instType": "SWAP"},
-            parse=parse_instruments,
-            freshness=lambda _sizes, _fetched_ms: _FRESHNESS,
-        )
         try:
-            self._sizes = (await self._resources.fetch(resource)).value
+            self._sizes = (await self.listed()).value
         except ProviderError:
             self._has_failed = True
             raise
+
+    async def listed(self) -> Cached[Mapping[str, float]]:
+        """Coins per contract by base. Raises: `ProviderError`."""
+        return await self._resources.fetch(
+            Resource(
+                endpoint=ENDPOINT,
+                path="/api/v5/public/instruments",
+                params={"instType": "SWAP"},
+                parse=parse_instruments,
+                freshness=lambda _sizes, _fetched_ms: _FRESHNESS,
+            )
+        )
 
     def close(self) -> None:
         """Stop a load that runs behind."""
@@ -98,7 +103,7 @@ class Listings:
             await self.load()
         size = self._sizes.get(symbol.base)
         if size is None:
-            raise NotListed(PROVIDER, _ENDPOINT, "not listed on OKX")
+            raise NotListed(PROVIDER, ENDPOINT, "not listed on OKX")
         return size
 
     def _retry_behind(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from cachetools import LRUCache
 
@@ -27,6 +28,7 @@ from app.services.okx.market import MarketGroups
 from app.services.okx.parse import Rows, require_past
 from app.services.okx.reading import Reader, join_answers
 from app.services.okx.resources import HistoryTable
+from app.services.okx.views import OkxViews
 from app.services.transport.cache import Cached
 from app.services.transport.resource import ResourceClient
 
@@ -54,7 +56,7 @@ class OkxProvider:
         self._reader = Reader(resources_, self._listings)
         self._market = MarketGroups(self._reader, now_ms)
         # Joined histories by table and coin, with what they were joined from: joining is most of a warm read.
-        self._joined: LRUCache[tuple[str, str], tuple[object, Rows]] = LRUCache(_MAX_JOINED)
+        self._joined: LRUCache[tuple[str, str, int], tuple[object, Rows]] = LRUCache(_MAX_JOINED)
 
     def sources(self) -> tuple[Source, ...]:
         """Eight factor inputs, all public; liquidations only while OKX serves its order list."""
@@ -82,8 +84,8 @@ class OkxProvider:
         return ()
 
     def views(self) -> tuple[ViewSource, ...]:
-        """None yet."""
-        return ()
+        """What OKX knows of the typed routes, all public."""
+        return OkxViews(self, self._reader, self._listings, self._now_ms).sources()
 
     async def start(self) -> None:
         """Load the instrument list; without it every symbol passes until OKX says 51001."""
@@ -126,19 +128,19 @@ class OkxProvider:
         return join_answers(candles, table.endpoint, candles.close_ms[-1], pages)
 
     async def fetch_open_interest_usd(self, symbol: Symbol) -> Fetched[Series]:
-        return await self._series(symbol, resources.OPEN_INTEREST, 1, Unit.USD, "OKX open interest in USD")
+        return await self.series(symbol, resources.OPEN_INTEREST, 1, Unit.USD, "OKX open interest in USD")
 
     async def fetch_open_interest_base(self, symbol: Symbol) -> Fetched[Series]:
-        return await self._series(symbol, resources.OPEN_INTEREST, 0, Unit.BASE, "OKX open interest in coins")
+        return await self.series(symbol, resources.OPEN_INTEREST, 0, Unit.BASE, "OKX open interest in coins")
 
     async def fetch_account_ratio(self, symbol: Symbol) -> Fetched[Series]:
         """Share of accounts net long, 0..1."""
-        return await self._series(symbol, resources.ACCOUNT_RATIO, 0, Unit.FRAC, "OKX accounts net long")
+        return await self.series(symbol, resources.ACCOUNT_RATIO, 0, Unit.FRAC, "OKX accounts net long")
 
     async def fetch_top_position_ratio(self, symbol: Symbol) -> Fetched[Series]:
         """Share of the top traders' positions that is long, 0..1."""
         label = "OKX top 5 % of traders, positions long"
-        return await self._series(symbol, resources.TOP_POSITION_RATIO, 0, Unit.FRAC, label)
+        return await self.series(symbol, resources.TOP_POSITION_RATIO, 0, Unit.FRAC, label)
 
     async def fetch_funding(self, symbol: Symbol) -> Fetched[Series]:
         """Settled funding, then the running rate, as fractions per 8 h."""
@@ -163,7 +165,7 @@ class OkxProvider:
     async def fetch_liquidations(self, symbol: Symbol) -> Fetched[LiquidationHistory]:
         """24 closed hours of USD liquidated on OKX by side, from the order list."""
         contract_base = await self._listings.contract_base(symbol)
-        walk, pages = await self._walk_orders(symbol)
+        walk, pages = await self.walk_orders(symbol)
         history = liquidations.build_history(walk, contract_base=contract_base)
         return join_answers(history, liquidations.ENDPOINT, history.close_ms[-1], pages)
 
@@ -173,7 +175,7 @@ class OkxProvider:
         """What OKX knows beside the factor inputs: seven groups for at most nine calls."""
         return await self._market.fetch(symbol)
 
-    async def _series(
+    async def series(
         self, symbol: Symbol, table: HistoryTable, column: int, unit: Unit, label: str
     ) -> Fetched[Series]:
         pages, rows = await self._history(symbol, table)
@@ -197,7 +199,7 @@ class OkxProvider:
             (page.start_ms, cached.fetched_ms, closed_until_ms(cached, now_ms) // HOUR_MS)
             for page, cached in zip(grid[-len(pages) :], pages, strict=True)
         )
-        key = (table.endpoint, symbol.base)
+        key = (table.endpoint, symbol.base, table.bars)
         known = self._joined.get(key)
         if known is None or known[0] != joined_from or now_ms - pages[-1].fetched_ms > HOUR_MS:
             rows = join_pages(pages, now_ms=now_ms, bars=table.bars, endpoint=table.endpoint)
@@ -205,15 +207,13 @@ class OkxProvider:
             self._joined[key] = known = (joined_from, rows)
         return pages, known[1]
 
-    async def _walk_orders(
-        self, symbol: Symbol
-    ) -> tuple[liquidations.Walk, Sequence[Cached[tuple[liquidations.Order, ...]]]]:
+    async def walk_orders(self, symbol: Symbol) -> tuple[liquidations.Walk, Sequence[Cached[Any]]]:
         """Read back until 24 closed hours are covered, a short page ends it, or the bound is hit."""
         newest = await self._reader.fetch(symbol, resources.liquidation_orders(symbol, None))
         if newest.value:
             require_past(newest.value[0].ts_ms, newest.fetched_ms, liquidations.ENDPOINT)
         as_of_ms = min(self._now_ms(), newest.fetched_ms)
-        pages = [newest]
+        pages: list[Cached[Any]] = [newest]
         orders: list[liquidations.Order] = []
         page, cursor_ms = newest.value, as_of_ms
         while True:

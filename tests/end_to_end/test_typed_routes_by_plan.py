@@ -1,0 +1,161 @@
+"""The typed routes on the simulator: each plan, no key at all, figures that agree with their market."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.core.domain.views import View
+from app.services.coinglass.parse import parse_fear_greed
+from tests.live_rig import NOW_MS, WORLD, Rig, live_rig
+
+PLANS = ("hobbyist", "startup", "standard", "professional")
+NO_KEY = {"COINGLASS_API_KEY": ""}
+ROUTES = (
+    "/coinglass/markets",
+    "/coinglass/markets/BTC",
+    "/coinglass/perpetual-market/BTC",
+    "/coinglass/liquidations/BTC?include_orders=true&include_map=true",
+    "/coinglass/liquidations/BTC/heatmap",
+    "/coinglass/long-short-ratio/BTC",
+    "/coinglass/funding-rate/BTC",
+    "/coinglass/open-interest/BTC",
+    "/coinglass/supported-coins",
+    "/coinglass/exchanges",
+    "/coinglass/dashboard/BTC",
+    "/advanced/whale/alerts",
+    "/advanced/whale/positions",
+    "/replay/oi/BTC",
+)
+# What nobody has on a plan, and the plan that has it. OKX answers the rest.
+LACKING = {
+    "hobbyist": {
+        View.ALL_MARKETS: "standard",
+        View.LIQUIDATION_MAP: "professional",
+        View.LIQUIDATION_HEATMAP: "professional",
+        View.WHALE_ALERTS: "startup",
+        View.WHALE_POSITIONS: "startup",
+    },
+    "startup": {
+        View.ALL_MARKETS: "standard",
+        View.LIQUIDATION_MAP: "professional",
+        View.LIQUIDATION_HEATMAP: "professional",
+    },
+    "standard": {View.LIQUIDATION_MAP: "professional", View.LIQUIDATION_HEATMAP: "professional"},
+    "professional": {},
+}
+
+
+async def ask(rig: Rig, path: str) -> dict[str, Any]:
+    answer = await rig.app.client.get(path)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def numbers_in(node: Any) -> Iterator[float]:
+    if isinstance(node, dict):
+        for value in node.values():
+            yield from numbers_in(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from numbers_in(value)
+    elif isinstance(node, int | float) and not isinstance(node, bool):
+        yield float(node)
+
+
+@pytest.mark.parametrize("plan", PLANS)
+async def test_each_plan_answers_what_it_has_and_names_the_plan_for_the_rest(plan: str) -> None:
+    missing: dict[str, str | None] = {}
+    async with live_rig(plan=plan) as rig:
+        for path in ROUTES:
+            body = await ask(rig, path)
+            missing |= {part["part"]: part["planNeeded"] for part in body["missing"]}
+            assert all(abs(number) < 1e15 for number in numbers_in(body))
+        refused = [call for call in rig.sim.calls("coinglass") if call["status"] != 200]
+        codes = {record.outcome for record in rig.app.records if record.provider == "coinglass"}
+    assert missing == LACKING[plan]
+    # What the plan lacks is known beforehand: no call was spent on it.
+    assert refused == []
+    assert codes <= {"ok"}
+
+
+async def test_without_a_key_okx_answers_under_its_own_name() -> None:
+    async with live_rig(NO_KEY) as rig:
+        providers: set[str] = set()
+        missing: dict[str, tuple[str, str | None]] = {}
+        for path in ROUTES:
+            body = await ask(rig, path)
+            providers |= {source["provider"] for source in body["sources"]}
+            missing |= {part["part"]: (part["reason"], part["planNeeded"]) for part in body["missing"]}
+        assert rig.sim.calls("coinglass") == []
+    assert providers == {"okx"}
+    assert missing == {
+        View.ALL_MARKETS: ("not_configured", "standard"),
+        View.LIQUIDATION_MAP: ("not_configured", "professional"),
+        View.LIQUIDATION_HEATMAP: ("not_configured", "professional"),
+        View.WHALE_ALERTS: ("not_configured", "startup"),
+        View.WHALE_POSITIONS: ("not_configured", "startup"),
+    }
+
+
+@pytest.mark.parametrize("settings", [{}, NO_KEY])
+async def test_price_and_sides_agree_with_the_market_behind_them(settings: dict[str, str]) -> None:
+    async with live_rig(settings) as rig:
+        market = (await ask(rig, "/coinglass/markets/BTC"))["market"]
+        windows = (await ask(rig, "/coinglass/liquidations/BTC"))["windows"]
+    price = WORLD.last_price("BTC")
+    assert price is not None
+    assert market["priceUsd"] == pytest.approx(price[0], rel=0.002)
+    exchanges = ("OKX",) if settings else ("All",)
+    day_ms = 24 * 3_600_000
+    truth = WORLD.liquidations("BTC", exchanges, 300_000, NOW_MS - day_ms, NOW_MS + 1)
+    day = next(window for window in windows if window["window"] == "24h")
+    # Edges of bars and of windows differ by minutes of a day.
+    assert day["longUsd"] == pytest.approx(float(truth.long_usd.sum()), rel=0.06)
+    assert day["shortUsd"] == pytest.approx(float(truth.short_usd.sum()), rel=0.06)
+
+
+async def test_the_reduced_market_agrees_with_the_whole_one() -> None:
+    found = {}
+    for plan in ("hobbyist", "standard"):
+        async with live_rig(plan=plan) as rig:
+            found[plan] = (await ask(rig, "/coinglass/markets/BTC"))["market"]
+    reduced, whole = found["hobbyist"], found["standard"]
+    assert (reduced["reduced"], whole["reduced"]) == (True, False)
+    assert reduced["priceUsd"] == pytest.approx(whole["priceUsd"], rel=0.002)
+    assert reduced["openInterestUsd"] == pytest.approx(whole["openInterestUsd"], rel=0.01)
+    assert reduced["marketCapUsd"] is None
+
+
+async def test_a_bar_below_the_floor_of_the_plan_comes_from_okx() -> None:
+    async with live_rig(plan="hobbyist") as rig:
+        own = await ask(rig, "/coinglass/long-short-ratio/BTC")
+        asked = await ask(rig, "/coinglass/long-short-ratio/BTC?interval=h1")
+    assert (own["interval"], own["sources"][0]["provider"]) == ("4h", "coinglass")
+    assert (asked["interval"], asked["sources"][0]["provider"]) == ("1h", "okx")
+
+
+async def test_oi_trend_from_aggregated_history_rows_is_not_zero() -> None:
+    """The earlier system read `openInterest` from rows that have time, open, high, low, close: 0 for ever."""
+    async with live_rig() as rig:
+        body = await ask(rig, "/coinglass/open-interest/BTC")
+        signal = await rig.signal()
+    bars = body["bars"]
+    assert len({bar["closeUsd"] for bar in bars}) > 40
+    assert all(bar["lowUsd"] <= bar["closeUsd"] <= bar["highUsd"] for bar in bars)
+    trend = next(item for item in signal["debug"]["factors"] if item["name"] == "oi_trend")
+    assert trend["evidence"] != 0
+
+
+@pytest.mark.parametrize("shape", ["documented", "live"])
+async def test_fear_and_greed_in_both_shapes_is_the_newest_value(shape: str) -> None:
+    """The earlier system expected `[{value}]` and reported 50 for ever."""
+    lists = {"data_list": [30, 41, 72], "time_list": [NOW_MS - d * 86_400_000 for d in (3, 2, 1)]}
+    data: Any = [lists] if shape == "documented" else lists
+    body = json.dumps({"code": "0", "data": data}).encode()
+    series = parse_fear_greed(body, endpoint="index_fear_greed_history")
+    assert series.values[-1] == 72
