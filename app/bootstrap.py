@@ -28,7 +28,8 @@ from app.core.domain.signal import FactorName, Mode, Signal
 from app.core.domain.status import DependencyStatus
 from app.core.domain.symbol import Symbol
 from app.core.errors import ConfigurationError
-from app.core.ports import Fetched, Provider
+from app.core.ports import EndpointCatalog, Fetched, Provider
+from app.services.coinglass import CoinGlassProvider
 from app.services.coinglass.build import build_provider as build_coinglass
 from app.services.coinglass.catalog import CALLS_PER_MINUTE, Plan
 from app.services.context_service import ContextService, IsFresh, SourceOrder
@@ -124,8 +125,16 @@ def build(
         sleep=sleep,
         on_breaker_change=metrics.observe_breaker,
     )
-    providers = _providers(settings, signals, quota, common)
-    services = _services(settings, signals, clock, providers, redis, metrics)
+    coinglass = build_coinglass(
+        api_key=_plain(settings.coinglass_api_key),
+        base_url=settings.coinglass_base_url,
+        exchange_order=settings.exchanges,
+        liquidation_exchanges=signals.liquidation_exchanges,
+        quota=quota,
+        **common,
+    )
+    providers = _providers(settings, coinglass, common)
+    services = _services(settings, signals, clock, providers, coinglass.catalog(), redis, metrics)
     started = asyncio.Event()
     api = create_api(
         _api_options(settings),
@@ -159,19 +168,11 @@ def _shared_coinglass_quota(redis: RedisLink | None, prefix: str, clock: Clock) 
 
 def _providers(
     settings: Settings,
-    signals: SignalsConfig,
-    quota: SharedQuota | None,
+    coinglass: CoinGlassProvider,
     common: _Common,
 ) -> tuple[Provider, ...]:
     return (
-        build_coinglass(
-            api_key=_plain(settings.coinglass_api_key),
-            base_url=settings.coinglass_base_url,
-            exchange_order=settings.exchanges,
-            liquidation_exchanges=signals.liquidation_exchanges,
-            quota=quota,
-            **common,
-        ),
+        coinglass,
         build_okx(base_url=settings.okx_base_url, **common),
         build_coinapi(api_key=_plain(settings.coinapi_key), base_url=settings.coinapi_base_url, **common),
         build_lunarcrush(
@@ -193,6 +194,7 @@ def _services(
     signals: SignalsConfig,
     clock: Clock,
     providers: tuple[Provider, ...],
+    catalog: EndpointCatalog,
     redis: RedisLink | None,
     metrics: Metrics,
 ) -> ApiServices:
@@ -235,7 +237,9 @@ def _services(
         clock=clock,
         deadline_s=settings.request_deadline_seconds,
     )
-    return ApiServices(signals=use_cases, market=use_cases, derivatives=derivatives, health=health)
+    return ApiServices(
+        signals=use_cases, market=use_cases, derivatives=derivatives, catalog=catalog, health=health
+    )
 
 
 def _check_names(order: Mapping[Capability, tuple[str, ...]], providers: tuple[Provider, ...]) -> None:

@@ -20,6 +20,7 @@ from app.api.openapi import TITLE, build_actions, build_openapi
 from app.api.openapi_parts import JsonObject
 from app.api.options import ApiOptions
 from app.api.problems import install_problem_handlers
+from app.api.routes_catalog import catalog_routes
 from app.api.routes_derivatives import CoinParts, derivatives_routes
 from app.api.routes_derivatives_lists import MarketWide, list_routes
 from app.api.routes_health import health_routes
@@ -72,6 +73,7 @@ def create_api(
     coin = CoinParts(options, services.derivatives, now_ms)
     app.include_router(derivatives_routes(coin))
     app.include_router(list_routes(MarketWide(options, services.derivatives), coin, cache))
+    app.include_router(catalog_routes(options, services.catalog, now_ms=now_ms))
     install_problem_handlers(app)
     app.add_middleware(Edge, options=options, monotonic=monotonic, observe=observe)
     if options.cors_origins:

@@ -5,11 +5,12 @@ The composition root passes the real use cases, tests pass fakes. Nothing here k
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from app.core.domain.answer import MarketAnswer, ProbeResult, SignalAnswer
+from app.core.domain.catalog import CatalogAnswer, EndpointInfo
 from app.core.domain.signal import Mode
 from app.core.domain.status import ReadyReport
 from app.core.domain.symbol import Symbol
@@ -56,6 +57,18 @@ class DerivativesUseCase(Protocol):
         ...
 
 
+class CatalogUseCase(Protocol):
+    """Every endpoint of a provider, described and callable by its id."""
+
+    def endpoints(self) -> tuple[EndpointInfo, ...]: ...
+
+    async def call(
+        self, endpoint: str, params: Mapping[str, str], *, is_raw: bool, cursor: int
+    ) -> CatalogAnswer:
+        """Raises: UnknownEndpoint, InvalidParameter, PlanTooLow, ProviderError."""
+        ...
+
+
 class HealthUseCase(Protocol):
     """Readiness of the process and of what it depends on; reads states, calls nobody."""
 
@@ -69,4 +82,5 @@ class ApiServices:
     signals: SignalUseCase
     market: MarketUseCase
     derivatives: DerivativesUseCase
+    catalog: CatalogUseCase
     health: HealthUseCase

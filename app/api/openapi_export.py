@@ -58,7 +58,8 @@ class _Never:
 
 
 def _no_services() -> ApiServices:
-    return ApiServices(signals=_Never(), market=_Never(), derivatives=_Never(), health=_Never())
+    never = _Never()
+    return ApiServices(signals=never, market=never, derivatives=never, catalog=never, health=never)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ URLs with a query.
     |- ConfigurationError            refuse to start
     |- InputError
     |  |- UnknownSymbol              404, names near matches
+    |  |- UnknownEndpoint            404, of a provider's catalogue
+    |  |- PlanTooLow                 400, names the plan that would do
     |  `- InvalidParameter           400
     |- NoPriceAvailable              503, no provider has a usable price
     |- ProviderError                 one upstream call failed
@@ -62,6 +64,28 @@ class InvalidParameter(InputError):
         super().__init__(f"parameter {parameter!r}: {expected}")
         self.parameter = parameter
         self.expected = expected
+
+
+class UnknownEndpoint(InputError):
+    """An endpoint id that the provider's catalogue does not have; `near` holds at most five look-alikes."""
+
+    code = "unknown_endpoint"
+    http_status = 404
+
+    def __init__(self, endpoint: str, near: tuple[str, ...] = ()) -> None:
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        super().__init__(f"the catalogue has no endpoint {endpoint!r}{hint}")
+
+
+class PlanTooLow(InputError):
+    """The plan of the provider's key lacks what was asked for; `needed` is the cheapest that has it."""
+
+    code = "plan_too_low"
+
+    def __init__(self, what: str, plan: str, needed: str | None) -> None:
+        cure = f"; it is in the plan {needed} and above" if needed else ""
+        super().__init__(f"{what} is not in the plan of this key ({plan}){cure}")
+        self.needed = needed
 
 
 class UnknownSymbol(InputError):

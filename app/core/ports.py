@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from app.core.domain.catalog import CatalogAnswer, EndpointInfo
 from app.core.domain.context import Capability
 from app.core.domain.market import MarketReading
 from app.core.domain.quality import CacheState
@@ -83,6 +84,25 @@ class ViewSource:
     endpoint: str
     fetch: Callable[[ViewQuery], Awaitable[Fetched[object]]]
     plan_needed: Callable[[ViewQuery], str | None]
+
+
+class EndpointCatalog(Protocol):
+    """Every endpoint of one provider, described and callable by its id."""
+
+    def endpoints(self) -> tuple[EndpointInfo, ...]:
+        """All endpoints, with what this service's key may ask for now."""
+        ...
+
+    async def call(
+        self, endpoint: str, params: Mapping[str, str], *, is_raw: bool, cursor: int
+    ) -> CatalogAnswer:
+        """Ask one endpoint; `cursor`: rows to skip.
+
+        Raises:
+            UnknownEndpoint, InvalidParameter, PlanTooLow: before anything is asked.
+            ProviderError: what the provider did.
+        """
+        ...
 
 
 class Provider(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx2
@@ -15,6 +15,7 @@ from app.api.app import create_api
 from app.api.deps import ApiServices
 from app.api.options import ApiOptions
 from app.core.domain.answer import MarketAnswer, MarketExtra, ProbeResult, ProbeStatus, SignalAnswer
+from app.core.domain.catalog import CatalogAnswer, EndpointInfo
 from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
 from app.core.domain.market import (
     HOUR_MS,
@@ -41,6 +42,8 @@ from app.core.domain.signal import (
 )
 from app.core.domain.status import DependencyStatus, ProviderState, ProviderStatus, ReadyReport, ReadyStatus
 from app.core.domain.symbol import Symbol, resolve_symbol
+from app.core.errors import ProviderNotConfigured
+from app.services.coinglass.explorer import Explorer
 from tests.derivatives_facts import FakeDerivatives
 
 NOW_MS = 1_772_000_000_000
@@ -193,6 +196,27 @@ class FakeMarket:
         )
 
 
+class FakeCatalog:
+    """The real catalogue; calls pass the real checks and answer two rows."""
+
+    def __init__(self) -> None:
+        self._real = Explorer(None, None)
+
+    def endpoints(self) -> tuple[EndpointInfo, ...]:
+        return self._real.endpoints()
+
+    async def call(
+        self, endpoint: str, params: Mapping[str, str], *, is_raw: bool, cursor: int
+    ) -> CatalogAnswer:
+        try:
+            return await self._real.call(endpoint, params, is_raw=is_raw, cursor=cursor)
+        except ProviderNotConfigured:
+            rows = [{"priceUsd": 1.5}, {"priceUsd": None}]
+            return CatalogAnswer(
+                endpoint, "coinglass", "standard", NOW_MS - 2_000, CacheState.HIT, is_raw, rows, 2, None
+            )
+
+
 class FakeHealth:
     def __init__(self) -> None:
         self.status = ReadyStatus.OK
@@ -232,7 +256,7 @@ class Rig:
         self.options = ApiOptions(**{**defaults, **options})
         self.app: FastAPI = create_api(
             self.options,
-            ApiServices(self.signals, self.market, self.derivatives, self.health),
+            ApiServices(self.signals, self.market, self.derivatives, FakeCatalog(), self.health),
             metrics_text=lambda: b"signals_total 1\n",
             now_ms=lambda: NOW_MS,
             monotonic=lambda: self.now_s,

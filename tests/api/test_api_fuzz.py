@@ -51,6 +51,8 @@ OPERATIONS = [
     "listExchanges",
     "getWhaleAlerts",
     "getWhalePositions",
+    "listCoinglassEndpoints",
+    "callCoinglassEndpoint",
 ]
 
 _ONE_COIN = {"path_parameters": {"symbol": "BTC"}}
@@ -73,6 +75,7 @@ VALID: dict[str, dict[str, Any]] = {
     "getMarket": _ONE_COIN,
     "debugPremium": _ONE_COIN,
     "getSignals": {"query": {"symbols": "BTC,ETH"}},
+    "callCoinglassEndpoint": {"path_parameters": {"endpoint": "futures_supported_coins"}},
 }
 
 

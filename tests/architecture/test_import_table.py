@@ -50,6 +50,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         # Parts of main and replay, split off for their size.
         "app.replay_report",
         "app.simulator_child",
+        "app.providers_doc",
         "app.backtest",
         "app.backfill",
         "app.doctor",

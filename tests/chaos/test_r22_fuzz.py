@@ -55,6 +55,8 @@ OPERATIONS = [
     "listExchanges",
     "getWhaleAlerts",
     "getWhalePositions",
+    "listCoinglassEndpoints",
+    "callCoinglassEndpoint",
 ]
 MODES = schemathesis.GenerationMode
 

@@ -22,6 +22,8 @@ from app.services.transport.records import CallRecord
 from app.services.transport.resource import ResourceClient
 
 API_KEY_HEADER = "CG-API-KEY"
+# Answers of the catalogue kept at a time: up to a megabyte each, and every combination of parameters is one.
+CATALOGUE_ENTRIES = 64
 
 
 def build_provider(
@@ -43,7 +45,7 @@ def build_provider(
 
     quota: an own instance, for processes that share a budget. `sleep` and `transport` are for tests.
     """
-    resources = None
+    resources = catalogue = None
     if api_key:
         config = ClientConfig(
             provider=PROVIDER,
@@ -64,9 +66,12 @@ def build_provider(
             sleep=sleep,
             transport=transport,
         )
-        resources = ResourceClient(client, cache, check=build_check(quota))
+        check = build_check(quota)
+        resources = ResourceClient(client, cache, check=check)
+        catalogue = ResourceClient(client, cache.sibling(max_entries=CATALOGUE_ENTRIES), check=check)
     return CoinGlassProvider(
         resources,
+        catalogue=catalogue,
         now_ms=now_ms,
         monotonic=monotonic,
         exchange_order=exchange_order,

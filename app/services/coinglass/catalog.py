@@ -1,8 +1,8 @@
-"""Which CoinGlass endpoints are used, where they live and which plan has them.
+"""All CoinGlass endpoints: where they live, what they take, which plan has them and what they answer.
 
-A plain data table in the shape of the provider's own catalogue, so a fuller table can replace it without
-touching callers. No I/O and no memory of refusals (that is `access`); read by `access`, `client` and tests.
-Source: CoinGlass API v4 plan tables, checked January to March 2026.
+The table is `app/coinglass_endpoints.json`, one row an endpoint, read once at import; a test compares it with
+the contract. No memory of refusals (that is `access`). Read by everything in this package.
+Source: CoinGlass API v4 pages and plan tables, checked January to mid 2026.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from app.core.domain.market import DAY_MS, HOUR_MS, INTERVAL_MS
 
@@ -45,103 +49,75 @@ CALLS_PER_MINUTE: Mapping[Plan, int] = {
 PlanRule = bool | str | None
 
 
+_LEVELS = (Plan.HOBBYIST, Plan.STARTUP, Plan.STANDARD, Plan.PROFESSIONAL)
+# How the table's rows word their plans: a rule for each of the four levels.
+_RULES: Mapping[str, tuple[PlanRule, PlanRule, PlanRule, PlanRule]] = {
+    "every": (True, True, True, True),
+    "bars": (">=4h", ">=30m", True, True),
+    "startup": (False, True, True, True),
+    "standard": (False, False, True, True),
+    "professional": (False, False, False, True),
+    "unstated": (None, None, None, None),
+}
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """One query parameter. form: `coin` or `pair` for symbols; max: largest number."""
+
+    name: str
+    type: str
+    required: bool = False
+    form: str | None = None
+    enum: tuple[str, ...] = ()
+    max: int | None = None
+    default: str | None = None
+
+
+class _Row(msgspec.Struct, frozen=True):
+    id: str
+    group: str
+    path: str
+    about: str
+    plans: str
+    update_s: float | None
+    params: tuple[Parameter, ...]
+    answer: Any
+    success: bool = False
+    message: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One REST endpoint: our id, its path, and a rule per plan (a plan without a rule is "not stated")."""
+    """One REST endpoint.
+
+    plans: a rule per plan. update_s: how often the provider renews it; 0 for "real time", None when it does
+    not say. answer: the shape of `data`, kinds as leaves (see `normalise`).
+    """
 
     id: str
+    group: str
     path: str
+    about: str
     plans: Mapping[Plan, PlanRule]
+    update_s: float | None
+    params: tuple[Parameter, ...]
+    answer: Any
 
 
-def _rules(
-    hobbyist: PlanRule, startup: PlanRule, standard: PlanRule, professional: PlanRule
-) -> Mapping[Plan, PlanRule]:
-    return {
-        Plan.HOBBYIST: hobbyist,
-        Plan.STARTUP: startup,
-        Plan.STANDARD: standard,
-        Plan.PROFESSIONAL: professional,
-        Plan.ENTERPRISE: professional,
-    }
+def _endpoint(row: _Row) -> Endpoint:
+    rules = _RULES[row.plans]
+    # Enterprise has what Professional has.
+    plans: dict[Plan, PlanRule] = {**dict(zip(_LEVELS, rules, strict=True)), Plan.ENTERPRISE: rules[-1]}
+    return Endpoint(row.id, row.group, row.path, row.about, plans, row.update_s, row.params, row.answer)
 
 
-_EVERY_PLAN = _rules(True, True, True, True)
-_HISTORY = _rules(">=4h", ">=30m", True, True)
-_FROM_STARTUP = _rules(False, True, True, True)
-_FROM_STANDARD = _rules(False, False, True, True)
-_PROFESSIONAL = _rules(False, False, False, True)
-_NOT_STATED = _rules(None, None, None, None)
+def _read() -> Mapping[str, Endpoint]:
+    file = Path(__file__).resolve().parents[2] / "coinglass_endpoints.json"
+    rows = msgspec.json.decode(file.read_bytes(), type=list[_Row])
+    return {row.id: _endpoint(row) for row in rows}
 
-_TABLE: tuple[tuple[str, str, Mapping[Plan, PlanRule]], ...] = (
-    ("user_account_subscription", "/api/user/account/subscription", _NOT_STATED),
-    ("futures_supported_coins", "/api/futures/supported-coins", _EVERY_PLAN),
-    ("futures_supported_exchange_pairs", "/api/futures/supported-exchange-pairs", _EVERY_PLAN),
-    ("futures_coins_markets", "/api/futures/coins-markets", _FROM_STANDARD),
-    ("futures_pairs_markets", "/api/futures/pairs-markets", _EVERY_PLAN),
-    ("futures_price_history", "/api/futures/price/history", _HISTORY),
-    (
-        "futures_liquidation_aggregated_history",
-        "/api/futures/liquidation/aggregated-history",
-        _HISTORY,
-    ),
-    ("futures_liquidation_exchange_list", "/api/futures/liquidation/exchange-list", _EVERY_PLAN),
-    (
-        "futures_open_interest_aggregated_history",
-        "/api/futures/open-interest/aggregated-history",
-        _HISTORY,
-    ),
-    ("futures_open_interest_exchange_list", "/api/futures/open-interest/exchange-list", _EVERY_PLAN),
-    (
-        "futures_funding_rate_oi_weight_history",
-        "/api/futures/funding-rate/oi-weight-history",
-        _HISTORY,
-    ),
-    ("futures_funding_rate_exchange_list", "/api/futures/funding-rate/exchange-list", _EVERY_PLAN),
-    (
-        "futures_global_long_short_account_ratio_history",
-        "/api/futures/global-long-short-account-ratio/history",
-        _HISTORY,
-    ),
-    (
-        "futures_top_long_short_account_ratio_history",
-        "/api/futures/top-long-short-account-ratio/history",
-        _HISTORY,
-    ),
-    (
-        "futures_top_long_short_position_ratio_history",
-        "/api/futures/top-long-short-position-ratio/history",
-        _HISTORY,
-    ),
-    (
-        "futures_aggregated_taker_buy_sell_volume_history",
-        "/api/futures/aggregated-taker-buy-sell-volume/history",
-        _HISTORY,
-    ),
-    (
-        "futures_liquidation_aggregated_heatmap_model1",
-        "/api/futures/liquidation/aggregated-heatmap/model1",
-        _PROFESSIONAL,
-    ),
-    (
-        "futures_liquidation_aggregated_heatmap_model2",
-        "/api/futures/liquidation/aggregated-heatmap/model2",
-        _PROFESSIONAL,
-    ),
-    (
-        "futures_liquidation_aggregated_heatmap_model3",
-        "/api/futures/liquidation/aggregated-heatmap/model3",
-        _PROFESSIONAL,
-    ),
-    ("futures_liquidation_order", "/api/futures/liquidation/order", _FROM_STANDARD),
-    ("futures_liquidation_aggregated_map", "/api/futures/liquidation/aggregated-map", _PROFESSIONAL),
-    ("futures_liquidation_max_pain", "/api/futures/liquidation/max-pain", _PROFESSIONAL),
-    ("hyperliquid_whale_alert", "/api/hyperliquid/whale-alert", _FROM_STARTUP),
-    ("hyperliquid_whale_position", "/api/hyperliquid/whale-position", _FROM_STARTUP),
-    ("index_fear_greed_history", "/api/index/fear-greed-history", _EVERY_PLAN),
-)
 
-ENDPOINTS: Mapping[str, Endpoint] = {id_: Endpoint(id_, path, plans) for id_, path, plans in _TABLE}
+ENDPOINTS: Mapping[str, Endpoint] = _read()
 
 
 def plan_allows(plan: Plan | None, endpoint_id: str, interval: str | None = None) -> bool:

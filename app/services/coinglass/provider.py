@@ -15,23 +15,29 @@ from app.core.domain.status import ProviderState, ProviderStatus
 from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderBadPayload, ProviderError, ProviderPlanLimited
 from app.core.ports import Fetched, Probe, Source, ViewSource
-from app.services.coinglass import standard
+from app.services.coinglass import premium, standard
 from app.services.coinglass.access import Access
 from app.services.coinglass.catalog import CALLS_PER_MINUTE
 from app.services.coinglass.client import CoinGlassClient
+from app.services.coinglass.explorer import Explorer
 from app.services.coinglass.freshness import fixed_freshness
 from app.services.coinglass.listing import Listing
 from app.services.coinglass.parse import PROVIDER
 from app.services.coinglass.parse_market import parse_subscription
 from app.services.coinglass.premium import PremiumCapabilities
 from app.services.coinglass.standard import StandardInputs
-from app.services.coinglass.view_table import view_sources
+from app.services.coinglass.view_table import DECLARED, view_sources
 from app.services.coinglass.views import CoinGlassViews
 from app.services.transport.resource import ResourceClient
 
 SUBSCRIPTION = "user_account_subscription"
 _NO_CACHE = fixed_freshness(0)
 DEFAULT_EXCHANGES = ("Binance", "OKX", "Bybit")
+
+
+# What this service itself asks for: the rest of the catalogue would fill the health answer.
+_USED = {item.endpoint for item in DECLARED} | {*premium.HEATMAPS.values(), premium.MAX_PAIN}
+_USED |= {standard.PRICE_HISTORY, standard.LIQUIDATIONS, standard.FEAR_GREED, premium.TAKER_VOLUME}
 
 
 class CoinGlassProvider:
@@ -43,12 +49,15 @@ class CoinGlassProvider:
         self,
         resources: ResourceClient | None,
         *,
+        catalogue: ResourceClient | None = None,
         now_ms: Callable[[], int],
         monotonic: Callable[[], float],
         exchange_order: tuple[str, ...] = DEFAULT_EXCHANGES,
         liquidation_exchanges: tuple[str, ...] = DEFAULT_EXCHANGES,
     ) -> None:
+        """resources: None without a key. catalogue: the same client over a cache for any endpoint."""
         self._resources = resources
+        self._catalogue = catalogue
         if resources is None:
             return
         self._access = Access(resources.client.refusals, monotonic=monotonic)
@@ -97,6 +106,12 @@ class CoinGlassProvider:
             views = CoinGlassViews(self._listing, self._inputs, self._premium)
         return view_sources(views, self._learn_plan)
 
+    def catalog(self) -> Explorer:
+        """Every endpoint of the provider, described and callable."""
+        if self._resources is None or self._catalogue is None:
+            return Explorer(None, None)
+        return Explorer(CoinGlassClient(self._catalogue, self._access), self._access)
+
     async def start(self) -> None:
         """Learn the plan (and with it the budget), then the lists. Failures are states."""
         if self._resources is None:
@@ -131,7 +146,7 @@ class CoinGlassProvider:
             plan=plan.value if plan is not None else None,
             quota_left=client.quota.left(),
             quota_limit=client.quota.limit(),
-            not_in_plan=self._access.not_in_plan(),
+            not_in_plan=tuple(name for name in self._access.not_in_plan() if name in _USED),
         )
 
     async def market(

@@ -109,6 +109,7 @@ class ResourceCache:
         self._entries: LRUCache[str, _Entry[object]] = LRUCache(maxsize=max_entries)
         self._flights: dict[str, asyncio.Task[Cached[object]]] = {}
         self._running: set[asyncio.Task[Cached[object]]] = set()
+        self._siblings: list[ResourceCache] = []
 
     async def fetch(
         self,
@@ -141,15 +142,30 @@ class ResourceCache:
             return self._count(key, entry.cached("stale"))
         return self._count(key, cast("Cached[T]", found))
 
+    def sibling(self, *, max_entries: int) -> ResourceCache:
+        """Another cache of the same kind with entries of its own, cleared and closed with this one."""
+        sibling = ResourceCache(
+            now_ms=self._now_ms,
+            shared=self._shared,
+            max_entries=max_entries,
+            observe=self._observe,
+            sleep=self._sleep,
+            patience_s=self._patience_s,
+        )
+        self._siblings.append(sibling)
+        return sibling
+
     async def clear(self) -> None:
         """Forget every value held here; loads under way answer their callers but are not kept."""
         self._entries.clear()
         self._flights.clear()
+        for sibling in self._siblings:
+            await sibling.clear()
 
     async def aclose(self) -> None:
         """Stop all loads. Callers still waiting are cancelled."""
         await self.clear()
-        running = tuple(self._running)
+        running = (*self._running, *(task for sibling in self._siblings for task in sibling._running))
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)

@@ -1,0 +1,208 @@
+"""The CoinGlass catalogue at work: every endpoint described, checked, called and cut to size.
+
+Implements `core.ports.EndpointCatalog`. Parameters are checked by `validate`, answers spelt by `normalise`.
+Answers are kept in a small cache of their own: they are large and rarely the same. Built by `build`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from app.core.domain.catalog import CatalogAnswer, EndpointInfo, EndpointParameter
+from app.core.domain.market import DAY_MS
+from app.core.domain.quality import CacheState
+from app.core.errors import (
+    InvalidParameter,
+    PlanTooLow,
+    ProviderNotConfigured,
+    ProviderPlanLimited,
+    UnknownEndpoint,
+)
+from app.services.coinglass.access import Access
+from app.services.coinglass.catalog import ENDPOINTS, Endpoint, Plan, PlanRule, cheapest_plan
+from app.services.coinglass.client import CoinGlassClient
+from app.services.coinglass.normalise import normalise, read_data
+from app.services.coinglass.parse import PROVIDER
+from app.services.coinglass.validate import validate
+from app.services.transport.cache import Freshness
+
+# Characters of one answer: more than a page anybody reads, less than an assistant or a browser chokes on.
+MAX_CHARS = 200_000
+_UNKNOWN_UPDATE_S = 60.0
+_REAL_TIME_S = 5.0
+# Daily figures come at no stated minute: looking every ten minutes is soon enough.
+_LONGEST_S = 600.0
+# Exchanges or parts of an answer, not rows.
+_FEW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One answer as it was sent and in our spelling."""
+
+    raw: Any
+    normal: Any
+
+
+class Explorer:
+    """`client` and `access` are None without a key: then endpoints are described and calls refused."""
+
+    def __init__(self, client: CoinGlassClient | None, access: Access | None) -> None:
+        self._client = client
+        self._access = access
+
+    def endpoints(self) -> tuple[EndpointInfo, ...]:
+        """All endpoints in the order of the catalogue."""
+        refused = frozenset(self._access.not_in_plan()) if self._access is not None else frozenset()
+        return tuple(self._info(endpoint, refused) for endpoint in ENDPOINTS.values())
+
+    async def call(
+        self, endpoint: str, params: Mapping[str, str], *, is_raw: bool, cursor: int
+    ) -> CatalogAnswer:
+        """Check, ask (or answer from the cache), spell and cut.
+
+        Raises:
+            UnknownEndpoint, InvalidParameter, PlanTooLow: without a call.
+            ProviderError: not configured, or what the provider did.
+        """
+        row = ENDPOINTS.get(endpoint)
+        if row is None:
+            raise UnknownEndpoint(endpoint, tuple(difflib.get_close_matches(endpoint, ENDPOINTS, n=5)))
+        plan = self._access.plan if self._access is not None else None
+        sent = validate(row, params, plan)
+        if self._client is None:
+            raise ProviderNotConfigured(PROVIDER, endpoint, "no key set")
+        try:
+            cached = await self._client.fetch(
+                endpoint,
+                sent,
+                parse=partial(_read, row, str(sent.get("unit", "usd"))),
+                freshness=_freshness(row),
+            )
+        except ProviderPlanLimited as error:
+            raise PlanTooLow(endpoint, str(plan or "not known"), _needed(row)) from error
+        whole = cached.value.raw if is_raw else cached.value.normal
+        data, rows, following = cut(whole, cursor)
+        return CatalogAnswer(
+            endpoint=endpoint,
+            provider=PROVIDER,
+            plan=None if plan is None else plan.value,
+            ts_init_ms=cached.fetched_ms,
+            cache=CacheState(cached.state),
+            is_raw=is_raw,
+            data=data,
+            rows=rows,
+            next_cursor=None if following is None else str(following),
+        )
+
+    def _info(self, row: Endpoint, refused: frozenset[str]) -> EndpointInfo:
+        why = None
+        if self._client is None:
+            why = "not_configured"
+        elif row.id in refused:
+            why = "not_in_plan"
+        return EndpointInfo(
+            id=row.id,
+            group=row.group,
+            about=row.about,
+            parameters=tuple(
+                EndpointParameter(p.name, p.type, p.required, p.form, p.enum, p.max, p.default)
+                for p in row.params
+            ),
+            plans={plan.value: plan_words(rule) for plan, rule in row.plans.items() if plan in _NAMED},
+            cheapest_plan=_needed(row),
+            update_s=row.update_s,
+            units=units_of(row.answer),
+            is_available=why is None,
+            why_not=why,
+        )
+
+
+_NAMED = (Plan.HOBBYIST, Plan.STARTUP, Plan.STANDARD, Plan.PROFESSIONAL)
+
+
+def plan_words(rule: PlanRule) -> str:
+    """A plan's rule in words: yes, no, from 4h, not stated."""
+    if isinstance(rule, str):
+        return f"from {rule.removeprefix('>=')}"
+    return {True: "yes", False: "no", None: "not stated"}[rule]
+
+
+def units_of(shape: Any) -> tuple[str, ...]:
+    """The kinds of figures in a shape, sorted; words left out."""
+    words = ("text", "symbol", "exchange", "id", "flag", "object", "time")
+    return tuple(sorted({kind for kind in _kinds(shape) if kind not in words}))
+
+
+def _kinds(shape: Any) -> Iterator[str]:
+    if isinstance(shape, str):
+        yield shape.rstrip("#?")
+    elif isinstance(shape, list):
+        yield from _kinds(shape[0])
+    elif "@row" in shape:
+        for _, kind in shape["@row"]:
+            yield from _kinds(kind)
+    else:
+        for child in shape.values():
+            yield from _kinds(child)
+
+
+def _needed(row: Endpoint) -> str | None:
+    plan = cheapest_plan(row.id)
+    return None if plan is None else plan.value
+
+
+def _read(row: Endpoint, unit: str, body: bytes) -> _Read:
+    data = read_data(body, row.id)
+    return _Read(data, normalise(data, row.answer, endpoint=row.id, unit=unit))
+
+
+def _freshness(row: Endpoint) -> Callable[[object, int], Freshness]:
+    """As long as the provider takes to renew it, between 5 s and 10 min; an old one longer on failure."""
+    update_s = _UNKNOWN_UPDATE_S if row.update_s is None else max(row.update_s, _REAL_TIME_S)
+    fresh_ms = int(min(update_s, _LONGEST_S) * 1000)
+    kept = Freshness(fresh_ms, 0, min(10 * fresh_ms, DAY_MS))
+    return lambda _value, _fetched_ms: kept
+
+
+def cut(data: Any, skip: int) -> tuple[Any, int, int | None]:
+    """(what fits, rows in all, rows to skip next time): the longest list and those as long as it are cut.
+
+    An answer of parallel lists stays parallel. Rows are taken from the start; None ends the walk.
+
+    Raises:
+        InvalidParameter: `skip` lies beyond the end.
+    """
+    length = _longest(data)
+    if skip and skip >= length:
+        raise InvalidParameter("cursor", "the value of `next` in the answer before")
+    count = length - skip
+    while True:
+        part = data if count == length else _window(data, length, slice(skip, skip + count))
+        size = len(json.dumps(part, separators=(",", ":"), default=str))
+        if size <= MAX_CHARS or count <= 1:
+            following = skip + count
+            return part, length, following if following < length else None
+        count = max(1, min(count - 1, int(count * MAX_CHARS / size * 0.95)))
+
+
+def _longest(data: Any) -> int:
+    if isinstance(data, list):
+        # Rows count by themselves; a list of one or two may only hold the lists that matter.
+        return len(data) if len(data) > _FEW else max(len(data), *map(_longest, data)) if data else 0
+    if isinstance(data, dict):
+        return max((_longest(item) for item in data.values()), default=0)
+    return 0
+
+
+def _window(data: Any, length: int, rows: slice) -> Any:
+    if isinstance(data, list):
+        return data[rows] if len(data) == length else [_window(item, length, rows) for item in data]
+    if isinstance(data, dict):
+        return {key: _window(item, length, rows) for key, item in data.items()}
+    return data

@@ -1,0 +1,63 @@
+"""The catalogue routes: filters, the checks before a call, how an answer is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+CALL = "/coinglass/endpoints/futures_supported_coins"
+
+
+async def test_filters_narrow_the_list_and_the_total_stays(rig: Any) -> None:
+    whole = (await rig.get("/coinglass/endpoints")).json()
+    spot = (await rig.get("/coinglass/endpoints?group=spot")).json()
+    both = (await rig.get("/coinglass/endpoints?group=spot&plan=hobbyist")).json()
+    assert whole["total"] == spot["total"] == len(whole["items"]) == 163
+    assert {item["group"].split("/")[0] for item in spot["items"]} == {"spot"}
+    assert 0 < len(both["items"]) < len(spot["items"])
+    assert all(item["plans"]["hobbyist"] != "no" for item in both["items"])
+
+
+async def test_an_endpoint_says_what_it_takes_where_it_is_and_in_which_units(rig: Any) -> None:
+    items = {item["id"]: item for item in (await rig.get("/coinglass/endpoints")).json()["items"]}
+    item = items["futures_liquidation_aggregated_history"]
+    assert item["plans"]["hobbyist"] == "from 4h"
+    assert item["cheapestPlan"] == "hobbyist"
+    assert item["units"] == ["usd"]
+    assert [p["name"] for p in item["parameters"] if p["required"]] == ["exchange_list", "symbol", "interval"]
+    assert items["futures_liquidation_exchange_list"]["updateS"] == 10
+    assert items["hyperliquid_whale_alert"]["updateS"] == 0
+    assert items["futures_coins_markets"]["updateS"] is None
+
+
+async def test_an_answer_carries_age_plan_and_cache_state(rig: Any) -> None:
+    answer = (await rig.get(CALL)).json()
+    assert (answer["ageS"], answer["plan"], answer["cache"], answer["raw"]) == (2.0, "standard", "hit", False)
+    assert answer["data"] == [{"priceUsd": 1.5}, {"priceUsd": None}]
+    assert (await rig.get(f"{CALL}?raw=true")).json()["raw"] is True
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("?nonsense=1", "takes none"),
+        ("?cursor=x", "next"),
+        ("?a=1&a=2", "sent once"),
+    ],
+)
+async def test_what_the_endpoint_does_not_take_is_refused(rig: Any, query: str, text: str) -> None:
+    answer = await rig.get(f"{CALL}{query}")
+    assert answer.status_code == 400
+    assert text in answer.json()["detail"]
+
+
+async def test_an_unknown_endpoint_is_a_404_with_look_alikes(rig: Any) -> None:
+    answer = await rig.get("/coinglass/endpoints/futures_suported_coins")
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_endpoint")
+    assert "futures_supported_coins" in answer.json()["detail"]
+
+
+async def test_neither_route_is_offered_to_assistants(rig: Any) -> None:
+    paths = (await rig.get("/gpt/action-schema")).json()["paths"]
+    assert not [path for path in paths if path.startswith("/coinglass/endpoints")]
