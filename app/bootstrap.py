@@ -28,7 +28,7 @@ from app.core.domain.signal import FactorName, Mode, Signal
 from app.core.domain.status import DependencyStatus
 from app.core.domain.symbol import Symbol
 from app.core.errors import ConfigurationError
-from app.core.ports import EndpointCatalog, Fetched, Provider
+from app.core.ports import Fetched, Provider
 from app.services.coinglass import CoinGlassProvider
 from app.services.coinglass.build import build_provider as build_coinglass
 from app.services.coinglass.catalog import CALLS_PER_MINUTE, Plan
@@ -131,10 +131,12 @@ def build(
         exchange_order=settings.exchanges,
         liquidation_exchanges=signals.liquidation_exchanges,
         quota=quota,
+        watch=settings.symbols,
+        plans_ahead=settings.planner,
         **common,
     )
     providers = _providers(settings, coinglass, common)
-    services = _services(settings, signals, clock, providers, coinglass.catalog(), redis, metrics)
+    services = _services(settings, signals, clock, providers, coinglass, redis, metrics)
     started = asyncio.Event()
     api = create_api(
         _api_options(settings),
@@ -194,7 +196,7 @@ def _services(
     signals: SignalsConfig,
     clock: Clock,
     providers: tuple[Provider, ...],
-    catalog: EndpointCatalog,
+    coinglass: CoinGlassProvider,
     redis: RedisLink | None,
     metrics: Metrics,
 ) -> ApiServices:
@@ -238,7 +240,12 @@ def _services(
         deadline_s=settings.request_deadline_seconds,
     )
     return ApiServices(
-        signals=use_cases, market=use_cases, derivatives=derivatives, catalog=catalog, health=health
+        signals=use_cases,
+        market=use_cases,
+        derivatives=derivatives,
+        catalog=coinglass.catalog(),
+        budget=coinglass,
+        health=health,
     )
 
 

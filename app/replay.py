@@ -115,6 +115,7 @@ async def _serve(data: str, clock: SteppedClock, seed: int) -> AsyncIterator[str
             **({"DATA_MODE": "demo"} if data == SYNTHETIC else {"DATA_MODE": "replay", "REPLAY_DATA": data}),
             "RATE_LIMIT_PER_MINUTE": "1000000000",
             "LOG_LEVEL": "ERROR",
+            "PLANNER": "off",  # market time stands still between steps: there is nothing to ask ahead of
             **provider_settings(sim_url),
         }
         application = build(load_settings(given), clock=clock)

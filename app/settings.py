@@ -104,6 +104,7 @@ class Settings(BaseSettings):
     redis_url: RedisUrl | None = None
 
     symbols: Symbols = ("BTC", "ETH", "SOL")
+    planner: bool = True
     exchanges: Exchanges = ("Binance", "OKX", "Bybit")
     fetch_interval_seconds: Positive = 20.0
     ws_reconnect_seconds: Positive = 1.0

@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import report, signals, start
+from bench import freshness, report, signals, start
 
-BENCHES: dict[str, Callable[[], list[report.Figure]]] = {"signals": signals.run, "start": start.run}
+BENCHES: dict[str, Callable[[], list[report.Figure]]] = {
+    "signals": signals.run,
+    "freshness": freshness.run,
+    "start": start.run,
+}
 
 
 def main(argv: list[str]) -> int:

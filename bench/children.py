@@ -83,6 +83,8 @@ def provider_env(base: str) -> dict[str, str]:
         "COINAPI_KEY": "bench-coinapi-key",
         "RATE_LIMIT_PER_MINUTE": "100000000",
         "LOG_LEVEL": "WARNING",
+        # Calls made ahead of questions would hide what a cold answer costs.
+        "PLANNER": "off",
     }
 
 

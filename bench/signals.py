@@ -12,7 +12,7 @@ import statistics
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +34,7 @@ LOAD_S = 6.0
 LOAD_ROUNDS = 3
 UPSTREAM_MS = 200
 PATH = "/signals/BTC"
+DASHBOARD_PATH = "/coinglass/dashboard/BTC"
 
 
 @dataclass
@@ -77,22 +78,37 @@ def _control(base: str, method: str, route: str, body: dict[str, Any] | None = N
         return json.loads(answer.read() or b"null")
 
 
-async def _cold(base: str) -> list[Figure]:
+@dataclass(frozen=True, slots=True)
+class Cold:
+    """Cold answers of one path: total over slowest upstream call, upstream calls and size of each."""
+
+    ratios: list[float]
+    calls: list[int]
+    sizes: list[int]
+
+
+async def _ask_cold(base: str, path: str, require: Callable[[httpx2.Response], None]) -> Cold:
     """Total time over the slowest upstream call as the client saw it, every upstream 200 ms."""
-    ratios: list[float] = []
-    counts: list[int] = []
+    found = Cold([], [], [])
     for _ in range(COLD_SAMPLES):
         async with serve(base) as served, httpx2.AsyncClient() as client:
             await client.get(f"{served.url}/health/live")
             _control(base, "PUT", "latency", {"ms": UPSTREAM_MS})
             served.calls.clear()
             begun = time.perf_counter()
-            answer = await client.get(served.url + PATH)
+            answer = await client.get(served.url + path)
             total_ms = (time.perf_counter() - begun) * 1000
             _control(base, "PUT", "latency", {"ms": 0})
-            _require_all_factors(answer)
-            ratios.append(total_ms / max(call.elapsed_ms for call in served.calls))
-            counts.append(len(served.calls))
+            require(answer)
+            found.ratios.append(total_ms / max(call.elapsed_ms for call in served.calls))
+            found.calls.append(len(served.calls))
+            found.sizes.append(len(answer.content))
+    return found
+
+
+async def _cold(base: str) -> list[Figure]:
+    found = await _ask_cold(base, PATH, _require_all_factors)
+    ratios, counts = found.ratios, found.calls
     return [
         Figure(
             "signals",
@@ -103,6 +119,22 @@ async def _cold(base: str) -> list[Figure]:
         ),
         Figure("signals", "cold_calls", max(counts), "calls", "upstream calls of one cold answer; aim <= 12"),
     ]
+
+
+async def _cold_dashboard(base: str) -> list[Figure]:
+    found = await _ask_cold(base, DASHBOARD_PATH, _require_all_parts)
+    context = f"200 ms upstreams, median of {COLD_SAMPLES}, worst {max(found.ratios):.3f}, "
+    context += f"{max(found.calls)} upstream calls; aim <= 1.15"
+    size_kb = max(found.sizes) / 1000
+    return [
+        Figure("signals", "dashboard_cold_ratio", statistics.median(found.ratios), "x", context),
+        Figure("signals", "dashboard_kb", size_kb, "kB", "largest cold answer; aim <= 20"),
+    ]
+
+
+def _require_all_parts(answer: httpx2.Response) -> None:
+    if answer.status_code != 200 or answer.json()["missing"]:
+        raise RuntimeError(f"not a complete answer: {answer.status_code} {answer.text[:500]}")
 
 
 def _require_all_factors(answer: httpx2.Response) -> None:
@@ -214,6 +246,8 @@ async def _all(other_core: int) -> list[Figure]:
     plan = ("--plan", "professional")
     with simulator(*plan, core=other_core) as base:
         figures = await _cold(base)
+        _control(base, "POST", "reset")
+        figures += await _cold_dashboard(base)
         _control(base, "POST", "reset")
         figures += await _instant(base)
         _control(base, "POST", "reset")

@@ -21,7 +21,7 @@ def run() -> list[Figure]:
     with simulator(core=other_core) as base:
         for _ in range(RUNS):
             port = free_port()
-            env = {**provider_env(base), "PORT": str(port), "HOST": "127.0.0.1"}
+            env = {**provider_env(base), "PORT": str(port), "HOST": "127.0.0.1", "PLANNER": "on"}
             with child("app.main", env=env, core=server_core) as process:
                 live_s.append(wait_until_answers(f"http://127.0.0.1:{port}/health/live"))
                 wait_until_answers(f"http://127.0.0.1:{port}/health/ready")

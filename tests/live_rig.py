@@ -172,6 +172,7 @@ async def live_app(
 ) -> AsyncIterator[LiveApp]:
     """An application whose providers are at `sim`; `settings` win, an empty value unsets one."""
     given = {"DATA_MODE": "demo", "LOG_LEVEL": "WARNING", "RATE_LIMIT_PER_MINUTE": "1000000"}
+    given |= {"PLANNER": "off"}  # tests count calls; those of the planner turn it on
     given |= provider_settings(sim.url) | dict(settings or {})
     records: list[CallRecord] = []
     application = build(load_settings(given), clock=clock, observe_call=records.append)

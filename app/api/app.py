@@ -28,6 +28,7 @@ from app.api.routes_index import index_routes
 from app.api.routes_market import market_routes
 from app.api.routes_metrics import metrics_routes
 from app.api.routes_signals import SignalAnswers, signal_routes
+from app.api.routes_status import status_routes
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -73,6 +74,7 @@ def create_api(
     coin = CoinParts(options, services.derivatives, now_ms)
     app.include_router(derivatives_routes(coin))
     app.include_router(list_routes(MarketWide(options, services.derivatives), coin, cache))
+    app.include_router(status_routes(options, services.budget, now_ms=now_ms))
     app.include_router(catalog_routes(options, services.catalog, now_ms=now_ms))
     install_problem_handlers(app)
     app.add_middleware(Edge, options=options, monotonic=monotonic, observe=observe)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.core.domain.answer import MarketAnswer, ProbeResult, SignalAnswer
+from app.core.domain.budget import BudgetReport
 from app.core.domain.catalog import CatalogAnswer, EndpointInfo
 from app.core.domain.signal import Mode
 from app.core.domain.status import ReadyReport
@@ -69,6 +70,12 @@ class CatalogUseCase(Protocol):
         ...
 
 
+class BudgetUseCase(Protocol):
+    """How the calls of a provider's key are spent; reads states, calls nobody."""
+
+    def budget(self) -> BudgetReport: ...
+
+
 class HealthUseCase(Protocol):
     """Readiness of the process and of what it depends on; reads states, calls nobody."""
 
@@ -83,4 +90,5 @@ class ApiServices:
     market: MarketUseCase
     derivatives: DerivativesUseCase
     catalog: CatalogUseCase
+    budget: BudgetUseCase
     health: HealthUseCase

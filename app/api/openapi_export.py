@@ -59,7 +59,9 @@ class _Never:
 
 def _no_services() -> ApiServices:
     never = _Never()
-    return ApiServices(signals=never, market=never, derivatives=never, catalog=never, health=never)
+    return ApiServices(
+        signals=never, market=never, derivatives=never, catalog=never, budget=never, health=never
+    )
 
 
 if __name__ == "__main__":

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from app.api.numbers import clip, iso_utc
+from app.api.numbers import clip, iso_utc, places
 from app.api.schemas.base import DETAIL_CHARS, NAME_CHARS
 from app.api.schemas.health import (
     BreakerState,
     DependencyItem,
     DependencyState,
     HealthResponse,
+    PlannerItem,
     ProviderItem,
 )
-from app.core.domain.status import ProviderStatus, ReadyReport
+from app.core.domain.status import PlannerSummary, ProviderStatus, ReadyReport
 
 
 def render_health(report: ReadyReport, *, now_ms: int) -> HealthResponse:
@@ -44,4 +45,14 @@ def _provider(status: ProviderStatus) -> ProviderItem:
         quota_left=status.quota_left,
         quota_limit=status.quota_limit,
         not_in_plan=[clip(name, NAME_CHARS) for name in status.not_in_plan[:200]],
+        planner=None if status.planner is None else _planner(status.planner),
+    )
+
+
+def _planner(found: PlannerSummary) -> PlannerItem:
+    return PlannerItem(
+        resources=found.resources,
+        calls_per_minute=places(found.calls_per_minute, 1),
+        efficiency=None if found.efficiency is None else places(found.efficiency, 3),
+        next_poll_s=None if found.next_poll_s is None else places(found.next_poll_s, 3),
     )

@@ -15,6 +15,7 @@ from app.api.app import create_api
 from app.api.deps import ApiServices
 from app.api.options import ApiOptions
 from app.core.domain.answer import MarketAnswer, MarketExtra, ProbeResult, ProbeStatus, SignalAnswer
+from app.core.domain.budget import BudgetReport, BudgetRow
 from app.core.domain.catalog import CatalogAnswer, EndpointInfo
 from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
 from app.core.domain.market import (
@@ -217,6 +218,24 @@ class FakeCatalog:
             )
 
 
+class FakeBudget:
+    """A key with a plan and as many planned resources as the test wants."""
+
+    def __init__(self) -> None:
+        self.rows = 2
+
+    def budget(self) -> BudgetReport:
+        rows = tuple(
+            BudgetRow(
+                "futures_coins_markets", f"page={n}", 9.0 - n / 100, True, 4.25, 60.0, 61.5, 55.75, "ok"
+            )
+            for n in range(self.rows)
+        )
+        return BudgetReport(
+            "coinglass", ProviderState.OK, "standard", 300, 12, 288, 60, 240.0, 0.9512, 0.25, rows
+        )
+
+
 class FakeHealth:
     def __init__(self) -> None:
         self.status = ReadyStatus.OK
@@ -251,12 +270,13 @@ class Rig:
         self.now_s = 1_000_000.0
         self.signals, self.market, self.health = FakeSignals(), FakeMarket(), FakeHealth()
         self.derivatives = FakeDerivatives(KNOWN)
+        self.budget = FakeBudget()
         self.observed: list[dict[str, Any]] = []
         defaults = {"public_url": "https://signals.example.com", "data_mode": DataMode.DEMO, "version": "9.9"}
         self.options = ApiOptions(**{**defaults, **options})
         self.app: FastAPI = create_api(
             self.options,
-            ApiServices(self.signals, self.market, self.derivatives, FakeCatalog(), self.health),
+            ApiServices(self.signals, self.market, self.derivatives, FakeCatalog(), self.budget, self.health),
             metrics_text=lambda: b"signals_total 1\n",
             now_ms=lambda: NOW_MS,
             monotonic=lambda: self.now_s,

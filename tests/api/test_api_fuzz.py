@@ -53,6 +53,7 @@ OPERATIONS = [
     "getWhalePositions",
     "listCoinglassEndpoints",
     "callCoinglassEndpoint",
+    "getCoinglassStatus",
 ]
 
 _ONE_COIN = {"path_parameters": {"symbol": "BTC"}}

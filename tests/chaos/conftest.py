@@ -1,4 +1,4 @@
-"""One demo service for the tests that ask a running process."""
+"""One demo service for the tests that ask a running process, and the Redis of the transport tests."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.live_process import Service, running
+from tests.services.transport.conftest import own_redis
+
+__all__ = ["demo", "own_redis"]
 
 
 @pytest.fixture(scope="session")

@@ -57,6 +57,7 @@ OPERATIONS = [
     "getWhalePositions",
     "listCoinglassEndpoints",
     "callCoinglassEndpoint",
+    "getCoinglassStatus",
 ]
 MODES = schemathesis.GenerationMode
 

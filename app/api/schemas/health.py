@@ -29,6 +29,20 @@ class LiveResponse(ApiModel):
     status: Literal["ok"] = Field(description="Constant: the process answers.")
 
 
+class PlannerItem(ApiModel):
+    """What is asked of a provider ahead of questions."""
+
+    resources: int = Field(ge=0, description="Number of resources that are kept fresh.")
+    calls_per_minute: float = Field(ge=0, description="Number of calls a minute that may be spent on them.")
+    efficiency: float | None = Field(
+        ge=0,
+        description="Ideal over achieved mean age, a fraction; higher is better, 1 is perfect; null before.",
+    )
+    next_poll_s: float | None = Field(
+        ge=0, description="Seconds until the next call; higher is later, so older data; null without any."
+    )
+
+
 class ProviderItem(ApiModel):
     """One provider right now."""
 
@@ -45,6 +59,7 @@ class ProviderItem(ApiModel):
         description="Number of calls allowed per window; null when the provider states none."
     )
     not_in_plan: list[Name] = Field(max_length=200, description="Resources the plan lacks.")
+    planner: PlannerItem | None = Field(description="What is asked ahead; null where nothing is.")
 
 
 class DependencyItem(ApiModel):

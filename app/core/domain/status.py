@@ -24,6 +24,16 @@ class ProviderState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PlannerSummary:
+    """What is asked ahead of questions. efficiency, next_poll_s: None before there is something to say."""
+
+    resources: int
+    calls_per_minute: float
+    efficiency: float | None
+    next_poll_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderStatus:
     """What is known about one provider right now; never a secret, never a URL.
 
@@ -40,6 +50,7 @@ class ProviderStatus:
     quota_left: int | None
     quota_limit: int | None
     not_in_plan: tuple[str, ...] = ()
+    planner: PlannerSummary | None = None
 
 
 class ReadyStatus(StrEnum):

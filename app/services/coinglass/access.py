@@ -62,6 +62,10 @@ class Access:
         """The bar size to ask for: 1h where the plan has it, else 4h."""
         return PREFERRED_INTERVAL if self._is_open(endpoint, PREFERRED_INTERVAL) else FALLBACK_INTERVAL
 
+    def may_ask(self, endpoint: str) -> bool:
+        """Whether the plan is not known to lack the endpoint."""
+        return self._is_open(endpoint, None)
+
     def ensure_allowed(self, endpoint: str, interval: str | None) -> None:
         """Raise `ProviderPlanLimited` instead of asking for what the known plan lacks."""
         if not plan_allows(self.plan, endpoint, interval):

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import httpx2
 
-from app.services.coinglass.catalog import CALLS_PER_MINUTE, Plan
+from app.services.coinglass.catalog import CALLS_PER_MINUTE, Plan, min_period_s
 from app.services.coinglass.client import RefusalTolerantBreaker, build_check
 from app.services.coinglass.parse import PROVIDER
 from app.services.coinglass.provider import DEFAULT_EXCHANGES, CoinGlassProvider
@@ -18,6 +18,7 @@ from app.services.transport.cache import ResourceCache
 from app.services.transport.circuit import BreakerState
 from app.services.transport.http import ClientConfig, UpstreamClient
 from app.services.transport.limits import Quota
+from app.services.transport.planner import BudgetPlanner
 from app.services.transport.records import CallRecord
 from app.services.transport.resource import ResourceClient
 
@@ -37,15 +38,18 @@ def build_provider(
     exchange_order: tuple[str, ...] = DEFAULT_EXCHANGES,
     liquidation_exchanges: tuple[str, ...] = DEFAULT_EXCHANGES,
     quota: Quota | None = None,
+    watch: tuple[str, ...] = (),
+    plans_ahead: bool = False,
     on_breaker_change: Callable[[str, BreakerState, BreakerState], None] | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     transport: httpx2.AsyncBaseTransport | None = None,
 ) -> CoinGlassProvider:
     """The adapter, or one that is "not configured" when `api_key` is empty.
 
-    quota: an own instance, for processes that share a budget. `sleep` and `transport` are for tests.
+    quota: an own instance, for processes that share a budget. watch: coins to keep warm. plans_ahead: spend
+    the background share of the budget on what is wanted. `sleep` and `transport` are for tests.
     """
-    resources = catalogue = None
+    resources = catalogue = planner = None
     if api_key:
         config = ClientConfig(
             provider=PROVIDER,
@@ -68,10 +72,15 @@ def build_provider(
         )
         check = build_check(quota)
         resources = ResourceClient(client, cache, check=check)
+        if plans_ahead:
+            planner = BudgetPlanner(resources, quota, min_period_s=min_period_s, monotonic=monotonic)
+            resources.planner = planner
         catalogue = ResourceClient(client, cache.sibling(max_entries=CATALOGUE_ENTRIES), check=check)
     return CoinGlassProvider(
         resources,
         catalogue=catalogue,
+        planner=planner,
+        watch=watch,
         now_ms=now_ms,
         monotonic=monotonic,
         exchange_order=exchange_order,

@@ -144,3 +144,14 @@ def cheapest_plan(endpoint_id: str, interval: str | None = None) -> Plan | None:
         if rule is not None and plan_allows(plan, endpoint_id, interval):
             return plan
     return None
+
+
+# What "real time" and silence about the update frequency are taken for.
+REAL_TIME_S = 5.0
+UNKNOWN_UPDATE_S = 60.0
+
+
+def min_period_s(endpoint_id: str) -> float:
+    """Seconds below which asking again cannot bring anything new."""
+    update_s = ENDPOINTS[endpoint_id].update_s
+    return UNKNOWN_UPDATE_S if update_s is None else max(update_s, REAL_TIME_S)

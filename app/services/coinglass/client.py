@@ -144,8 +144,22 @@ class CoinGlassClient:
             ProviderPlanLimited, ProviderAuthFailed: also without a call, by the plan or a refusal remembered.
             ProviderError: what the transport, the envelope check or `parse` raised.
         """
-        interval = params.get("interval")
+        return await self.fetch_resource(self.resource(endpoint, params, parse=parse, freshness=freshness))
+
+    async def fetch_resource(self, resource: Resource[T]) -> Cached[T]:
+        """The same for a resource at hand. Raises: as `fetch`."""
+        interval = resource.params.get("interval")
         bars = str(interval) if interval is not None else None
-        self.access.ensure_allowed(endpoint, bars)
-        resource = Resource(endpoint, ENDPOINTS[endpoint].path, params, parse, freshness)
+        self.access.ensure_allowed(resource.endpoint, bars)
         return await self._resources.fetch(resource)
+
+    @staticmethod
+    def resource(
+        endpoint: str,
+        params: Mapping[str, str | int],
+        *,
+        parse: Callable[[bytes], T],
+        freshness: Callable[[T, int], Freshness],
+    ) -> Resource[T]:
+        """What `fetch` asks for, to be asked ahead."""
+        return Resource(endpoint, ENDPOINTS[endpoint].path, params, parse, freshness)

@@ -24,7 +24,7 @@ from app.core.errors import (
     UnknownEndpoint,
 )
 from app.services.coinglass.access import Access
-from app.services.coinglass.catalog import ENDPOINTS, Endpoint, Plan, PlanRule, cheapest_plan
+from app.services.coinglass.catalog import ENDPOINTS, Endpoint, Plan, PlanRule, cheapest_plan, min_period_s
 from app.services.coinglass.client import CoinGlassClient
 from app.services.coinglass.normalise import normalise, read_data
 from app.services.coinglass.parse import PROVIDER
@@ -33,8 +33,6 @@ from app.services.transport.cache import Freshness
 
 # Characters of one answer: more than a page anybody reads, less than an assistant or a browser chokes on.
 MAX_CHARS = 200_000
-_UNKNOWN_UPDATE_S = 60.0
-_REAL_TIME_S = 5.0
 # Daily figures come at no stated minute: looking every ten minutes is soon enough.
 _LONGEST_S = 600.0
 # Exchanges or parts of an answer, not rows.
@@ -164,8 +162,7 @@ def _read(row: Endpoint, unit: str, body: bytes) -> _Read:
 
 def _freshness(row: Endpoint) -> Callable[[object, int], Freshness]:
     """As long as the provider takes to renew it, between 5 s and 10 min; an old one longer on failure."""
-    update_s = _UNKNOWN_UPDATE_S if row.update_s is None else max(row.update_s, _REAL_TIME_S)
-    fresh_ms = int(min(update_s, _LONGEST_S) * 1000)
+    fresh_ms = int(min(min_period_s(row.id), _LONGEST_S) * 1000)
     kept = Freshness(fresh_ms, 0, min(10 * fresh_ms, DAY_MS))
     return lambda _value, _fetched_ms: kept
 

@@ -112,6 +112,10 @@ class Listing:
             PAIRS, {}, parse=partial(parse_pairs, endpoint=PAIRS), freshness=_DAILY
         )
 
+    def known_pair(self, symbol: Symbol) -> PairRef | None:
+        """The perpetual by the last list of pairs; None without one."""
+        return None if self._directory is None else self._directory.find(symbol.base, self._exchange_order)
+
     async def _load_pairs(self) -> PairDirectory:
         cached = await self.listed_pairs()
         pairs, coins = self._built_from

@@ -31,6 +31,7 @@ from app.services.coinglass.listing import Listing
 from app.services.coinglass.parse import PROVIDER
 from app.services.coinglass.standard import HistoryCall, StandardInputs
 from app.services.transport.cache import Cached, Freshness
+from app.services.transport.resource import Resource
 
 TAKER_VOLUME = "futures_aggregated_taker_buy_sell_volume_history"
 LIQUIDATION_ORDER = "futures_liquidation_order"
@@ -229,6 +230,16 @@ class PremiumCapabilities:
         call = HistoryCall(TAKER_VOLUME, params)
         return await self._inputs.history(call, parse.parse_taker_volume, parse.closed_series)
 
+    def warm(self, symbol: Symbol) -> list[Resource[Any]]:
+        """What the dashboard of one coin asks for beside the signal's inputs, to be asked ahead.
+
+        Raises:
+            ProviderNoData: the coin is not listed.
+        """
+        coin = {"symbol": self._listing.spelled(symbol, OPEN_INTEREST_LIST)}
+        wanted = [self._resource(OPEN_INTEREST_LIST, coin, parse_market.parse_open_interest_exchange_list)]
+        return [*wanted, self._resource(FUNDING_LIST, {}, parse_market.parse_funding_exchange_list)]
+
     async def _list(
         self,
         endpoint: str,
@@ -237,9 +248,17 @@ class PremiumCapabilities:
         freshness: Callable[[object, int], Freshness] = _LIST_FRESH,
     ) -> Cached[T]:
         """One list answer, parsed once for everyone who reads it."""
-        return await self._client.fetch(
-            endpoint, params, parse=partial(parser, endpoint=endpoint), freshness=freshness
-        )
+        return await self._client.fetch_resource(self._resource(endpoint, params, parser, freshness))
+
+    def _resource(
+        self,
+        endpoint: str,
+        params: Mapping[str, str | int],
+        parser: Callable[..., T],
+        freshness: Callable[[object, int], Freshness] = _LIST_FRESH,
+    ) -> Resource[T]:
+        parsed = partial(parser, endpoint=endpoint)
+        return self._client.resource(endpoint, params, parse=parsed, freshness=freshness)
 
     def _named(
         self, symbol: Symbol, endpoint: str, cached: Cached[T], name: Callable[[T], Figures]

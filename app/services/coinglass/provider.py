@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import Any
 
+from app.core.domain.budget import BudgetReport
 from app.core.domain.context import Capability
 from app.core.domain.market import MarketReading
 from app.core.domain.status import ProviderState, ProviderStatus
 from app.core.domain.symbol import Symbol
-from app.core.errors import ProviderBadPayload, ProviderError, ProviderPlanLimited
+from app.core.errors import ProviderBadPayload, ProviderError, ProviderNoData, ProviderPlanLimited
 from app.core.ports import Fetched, Probe, Source, ViewSource
 from app.services.coinglass import premium, standard
 from app.services.coinglass.access import Access
+from app.services.coinglass.budget import budget_report, no_budget, summary
 from app.services.coinglass.catalog import CALLS_PER_MINUTE
 from app.services.coinglass.client import CoinGlassClient
 from app.services.coinglass.explorer import Explorer
@@ -28,7 +31,8 @@ from app.services.coinglass.premium import PremiumCapabilities
 from app.services.coinglass.standard import StandardInputs
 from app.services.coinglass.view_table import DECLARED, view_sources
 from app.services.coinglass.views import CoinGlassViews
-from app.services.transport.resource import ResourceClient
+from app.services.transport.planner import BudgetPlanner
+from app.services.transport.resource import Resource, ResourceClient
 
 SUBSCRIPTION = "user_account_subscription"
 _NO_CACHE = fixed_freshness(0)
@@ -50,14 +54,21 @@ class CoinGlassProvider:
         resources: ResourceClient | None,
         *,
         catalogue: ResourceClient | None = None,
+        planner: BudgetPlanner | None = None,
+        watch: tuple[str, ...] = (),
         now_ms: Callable[[], int],
         monotonic: Callable[[], float],
         exchange_order: tuple[str, ...] = DEFAULT_EXCHANGES,
         liquidation_exchanges: tuple[str, ...] = DEFAULT_EXCHANGES,
     ) -> None:
-        """resources: None without a key. catalogue: the same client over a cache for any endpoint."""
+        """resources: None without a key. catalogue: the same client over a cache for any endpoint.
+
+        planner: asks ahead for what is wanted, and for the coins of `watch` in any case; None: nobody does.
+        """
         self._resources = resources
         self._catalogue = catalogue
+        self._planner = planner
+        self._watch = tuple(Symbol(base) for base in watch)
         if resources is None:
             return
         self._access = Access(resources.client.refusals, monotonic=monotonic)
@@ -118,9 +129,14 @@ class CoinGlassProvider:
             return
         await self._learn_plan()
         await self._listing.load()
+        if self._planner is not None:
+            self._keep_warm()
+            self._planner.start()
 
     async def close(self) -> None:
-        """Release the HTTP client."""
+        """Stop asking ahead, release the HTTP client."""
+        if self._planner is not None:
+            await self._planner.close()
         if self._resources is not None:
             await self._resources.aclose()
 
@@ -147,7 +163,16 @@ class CoinGlassProvider:
             quota_left=client.quota.left(),
             quota_limit=client.quota.limit(),
             not_in_plan=tuple(name for name in self._access.not_in_plan() if name in _USED),
+            planner=None if self._planner is None else summary(self._planner.plan()),
         )
+
+    def budget(self) -> BudgetReport:
+        """How the calls of the key are spent."""
+        if self._resources is None:
+            return no_budget()
+        quota = self._resources.client.quota
+        plan = self._planner.plan() if self._planner is not None else None
+        return budget_report(self.status(), quota.limit(), quota.left(), plan)
 
     async def market(
         self, symbol: Symbol
@@ -178,3 +203,16 @@ class CoinGlassProvider:
             return
         if self._access.learn_plan(cached.value) and self._access.plan is not None:
             self._resources.client.quota.resize(CALLS_PER_MINUTE[self._access.plan])
+            self._keep_warm()
+
+    def _keep_warm(self) -> None:
+        """Tell the planner what the watched coins need on this plan; coins not listed are left out."""
+        if self._planner is None:
+            return
+        wanted: list[Resource[Any]] = self._inputs.warm_lists()
+        for symbol in self._watch:
+            try:
+                wanted += [*self._inputs.warm(symbol), *self._premium.warm(symbol)]
+            except ProviderNoData:
+                continue
+        self._planner.watch(wanted)

@@ -23,8 +23,10 @@ from app.services.coinglass.catalog import INTERVALS
 from app.services.coinglass.client import CoinGlassClient
 from app.services.coinglass.freshness import fixed_freshness, history_freshness
 from app.services.coinglass.listing import Listing
+from app.services.coinglass.pairs import PairRef
 from app.services.coinglass.parse import PROVIDER
 from app.services.transport.cache import Cached
+from app.services.transport.resource import Resource
 
 COINS_MARKETS = "futures_coins_markets"
 PAIRS_MARKETS = "futures_pairs_markets"
@@ -43,6 +45,7 @@ PAGE_ROWS = 100
 _MAX_PAGES = 10
 _PRICE_FRESH = fixed_freshness(10_000, error_ms=60_000)
 # The index comes once a day at no stated minute: looking every ten minutes is soon enough.
+_INDEX = partial(parse.parse_fear_greed, endpoint=FEAR_GREED)
 _INDEX_FRESH = history_freshness(missing_ms=600_000)
 
 
@@ -118,11 +121,14 @@ class StandardInputs:
 
     async def liquidations(self, symbol: Symbol) -> Fetched[LiquidationHistory]:
         """USD liquidated per bar and side, always over the same configured exchanges."""
+        await self._listing.coin(symbol, LIQUIDATIONS)
+        return await self.history(*self._liquidation_call(symbol), parse.closed_liquidations)
+
+    def _liquidation_call(self, symbol: Symbol) -> tuple[HistoryCall, Callable[..., LiquidationHistory]]:
         scope = ",".join(self._liquidation_exchanges)
-        coin = await self._listing.coin(symbol, LIQUIDATIONS)
+        coin = self._listing.spelled(symbol, LIQUIDATIONS)
         call = HistoryCall(LIQUIDATIONS, {"exchange_list": scope, "symbol": coin})
-        parser = partial(parse.parse_liquidations, scope=scope)
-        return await self.history(call, parser, parse.closed_liquidations)
+        return call, partial(parse.parse_liquidations, scope=scope)
 
     async def open_interest_usd(self, symbol: Symbol) -> Fetched[Series]:
         """Open interest of all exchanges in USD (moves with the price alone)."""
@@ -132,24 +138,31 @@ class StandardInputs:
         self, symbol: Symbol, interval: str | None = None
     ) -> Fetched[OpenInterestHistory]:
         """The same with open, high and low of each bar."""
-        coin = await self._listing.coin(symbol, OPEN_INTEREST)
-        call = HistoryCall(OPEN_INTEREST, {"symbol": coin, "unit": "usd"})
-        parser = partial(parse.parse_open_interest, unit=Unit.USD)
-        return await self.history(call, parser, parse.closed_interest, interval)
+        await self._listing.coin(symbol, OPEN_INTEREST)
+        return await self.history(*self._interest_call(symbol, Unit.USD), parse.closed_interest, interval)
 
     async def open_interest_base(self, symbol: Symbol) -> Fetched[Series]:
         """Open interest of all exchanges in coins."""
-        coin = await self._listing.coin(symbol, OPEN_INTEREST)
-        call = HistoryCall(OPEN_INTEREST, {"symbol": coin, "unit": "coin"})
-        multiplier = self._listing.multiplier(symbol)
-        parser = partial(parse.parse_open_interest, unit=Unit.BASE, multiplier=multiplier)
-        return _closes(await self.history(call, parser, parse.closed_interest))
+        await self._listing.coin(symbol, OPEN_INTEREST)
+        return _closes(await self.history(*self._interest_call(symbol, Unit.BASE), parse.closed_interest))
+
+    def _interest_call(
+        self, symbol: Symbol, unit: Unit
+    ) -> tuple[HistoryCall, Callable[..., OpenInterestHistory]]:
+        coin = self._listing.spelled(symbol, OPEN_INTEREST)
+        is_usd = unit is Unit.USD
+        call = HistoryCall(OPEN_INTEREST, {"symbol": coin, "unit": "usd" if is_usd else "coin"})
+        multiplier = 1 if is_usd else self._listing.multiplier(symbol)
+        return call, partial(parse.parse_open_interest, unit=unit, multiplier=multiplier)
 
     async def funding(self, symbol: Symbol, interval: str | None = None) -> Fetched[Series]:
         """OI-weighted funding, fraction per 8 h; positive: longs pay shorts."""
-        coin = await self._listing.coin(symbol, FUNDING)
-        call = HistoryCall(FUNDING, {"symbol": coin})
-        return await self.history(call, parse.parse_funding, parse.closed_series, interval)
+        await self._listing.coin(symbol, FUNDING)
+        return await self.history(*self._funding_call(symbol), parse.closed_series, interval)
+
+    def _funding_call(self, symbol: Symbol) -> tuple[HistoryCall, Callable[..., Series]]:
+        coin = self._listing.spelled(symbol, FUNDING)
+        return HistoryCall(FUNDING, {"symbol": coin}), parse.parse_funding
 
     async def account_ratio(self, symbol: Symbol, interval: str | None = None) -> Fetched[Series]:
         """Share of all accounts that are net long, on the preferred exchange."""
@@ -168,7 +181,7 @@ class StandardInputs:
         cached = await self._client.fetch(
             FEAR_GREED,
             {},
-            parse=partial(parse.parse_fear_greed, endpoint=FEAR_GREED),
+            parse=_INDEX,
             freshness=_INDEX_FRESH,
         )
         return self._closed(FEAR_GREED, cached, parse.closed_series, f"no index (asked for {symbol})")
@@ -219,16 +232,19 @@ class StandardInputs:
         """The pages of the all-coins list, as far as they hold coins not seen before."""
         seen: set[str] = set()
         for page in range(1, _MAX_PAGES + 1):
-            cached = await self._client.fetch(
-                COINS_MARKETS,
-                {"page": page, "per_page": PAGE_ROWS},
-                parse=partial(parse_market.parse_coins_markets, endpoint=COINS_MARKETS),
-                freshness=_PRICE_FRESH,
-            )
+            cached = await self._client.fetch_resource(self._page(page))
             if not cached.value.keys() - seen:  # past the end, or a server that ignores the page number
                 return
             seen |= cached.value.keys()
             yield cached
+
+    def _page(self, page: int) -> Resource[Mapping[str, wire.CoinMarketRow]]:
+        return self._client.resource(
+            COINS_MARKETS,
+            {"page": page, "per_page": PAGE_ROWS},
+            parse=partial(parse_market.parse_coins_markets, endpoint=COINS_MARKETS),
+            freshness=_PRICE_FRESH,
+        )
 
     async def pairs(self, symbol: Symbol) -> Cached[tuple[PairMarket, ...]]:
         """Every perpetual of the coin."""
@@ -241,15 +257,49 @@ class StandardInputs:
             freshness=_PRICE_FRESH,
         )
 
-    async def _fetch_bars(
-        self, call: HistoryCall, interval: str, parser: Callable[..., BarsT]
-    ) -> Cached[BarsT]:
-        return await self._client.fetch(
+    def warm(self, symbol: Symbol) -> list[Resource[Any]]:
+        """What the signal of one coin asks for, to be asked ahead: histories, the price, the index.
+
+        Raises:
+            ProviderNoData: the coin is not listed.
+        """
+        calls = [
+            self._liquidation_call(symbol),
+            self._interest_call(symbol, Unit.USD),
+            self._interest_call(symbol, Unit.BASE),
+            self._funding_call(symbol),
+        ]
+        calls += [
+            self._share_call(pair, endpoint)
+            for endpoint in (ACCOUNT_RATIO, TOP_POSITION_RATIO, TOP_ACCOUNT_RATIO)
+            if (pair := self._listing.known_pair(symbol)) is not None
+        ]
+        return [
+            self._bars(call, self._client.access.interval_for(call.endpoint), parser)
+            for call, parser in calls
+        ]
+
+    def warm_lists(self) -> list[Resource[Any]]:
+        """Answers that serve every coin: the first page of all coins where the plan has it, the index."""
+        lists: list[Resource[Any]] = [
+            self._client.resource(FEAR_GREED, {}, parse=_INDEX, freshness=_INDEX_FRESH)
+        ]
+        if self._client.access.may_ask(COINS_MARKETS):
+            lists.append(self._page(1))
+        return lists
+
+    def _bars(self, call: HistoryCall, interval: str, parser: Callable[..., BarsT]) -> Resource[BarsT]:
+        return self._client.resource(
             call.endpoint,
             {**call.params, "interval": interval, "limit": HISTORY_ROWS},
             parse=partial(parser, endpoint=call.endpoint, interval_ms=INTERVALS[interval]),
             freshness=history_freshness(),
         )
+
+    async def _fetch_bars(
+        self, call: HistoryCall, interval: str, parser: Callable[..., BarsT]
+    ) -> Cached[BarsT]:
+        return await self._client.fetch_resource(self._bars(call, interval, parser))
 
     def _closed(
         self, endpoint: str, cached: Cached[BarsT], cut: Callable[[BarsT, int], BarsT], nothing: str
@@ -265,12 +315,15 @@ class StandardInputs:
         return Fetched(value, endpoint, value.close_ms[-1], cached.fetched_ms, CacheState(cached.state))
 
     async def _long_share(self, symbol: Symbol, endpoint: str, interval: str | None) -> Fetched[Series]:
-        side, what = _SHARES[endpoint]
         pair = await self._listing.pair(symbol, endpoint)
+        return await self.history(*self._share_call(pair, endpoint), parse.closed_series, interval)
+
+    @staticmethod
+    def _share_call(pair: PairRef, endpoint: str) -> tuple[HistoryCall, Callable[..., Series]]:
+        side, what = _SHARES[endpoint]
         call = HistoryCall(endpoint, {"exchange": pair.exchange, "symbol": pair.instrument})
         label = f"{what}, {pair.exchange} {pair.instrument}"
-        parser = partial(parse.parse_long_share, side=side, label=label)
-        return await self.history(call, parser, parse.closed_series, interval)
+        return call, partial(parse.parse_long_share, side=side, label=label)
 
     async def _aggregated_price(self, symbol: Symbol) -> Fetched[Price]:
         cached = await self.coin_row(symbol)

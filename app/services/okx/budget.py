@@ -73,8 +73,8 @@ class OkxQuota(Quota):
         limits += [_InstrumentLimit(calls, RATE_WINDOW_S, names) for calls, names in _PER_INSTRUMENT.items()]
         super().__init__(PROVIDER, classes=limits, monotonic=monotonic, sleep=sleep)
 
-    async def acquire(self, endpoint: str, max_wait_s: float) -> Slot:
+    async def acquire(self, endpoint: str, max_wait_s: float, *, background: bool = False) -> Slot:
         """A slot for the running instrument. Raises: `ProviderRateLimited` when the wait is too long."""
         if endpoint in _INSTRUMENT_ENDPOINTS:
             endpoint = f"{endpoint}@{zlib.crc32(_instrument.get().encode()) % _SLOTS}"
-        return await super().acquire(endpoint, max_wait_s)
+        return await super().acquire(endpoint, max_wait_s, background=background)

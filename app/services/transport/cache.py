@@ -7,9 +7,9 @@ Does not know HTTP. Called by `resource.ResourceClient`. Time is market time, so
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar, cast
 
 from cachetools import LRUCache
 
@@ -142,6 +142,36 @@ class ResourceCache:
             return self._count(key, entry.cached("stale"))
         return self._count(key, cast("Cached[T]", found))
 
+    async def renew(
+        self,
+        key: str,
+        *,
+        load: Load,
+        parse: Callable[[bytes], T],
+        freshness: Callable[[T, int], Freshness],
+        max_age_ms: int,
+    ) -> Cached[T]:
+        """A newer value even while the kept one is fresh; joins a load that is under way.
+
+        What another process fetched less than `max_age_ms` ago is new enough. Raises: `ProviderError`.
+        """
+        recipe = _Recipe(key, load, parse, freshness)
+        flight = self._flights.get(key)
+        if flight is None:
+            renewal = self._renew(cast("_Recipe[object]", recipe), max_age_ms)
+            flight = self._launch(key, renewal)
+        return cast("Cached[T]", await asyncio.shield(flight))
+
+    def age_ms(self, key: str) -> int | None:
+        """Market time since the kept value was fetched; None when there is none."""
+        entry = self._entries.get(key)
+        return None if entry is None else max(0, self._now_ms() - entry.fetched_ms)
+
+    def fresh_for_ms(self, key: str) -> int:
+        """How long the kept value is still good; below 0 since it is not, 0 when there is none."""
+        entry = self._entries.get(key)
+        return 0 if entry is None else entry.fetched_ms + entry.freshness.fresh_ms - self._now_ms()
+
     def sibling(self, *, max_entries: int) -> ResourceCache:
         """Another cache of the same kind with entries of its own, cleared and closed with this one."""
         sibling = ResourceCache(
@@ -173,10 +203,14 @@ class ResourceCache:
     def _flight(self, recipe: _Recipe[T]) -> asyncio.Task[Cached[object]]:
         flight = self._flights.get(recipe.key)
         if flight is None:
-            flight = asyncio.create_task(self._refresh(cast("_Recipe[object]", recipe)))
-            self._flights[recipe.key] = flight
-            self._running.add(flight)
-            flight.add_done_callback(lambda task: self._landed(recipe.key, task))
+            flight = self._launch(recipe.key, self._refresh(cast("_Recipe[object]", recipe)))
+        return flight
+
+    def _launch(self, key: str, loading: Coroutine[Any, Any, Cached[object]]) -> asyncio.Task[Cached[object]]:
+        flight = asyncio.create_task(loading)
+        self._flights[key] = flight
+        self._running.add(flight)
+        flight.add_done_callback(lambda task: self._landed(key, task))
         return flight
 
     def _landed(self, key: str, task: asyncio.Task[Cached[object]]) -> None:
@@ -209,6 +243,23 @@ class ResourceCache:
                 return found
             token = await self._lock(recipe.key)
         return await self._load_locked(recipe, token, entry)
+
+    async def _renew(self, recipe: _Recipe[object], max_age_ms: int) -> Cached[object]:
+        """As `_refresh`, but only a body younger than `max_age_ms` ends the search."""
+        if self._shared is None:
+            return await self._load(recipe)
+        own = self._entries.get(recipe.key)
+        token = None
+        for _ in range(_MAX_POLLS):
+            entry, _found = await self._from_shared(recipe, own)
+            if entry is not None and entry is not own and self._now_ms() - entry.fetched_ms < max_age_ms:
+                self._keep(recipe.key, entry)
+                return entry.cached("hit")
+            token = await self._lock(recipe.key)
+            if token is not None:
+                break
+            await self._sleep(_POLL_S)
+        return await self._load_locked(recipe, token, None)
 
     async def _lock(self, key: str) -> str | None:
         return None if self._shared is None else await self._shared.lock(key, LOCK_MS)

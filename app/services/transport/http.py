@@ -57,6 +57,8 @@ class _Call:
     endpoint: str
     check: Callable[[Answer], None]
     deadline_s: float
+    # Nobody waits for it: it leaves the reserve of the budget alone.
+    is_background: bool = False
     attempts: int = 0
     status: int | None = None
     # Our own congestion (quota, connections, memory): trying again in a moment would only add to it.
@@ -109,17 +111,18 @@ class UpstreamClient:
         *,
         endpoint: str,
         check: Callable[[Answer], None],
+        background: bool = False,
     ) -> Answer:
         """GET `path` until `check` accepts the answer, retries are used up or the time is.
 
         Args: path: below the base URL, plain segments only. endpoint: our id of it. check: raises the
-            `ProviderError` that the envelope means.
+            `ProviderError` that the envelope means. background: made ahead of any question.
         Raises: `ProviderError`. `InvariantViolation` for a path that is not plain.
         """
         if _PATH.fullmatch(path) is None:
             raise InvariantViolation(f"{self.provider} {endpoint}: path has characters that are not allowed")
         started_s = self._monotonic()
-        call = _Call(path, params, endpoint, check, started_s + self._config.total_s)
+        call = _Call(path, params, endpoint, check, started_s + self._config.total_s, background)
         outcome = "aborted"
         try:
             self.refusals.ensure_allowed(endpoint, call.interval)
@@ -170,7 +173,8 @@ class UpstreamClient:
     async def _attempt(self, call: _Call) -> Answer:
         self.breaker.ensure_allowed(call.endpoint)
         try:
-            slot = await self.quota.acquire(call.endpoint, self._patience_s(call))
+            patience_s = self._patience_s(call)
+            slot = await self.quota.acquire(call.endpoint, patience_s, background=call.is_background)
         except ProviderRateLimited:
             call.is_our_jam = True
             raise

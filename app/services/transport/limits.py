@@ -7,6 +7,7 @@ Owns the counting in this process; `shared_limits.SharedQuota` counts in Redis f
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,7 +19,22 @@ from app.core.errors import ProviderRateLimited
 MARGIN_S = 0.05
 # A larger "limit" in a header is a fault of the sender; no plan is anywhere near.
 MAX_CALLS = 100_000
-_ALL = "all"
+ALL = "all"
+BACKGROUND = "background"
+# Of a plan's calls this share is used at all, the rest is for clocks that disagree and for other programs;
+# of these, this share is kept for questions that somebody is waiting for.
+USABLE_SHARE = 0.9
+RESERVED_SHARE = 0.1
+
+
+def usable_calls(calls: int) -> int:
+    """Where calls made ahead of questions stop, whoever made the others. Worked number: of 300, 270."""
+    return math.floor(calls * USABLE_SHARE)
+
+
+def background_calls(calls: int) -> int:
+    """How many of a window's calls may be made ahead of any question. Worked number: of 300, 240."""
+    return max(0, usable_calls(calls) - math.floor(calls * RESERVED_SHARE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +137,23 @@ class Quota:
         self._sleep = sleep
         self._classes = tuple(classes)
         self._all = Window(calls, window_s)
-        self._windows: dict[str, Window] = {_ALL: self._all}
+        self._ahead = Window(None if calls is None else background_calls(calls), window_s)
+        self._windows: dict[str, Window] = {ALL: self._all, BACKGROUND: self._ahead}
         self._paused_until_s = float("-inf")
 
-    async def acquire(self, endpoint: str, max_wait_s: float) -> Slot:
+    async def acquire(self, endpoint: str, max_wait_s: float, *, background: bool = False) -> Slot:
         """Wait for a slot in every window that covers `endpoint`.
+
+        background: a call nobody waits for; it leaves the reserve alone and never queues.
 
         Raises: `ProviderRateLimited` at once when the wait would be longer than `max_wait_s`.
         """
-        deadline_s = self._monotonic() + max_wait_s
+        deadline_s = self._monotonic() + (0.0 if background else max_wait_s)
         keys = self._keys(endpoint)
+        if background:
+            if self.background_left() == 0:
+                raise self._refusal(endpoint, 1.0)
+            keys = (*keys, BACKGROUND)
         windows = [self._windows[key] for key in keys]
         wait_s = self._wait_s(windows, queued=True)
         if wait_s > 0:
@@ -159,6 +182,7 @@ class Quota:
     def resize(self, calls: int | None) -> None:
         """Change the provider-wide limit (the plan became known)."""
         self._all.calls = calls
+        self._ahead.calls = None if calls is None else background_calls(calls)
 
     def limit(self) -> int | None:
         """Calls per window of the provider-wide limit; None when not known."""
@@ -170,6 +194,15 @@ class Quota:
             return None
         now_s = self._monotonic()
         return 0 if now_s < self._paused_until_s else max(0, self._all.calls - self._all.used(now_s))
+
+    def background_left(self) -> int:
+        """Calls that may be made now ahead of any question; 0 without a known limit."""
+        now_s = self._monotonic()
+        if self._all.calls is None or now_s < self._paused_until_s:
+            return 0
+        unspent = usable_calls(self._all.calls) - self._all.used(now_s)
+        own = background_calls(self._all.calls) - self._ahead.used(now_s)
+        return max(0, min(unspent, own))
 
     async def _queue(self, endpoint: str, windows: list[Window], wait_s: float, deadline_s: float) -> None:
         for window in windows:
@@ -190,7 +223,7 @@ class Quota:
         return max(free_s, self._paused_until_s - now_s)
 
     def _keys(self, endpoint: str) -> tuple[str, ...]:
-        keys = [_ALL]
+        keys = [ALL]
         for index, limit in enumerate(self._classes):
             if limit.covers(endpoint):
                 key = f"{index}:{'' if limit.shared else endpoint}"

@@ -13,12 +13,20 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
-from app.services.transport.limits import MARGIN_S, MAX_CALLS, EndpointLimit, Quota, Slot
+from app.services.transport.limits import (
+    ALL,
+    MARGIN_S,
+    MAX_CALLS,
+    EndpointLimit,
+    Quota,
+    Slot,
+    usable_calls,
+)
 from app.services.transport.redis_link import RedisLink
 
 # KEYS: pause, then one set per window. ARGV: token, then per window its calls (-1 = none) and busy time (ms)
-# of a slot whose answer never comes. Answers 0 = taken, else the ms until a slot can be free. Redis' own
-# clock is used: the processes' clocks need not agree.
+# of a slot whose answer never comes. Answers the ms until a slot can be free, or below -1 = taken: -2 less
+# the calls that are left in the first window. Redis' own clock is used: the processes' need not agree.
 _TAKE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -40,7 +48,9 @@ for i = 2, #KEYS do
   redis.call('ZADD', KEYS[i], now + busy, ARGV[1])
   redis.call('PEXPIRE', KEYS[i], busy + 60000)
 end
-return 0
+local calls = tonumber(ARGV[2])
+if calls < 0 then return -2 end
+return -2 - math.max(0, calls - redis.call('ZCARD', KEYS[2]))
 """
 # ARGV: token, then per window the busy time from now; 0 = never sent.
 _GIVE = """
@@ -70,6 +80,17 @@ if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1
 return 0
 """
 _NO_ANSWER = -1
+# While Redis does not answer a process takes this part of what was left, or of the plan when that window is
+# over: four processes stay inside the plan together.
+_PART = 4
+# ARGV: calls made while Redis did not answer, busy time, token prefix.
+_CATCH_UP = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+for n = 1, tonumber(ARGV[1]) do redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[3] .. n) end
+redis.call('PEXPIRE', KEYS[1], ARGV[2] + 60000)
+return 0
+"""
 # A process that dies with a request under way keeps its slot this much longer than the window.
 _IN_FLIGHT_MS = 10_000
 
@@ -98,14 +119,18 @@ class SharedQuota(Quota):
         self._link = link
         self._prefix = f"{prefix}quota:{provider}:"
         self._background: set[asyncio.Task[None]] = set()
+        # What Redis last said was left, when, and what was taken since without it.
+        self._left = 0
+        self._answered_s = float("-inf")
+        self._untold = 0
 
-    async def acquire(self, endpoint: str, max_wait_s: float) -> Slot:
+    async def acquire(self, endpoint: str, max_wait_s: float, *, background: bool = False) -> Slot:
         """As `Quota.acquire`; first this process's own count, then the shared one."""
-        deadline_s = self._monotonic() + max_wait_s
-        slot = await super().acquire(endpoint, max_wait_s)
+        deadline_s = self._monotonic() + (0.0 if background else max_wait_s)
+        slot = await super().acquire(endpoint, max_wait_s, background=background)
         is_taken = False
         try:
-            token = await self._take(endpoint, slot, deadline_s)
+            token = await self._take(endpoint, slot, deadline_s, background=background)
             is_taken = True
         finally:
             if not is_taken:
@@ -133,21 +158,53 @@ class SharedQuota(Quota):
         """Wait until everything told to Redis has arrived (shutdown, tests)."""
         await asyncio.gather(*self._background)
 
-    async def _take(self, endpoint: str, slot: Slot, deadline_s: float) -> str:
+    async def _take(self, endpoint: str, slot: Slot, deadline_s: float, *, background: bool) -> str:
         """The token of the shared slot; empty when Redis is out and only our own count holds."""
         token = uuid4().hex
         args: list[int] = []
         for key in slot.windows:
             calls = self._windows[key].calls
+            if background and calls is not None and key == ALL:
+                calls = usable_calls(calls)
             args += [-1 if calls is None else calls, self._busy_ms(key) + _IN_FLIGHT_MS]
+        await self._catch_up()
         while True:
             wait_ms = await self._eval(_TAKE, ("pause", *slot.windows), token, *args)
-            if wait_ms <= 0:
-                return token if wait_ms == 0 else ""
+            if wait_ms == _NO_ANSWER:
+                self._take_alone(endpoint)
+                return ""
+            self._answered_s = self._monotonic()
+            if wait_ms < _NO_ANSWER:
+                self._left = -2 - wait_ms
+                return token
+            self._left = 0
             if self._monotonic() + wait_ms / 1000 > deadline_s:
                 raise self._refusal(endpoint, wait_ms / 1000)
             # A slot under way shows its latest end, it may free earlier: look again in a while.
             await self._sleep(min(wait_ms, 1000) / 1000)
+
+    def _take_alone(self, endpoint: str) -> None:
+        """Redis is out: a part of what it last said was left, or of the plan once that window is over.
+
+        Raises: `ProviderRateLimited` when this process has had its part.
+        """
+        calls = self._all.calls
+        if calls is not None:
+            now_s = self._monotonic()
+            is_over = now_s - self._answered_s > self._all.window_s
+            # This slot is among the own ones already.
+            had = self._all.used(now_s) - 1 if is_over else self._untold
+            if had >= (calls if is_over else self._left) // _PART:
+                raise self._refusal(endpoint, 1.0)
+        self._untold += 1
+
+    async def _catch_up(self) -> None:
+        """Tell Redis what was taken while it did not answer."""
+        untold = self._untold
+        if untold == 0 or not self._link.is_healthy:
+            return
+        if await self._eval(_CATCH_UP, ("all",), untold, self._busy_ms("all"), uuid4().hex) != _NO_ANSWER:
+            self._untold -= untold
 
     def _busy_ms(self, key: str) -> int:
         return int((self._windows[key].window_s + MARGIN_S) * 1000)

@@ -334,13 +334,38 @@ async def test_endpoint_classes_are_shared_too(quotas: Quotas) -> None:
     assert await spend(two, 5, "candles") == 2
 
 
-async def test_without_redis_each_process_keeps_its_own_count(
+async def test_without_redis_a_process_takes_a_quarter_of_what_was_left_then_of_the_plan(
+    own_redis: RedisServer, connect: Callable[..., RedisLink]
+) -> None:
+    """Four processes that each keep to their part stay inside the plan together."""
+    now_s = [1_000.0]
+    quota = SharedQuota("p", connect(own_redis), calls=12, monotonic=lambda: now_s[0])
+    assert await spend(quota, 4) == 4
+    own_redis.stop()
+    assert await spend(quota, 5) == 2  # of the eight that were left
+    now_s[0] += 61
+    assert await spend(quota, 9) == 3  # of the twelve
+
+
+async def test_calls_made_without_redis_are_told_when_it_is_back(
+    own_redis: RedisServer, connect: Callable[..., RedisLink]
+) -> None:
+    one = SharedQuota("p", connect(own_redis), calls=12)
+    assert await spend(one, 4) == 4
+    link = one._link
+    healthy, link._resting_until_s = link._resting_until_s, float("inf")
+    assert await spend(one, 5) == 2
+    link._resting_until_s = healthy
+    assert await spend(one, 1) == 1
+    assert await spend(SharedQuota("p", connect(own_redis), calls=12), 20) == 5
+
+
+async def test_without_redis_a_pause_and_what_others_used_still_count(
     own_redis: RedisServer, connect: Callable[..., RedisLink]
 ) -> None:
     quota = SharedQuota("p", connect(own_redis), calls=3)
     assert await spend(quota, 2) == 2
     own_redis.stop()
-    assert await spend(quota, 5) == 1
     quota.pause(30)
     quota.observe_usage(1, 3)
     await quota.settled()
