@@ -136,9 +136,21 @@ def _rows(place: _Place, shape: Any) -> Iterator[_Place]:
     asked = place.call.params.get("limit", "")
     is_outer = not place.name
     count = min(int(asked), _MAX_ROWS) if asked.isdigit() and int(asked) and is_outer else _ROWS
-    count = count if is_outer else min(count, 12)
+    count = min(count if is_outer else 12, _most(place, shape))
     for row in range(count):
         yield replace(place, row=row, at_ms=place.at_ms - (count - 1 - row) * place.step_ms)
+
+
+def _most(place: _Place, shape: Any) -> int:
+    """A list without times has each coin or each exchange once."""
+    kinds = {key: str(kind).rstrip("#?") for key, kind in shape.items()} if isinstance(shape, dict) else {}
+    if "time" in kinds.values():
+        return _MAX_ROWS
+    if "exchange" in kinds.values() and "exchange" not in place.call.params:
+        return len(place.call.market.exchanges()[:5])
+    if kinds.get("symbol") == "symbol" and "symbol" not in place.call.params:
+        return len(place.call.market.coins())
+    return _MAX_ROWS
 
 
 def _candle(place: _Place, shape: Mapping[str, Any]) -> dict[str, Any]:

@@ -137,14 +137,18 @@ class CoinGlassClient:
         *,
         parse: Callable[[bytes], T],
         freshness: Callable[[T, int], Freshness],
+        ahead: bool = True,
     ) -> Cached[T]:
         """The parsed answer of `endpoint`; one endpoint with the same params must always be parsed alike.
+
+        ahead: whether the planner may renew it before the next question.
 
         Raises:
             ProviderPlanLimited, ProviderAuthFailed: also without a call, by the plan or a refusal remembered.
             ProviderError: what the transport, the envelope check or `parse` raised.
         """
-        return await self.fetch_resource(self.resource(endpoint, params, parse=parse, freshness=freshness))
+        path = ENDPOINTS[endpoint].path
+        return await self.fetch_resource(Resource(endpoint, path, params, parse, freshness, ahead))
 
     async def fetch_resource(self, resource: Resource[T]) -> Cached[T]:
         """The same for a resource at hand. Raises: as `fetch`."""

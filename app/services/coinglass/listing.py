@@ -103,13 +103,13 @@ class Listing:
     async def listed_coins(self) -> Cached[Mapping[str, str]]:
         """Base asset -> the coin as CoinGlass spells it. Raises: ProviderError."""
         return await self._client.fetch(
-            COINS, {}, parse=partial(parse_coins, endpoint=COINS), freshness=_DAILY
+            COINS, {}, parse=partial(parse_coins, endpoint=COINS), freshness=_DAILY, ahead=False
         )
 
     async def listed_pairs(self) -> Cached[tuple[ListedPair, ...]]:
         """Every perpetual. Raises: ProviderError."""
         return await self._client.fetch(
-            PAIRS, {}, parse=partial(parse_pairs, endpoint=PAIRS), freshness=_DAILY
+            PAIRS, {}, parse=partial(parse_pairs, endpoint=PAIRS), freshness=_DAILY, ahead=False
         )
 
     def known_pair(self, symbol: Symbol) -> PairRef | None:

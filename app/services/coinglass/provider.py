@@ -196,6 +196,7 @@ class CoinGlassProvider:
                 {},
                 parse=partial(parse_subscription, endpoint=SUBSCRIPTION),
                 freshness=_NO_CACHE,
+                ahead=False,
             )
         except ProviderError as error:
             is_final = isinstance(error, ProviderBadPayload | ProviderPlanLimited)

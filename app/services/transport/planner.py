@@ -34,6 +34,8 @@ _MAX_BACKOFF_S = 600.0
 # How many looks the running figure of efficiency remembers: five minutes of them.
 _SAMPLES = 300
 _SAMPLE_S = 1.0
+# Before this many looks the figure says how young the process is, not how well the budget is spent.
+_MIN_SAMPLES = 120
 
 
 class Budget(Protocol):
@@ -60,6 +62,7 @@ class _Item:
     min_period_s: float
     # A history of closed bars is due when the next bar is, a list when it is worth it.
     has_bars: bool
+    since_s: float
     demand: Demand = field(default_factory=Demand)
     is_watched: bool = False
     failures: int = 0
@@ -267,7 +270,7 @@ class BudgetPlanner:
             if len(self._items) >= MAX_RESOURCES:
                 self._drop_least(self._monotonic())
             has_bars = "interval" in resource.params
-            item = _Item(resource, self._min_period_s(resource.endpoint), has_bars)
+            item = _Item(resource, self._min_period_s(resource.endpoint), has_bars, self._monotonic())
             self._items[key] = item
         return item
 
@@ -290,7 +293,12 @@ class BudgetPlanner:
         self._sampled_s = now_s
         kept = [(key, item) for key, item in self._items.items() if not item.has_bars]
         ages = [self._source.age_ms(key) for key, _ in kept]
-        known = [(item, age / 1000) for (_, item), age in zip(kept, ages, strict=True) if age is not None]
+        known = [
+            (item, age / 1000)
+            for (_, item), age in zip(kept, ages, strict=True)
+            # The first period of a resource is not a sample of its age.
+            if age is not None and now_s - item.since_s > 2 * item.min_period_s
+        ]
         weights = [item.weight(now_s) for item, _ in known]
         achieved = mean_age_s(weights, [age for _, age in known])
         periods = self._periods([item for item, _ in known], now_s)
@@ -300,6 +308,8 @@ class BudgetPlanner:
 
     def _efficiency(self) -> float | None:
         achieved = sum(sample[1] for sample in self._samples)
+        if len(self._samples) < _MIN_SAMPLES:
+            return None
         return sum(sample[0] for sample in self._samples) / achieved if achieved > 0 else None
 
 

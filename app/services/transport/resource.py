@@ -26,6 +26,7 @@ class Resource(Generic[T]):
 
     endpoint: our id of the endpoint (metrics, errors). path: constant or with validated segments only.
     parse: pure, body to domain objects, raises `ProviderError`. freshness: (value, fetched_ms) -> how long.
+    is_asked_ahead: whether a planner may renew it; not what hardly changes, such as a list of coins.
     """
 
     endpoint: str
@@ -33,6 +34,7 @@ class Resource(Generic[T]):
     params: Mapping[str, str | int]
     parse: Callable[[bytes], T]
     freshness: Callable[[T, int], Freshness]
+    is_asked_ahead: bool = True
 
 
 class Planner(Protocol):
@@ -58,7 +60,7 @@ class ResourceClient:
     async def fetch(self, resource: Resource[T]) -> Cached[T]:
         """Raises: `ProviderError` when there is neither an answer nor an old value young enough."""
         key = self.key(resource)
-        if self.planner is not None:
+        if self.planner is not None and resource.is_asked_ahead:
             self.planner.asked(resource, key)
         return await self._cache.fetch(
             key,
