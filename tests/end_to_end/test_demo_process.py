@@ -37,7 +37,7 @@ def test_other_coins_and_spellings_answer_too(demo: Service, coin: str) -> None:
 
 
 def concrete(path: str) -> str:
-    return path.replace("{symbol}", "BTC")
+    return path.replace("{symbol}", "BTC").replace("{endpoint}", "futures_supported_coins")
 
 
 def test_every_route_of_the_index_answers_in_its_documented_shape(demo: Service) -> None:
