@@ -207,7 +207,7 @@ LEVEL_ENDPOINTS: tuple[CoinglassEndpoint, ...] = (
         ("symbol", "range"),
         cache_ms=10_000,
         gate=Gate.PROFESSIONAL,
-        ranges=("12h", "24h", "3d", "7d", "30d", "90d", "180d", "1y"),
+        choices={"range": ("12h", "24h", "3d", "7d", "30d", "90d", "180d", "1y")},
     ),
     CoinglassEndpoint(
         "futures_liquidation_aggregated_map",
@@ -216,7 +216,7 @@ LEVEL_ENDPOINTS: tuple[CoinglassEndpoint, ...] = (
         ("symbol", "range"),
         cache_ms=10_000,
         gate=Gate.PROFESSIONAL,
-        ranges=("1d", "7d", "30d"),
+        choices={"range": ("1d", "7d", "30d")},
     ),
     CoinglassEndpoint(
         "futures_liquidation_max_pain",
@@ -224,7 +224,7 @@ LEVEL_ENDPOINTS: tuple[CoinglassEndpoint, ...] = (
         listed(_max_pain),
         cache_ms=10_000,
         gate=Gate.PROFESSIONAL,
-        ranges=("12h", "24h", "48h", "3d", "7d", "14d", "30d"),
+        choices={"range": ("12h", "24h", "48h", "3d", "7d", "14d", "30d")},
     ),
     CoinglassEndpoint(
         "hyperliquid_whale_alert",

@@ -9,23 +9,16 @@ from typing import Any
 import pytest
 
 from app.sim import coinglass_plans
-from app.sim.coinglass_history import HISTORY_ENDPOINTS
-from app.sim.coinglass_levels import LEVEL_ENDPOINTS
-from app.sim.coinglass_lists import LIST_ENDPOINTS
+from app.sim.coinglass_table import ENDPOINTS
 from app.sim.coinglass_wire import CoinglassEndpoint
 from app.sim.okx import OkxServer
 from app.sim.okx_wire import EventIndex
 from app.sim.quotas import FixedWindows
+from tests.sim.coinglass_asking import ask
 
 CONTRACTS = Path(__file__).parents[3] / "shared" / "contracts"
-COINGLASS = (*HISTORY_ENDPOINTS, *LIST_ENDPOINTS, *LEVEL_ENDPOINTS)
 OKX = OkxServer(FixedWindows(2.0), EventIndex()).endpoints
 PARAMS = {
-    "exchange": "Binance",
-    "exchange_list": "Binance,OKX",
-    "interval": "1h",
-    "limit": "5",
-    "range": "24h",
     "instId": "BTC-USDT-SWAP",
     "instFamily": "BTC-USDT",
     "ccy": "BTC",
@@ -90,14 +83,21 @@ def missing(documented: Any, answered: Any) -> list[str]:
     return problems
 
 
-@pytest.mark.parametrize("endpoint", COINGLASS, ids=lambda e: e.id)
+# Keyed by exchange: the names in the sample are not this market's.
+BY_EXCHANGE = {
+    "futures_open_interest_exchange_history_chart",
+    "futures_delisted_exchange_pairs",
+    "spot_supported_exchange_pairs",
+    "exchange_balance_chart",
+    "option_exchange_oi_history",
+    "option_exchange_vol_history",
+}
+
+
+@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.id not in BY_EXCHANGE], ids=lambda e: e.id)
 async def test_coinglass_answers_have_the_documented_shape(sim: Any, endpoint: CoinglassEndpoint) -> None:
     documented = sample("coinglass", endpoint.id)
-    is_pair = "exchange" in endpoint.required and "interval" in endpoint.required
-    params = PARAMS | {"symbol": "BTCUSDT" if is_pair else "BTC"}
-    if endpoint.ranges and params["range"] not in endpoint.ranges:
-        params["range"] = endpoint.ranges[0]
-    answered = (await sim.coinglass(endpoint.path, **params)).json()
+    answered = (await sim.coinglass(endpoint.path, **ask(endpoint))).json()
     assert answered["code"] == "0"
     assert answered["data"]
     observed = OBSERVED.get(endpoint.id)
@@ -141,26 +141,6 @@ def contract(provider: str) -> dict[str, Any]:
     if not path.exists():
         pytest.skip(f"no contract for {provider}")
     return {row["id"]: row for row in json.loads(path.read_text())}
-
-
-def test_plan_gates_and_paths_agree_with_the_contract() -> None:
-    documented = contract("coinglass")
-    for endpoint in COINGLASS:
-        row = documented[endpoint.id]
-        assert row["path"] == endpoint.path
-        for plan in coinglass_plans.PLANS:
-            allowed = row["plans"][plan]
-            assert coinglass_plans.is_in_plan(endpoint.gate, plan) is (allowed is not False), endpoint.id
-            if isinstance(allowed, str):
-                floor_ms = coinglass_plans.INTERVALS_MS[allowed.removeprefix(">=")]
-                assert coinglass_plans.FLOOR_MS[plan] == floor_ms
-
-
-def test_required_parameters_agree_with_the_contract() -> None:
-    documented = contract("coinglass")
-    for endpoint in COINGLASS:
-        wanted = {p["name"] for p in documented[endpoint.id]["params"] if p["required"]} - {"limit"}
-        assert set(endpoint.required) == wanted, endpoint.id
 
 
 def test_history_depth_agrees_with_the_contract() -> None:

@@ -1,0 +1,20 @@
+"""Every CoinGlass endpoint of the simulator: all families in one tuple. Read by `coinglass` and tests."""
+
+from __future__ import annotations
+
+from app.sim.coinglass_flow import FLOW_ENDPOINTS
+from app.sim.coinglass_funding import FUNDING_ENDPOINTS
+from app.sim.coinglass_history import HISTORY_ENDPOINTS
+from app.sim.coinglass_levels import LEVEL_ENDPOINTS
+from app.sim.coinglass_lists import LIST_ENDPOINTS
+from app.sim.coinglass_positions import POSITION_ENDPOINTS
+from app.sim.coinglass_wire import CoinglassEndpoint
+
+ENDPOINTS: tuple[CoinglassEndpoint, ...] = (
+    *HISTORY_ENDPOINTS,
+    *LIST_ENDPOINTS,
+    *LEVEL_ENDPOINTS,
+    *FLOW_ENDPOINTS,
+    *FUNDING_ENDPOINTS,
+    *POSITION_ENDPOINTS,
+)
