@@ -44,7 +44,7 @@ _SPOT_LIST_WINDOWS = (
     *("5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "24h", "3d", "7d", "15d", "30d"),
 )
 _LIST_WINDOWS = (*_SPOT_LIST_WINDOWS, "40d", "50d", "60d", "90d", "120d")
-_STEP_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "y": 365 * DAY_MS}
+_STEP_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS, "y": 365 * DAY_MS}
 
 _PAIR_ROW = '{"time":%d,"taker_buy_volume_usd":"%.4f","taker_sell_volume_usd":"%.4f"}'
 _COIN_ROW = '{"time":%d,"aggregated_buy_volume_usd":%.4f,"aggregated_sell_volume_usd":%.4f}'
@@ -114,7 +114,7 @@ def _by_exchange(call: Call) -> object:
     coin = find_coin(call.market, call.params["symbol"])
     if coin is None:
         return []
-    back_ms = _length_ms(call.params["range"])
+    back_ms = length_ms(call.params["range"])
     window = (min(back_ms, HOUR_MS) // 5, call.now_ms - back_ms, call.now_ms + 1)
     rows = []
     for name in call.market.exchanges():
@@ -138,12 +138,12 @@ def _taker_shares(bought: float, sold: float) -> dict[str, Any]:
     }
 
 
-def _length_ms(window: str) -> int:
-    """Worked: "15m" -> 900,000; "1w" is not used by these pages."""
+def length_ms(window: str) -> int:
+    """Worked: "15m" -> 900,000."""
     return int(window[:-1]) * _STEP_MS[window[-1]]
 
 
-class _Sums:
+class TakerSums:
     """Bought and sold USD of one coin in any window that ends now: five-minute bars, then hours."""
 
     def __init__(self, call: Call, kind: Kind, base: str, names: Sequence[str], longest_ms: int) -> None:
@@ -184,7 +184,7 @@ def _coin_netflow(kind: Kind) -> Callable[[Call], object]:
         names = names_of(call)
         if coin is None or known is None or not names:
             return []
-        sums = _Sums(call, kind, coin.base, names, 2 * _length_ms("1y"))
+        sums = TakerSums(call, kind, coin.base, names, 2 * length_ms("1y"))
         if sums.is_empty:
             return []
         row: dict[str, Any] = {"symbol": coin.base}
@@ -195,9 +195,9 @@ def _coin_netflow(kind: Kind) -> Callable[[Call], object]:
     return build
 
 
-def _netflow_window(sums: _Sums, name: str, cap_usd: float) -> dict[str, Any]:
+def _netflow_window(sums: TakerSums, name: str, cap_usd: float) -> dict[str, Any]:
     """Volumes as whole USD in text; the change against the window before; the cap ratio in percent."""
-    ms = _length_ms(name)
+    ms = length_ms(name)
     (bought, sold), (bought_before, sold_before) = sums.between(ms), sums.between(2 * ms, ms)
     net, before = bought - sold, bought_before - sold_before
     return {
@@ -210,18 +210,18 @@ def _netflow_window(sums: _Sums, name: str, cap_usd: float) -> dict[str, Any]:
 
 
 def _netflow_list(kind: Kind, windows: tuple[str, ...], net_name: Callable[[str], str]) -> Any:
-    longest_ms = max(map(_length_ms, windows))
+    longest_ms = max(map(length_ms, windows))
 
     def build(call: Call) -> object:
         rows = []
         for coin in page_of(call, call.market.coins()):
             known = call.market.last_price(coin.base)
-            sums = _Sums(call, kind, coin.base, ("All",), longest_ms)
+            sums = TakerSums(call, kind, coin.base, ("All",), longest_ms)
             if known is None or sums.is_empty:
                 continue
             row: dict[str, Any] = {"symbol": coin.base, "market_cap": known[0] * coin.circulating}
             for name in windows:
-                bought, sold = sums.between(_length_ms(name))
+                bought, sold = sums.between(length_ms(name))
                 row[f"taker_buy_volume_usd_{name}"] = round(bought, 4)
                 row[f"taker_sell_volume_usd_{name}"] = round(sold, 4)
                 row[f"net_flow_usd_{net_name(name)}"] = round(bought - sold, 4)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -75,8 +74,16 @@ def _spot_candles(call: Call, base: str, exchange: str, window: _Window) -> Cand
     highs = np.maximum(np.round(perp.high / closing, places), np.maximum(opens, closes))
     lows = np.minimum(np.round(perp.low / closing, places), np.minimum(opens, closes))
     keep = perp.open_ms >= start_ms
-    columns: tuple[Any, ...] = (opens, highs, lows, closes, perp.volume_base * _spot_share(base))
-    return CandleColumns(perp.open_ms[keep], *(c[keep] for c in columns), perp.is_closed[keep])
+    volume = perp.volume_base * _spot_share(base)
+    return CandleColumns(
+        perp.open_ms[keep],
+        opens[keep],
+        highs[keep],
+        lows[keep],
+        closes[keep],
+        volume[keep],
+        perp.is_closed[keep],
+    )
 
 
 def _spot_taker(call: Call, base: str, exchange: str, window: _Window) -> tuple[ValueColumns, ValueColumns]:

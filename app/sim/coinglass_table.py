@@ -7,7 +7,11 @@ from app.sim.coinglass_funding import FUNDING_ENDPOINTS
 from app.sim.coinglass_history import HISTORY_ENDPOINTS
 from app.sim.coinglass_levels import LEVEL_ENDPOINTS
 from app.sim.coinglass_lists import LIST_ENDPOINTS
+from app.sim.coinglass_orderbook import ORDERBOOK_ENDPOINTS
+from app.sim.coinglass_orders import ORDER_ENDPOINTS
 from app.sim.coinglass_positions import POSITION_ENDPOINTS
+from app.sim.coinglass_spot import SPOT_ENDPOINTS
+from app.sim.coinglass_spot_markets import SPOT_MARKET_ENDPOINTS
 from app.sim.coinglass_wire import CoinglassEndpoint
 
 ENDPOINTS: tuple[CoinglassEndpoint, ...] = (
@@ -17,4 +21,8 @@ ENDPOINTS: tuple[CoinglassEndpoint, ...] = (
     *FLOW_ENDPOINTS,
     *FUNDING_ENDPOINTS,
     *POSITION_ENDPOINTS,
+    *SPOT_ENDPOINTS,
+    *SPOT_MARKET_ENDPOINTS,
+    *ORDERBOOK_ENDPOINTS,
+    *ORDER_ENDPOINTS,
 )

@@ -16,6 +16,7 @@ _VALUES = {
     "start_time": str(NOW_MS - 3 * 86_400_000),
     "end_time": str(NOW_MS),
     "ticker": "GBTC",
+    "state": "2",
     "unit": "USD",
     "user_address": "0x" + "0" * 40,
 }
