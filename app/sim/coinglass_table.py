@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from app.sim.coinglass_flow import FLOW_ENDPOINTS
+from app.sim.coinglass_forced_orders import FORCED_ORDER_ENDPOINTS
 from app.sim.coinglass_funding import FUNDING_ENDPOINTS
 from app.sim.coinglass_history import HISTORY_ENDPOINTS
+from app.sim.coinglass_hyperliquid import HYPERLIQUID_ENDPOINTS
+from app.sim.coinglass_indexes import INDEX_ENDPOINTS
+from app.sim.coinglass_indicator_lists import INDICATOR_LIST_ENDPOINTS
+from app.sim.coinglass_indicators import INDICATOR_ENDPOINTS
 from app.sim.coinglass_levels import LEVEL_ENDPOINTS
 from app.sim.coinglass_lists import LIST_ENDPOINTS
 from app.sim.coinglass_orderbook import ORDERBOOK_ENDPOINTS
@@ -12,6 +17,7 @@ from app.sim.coinglass_orders import ORDER_ENDPOINTS
 from app.sim.coinglass_positions import POSITION_ENDPOINTS
 from app.sim.coinglass_spot import SPOT_ENDPOINTS
 from app.sim.coinglass_spot_markets import SPOT_MARKET_ENDPOINTS
+from app.sim.coinglass_wallets import WALLET_ENDPOINTS
 from app.sim.coinglass_wire import CoinglassEndpoint
 
 ENDPOINTS: tuple[CoinglassEndpoint, ...] = (
@@ -25,4 +31,10 @@ ENDPOINTS: tuple[CoinglassEndpoint, ...] = (
     *SPOT_MARKET_ENDPOINTS,
     *ORDERBOOK_ENDPOINTS,
     *ORDER_ENDPOINTS,
+    *INDICATOR_ENDPOINTS,
+    *INDICATOR_LIST_ENDPOINTS,
+    *HYPERLIQUID_ENDPOINTS,
+    *WALLET_ENDPOINTS,
+    *FORCED_ORDER_ENDPOINTS,
+    *INDEX_ENDPOINTS,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.sim.coinglass_hyperliquid import wallet_address
 from app.sim.coinglass_wire import CoinglassEndpoint
 
 NOW_MS = 1_749_637_230_000
@@ -18,7 +19,7 @@ _VALUES = {
     "ticker": "GBTC",
     "state": "2",
     "unit": "USD",
-    "user_address": "0x" + "0" * 40,
+    "user_address": wallet_address("BTC", 0),
 }
 _OTHER = {"option_max_pain": {"exchange": "Deribit"}}
 
