@@ -21,7 +21,7 @@ _VALUES = {
     "unit": "USD",
     "user_address": wallet_address("BTC", 0),
 }
-_OTHER = {"option_max_pain": {"exchange": "Deribit"}}
+_OTHER = {"option_max_pain": {"exchange": "Deribit"}, "coin_vesting": {"symbol": "HYPE"}}
 
 
 def ask(endpoint: CoinglassEndpoint) -> dict[str, str]:
