@@ -30,14 +30,12 @@ def _orders(call: Call) -> object:
     end_ms = int(call.params.get("end_time") or call.now_ms) + 1
     least_usd, listing = float(call.params["min_liquidation_amount"]), list_on(exchange, coin)
     rows: list[dict[str, Any]] = []
-    # Back a day at a time: the newest 200 are soon found, a week of every coin's orders is a lot.
+    # Back a day at a time: the newest 200 are soon found.
     while end_ms > start_ms and len(rows) < _MAX_ROWS:
         day_ms = max(start_ms, end_ms - DAY_MS)
-        events = call.market.liquidation_events(day_ms, end_ms)
+        events = call.market.liquidation_events(day_ms, end_ms, coin.base)
         wanted = (
-            event
-            for event in reversed(events)
-            if event.base == coin.base and event.exchange == exchange and event.usd >= least_usd
+            event for event in reversed(events) if event.exchange == exchange and event.usd >= least_usd
         )
         rows += [_order_row(listing, event) for event in wanted]
         end_ms = day_ms

@@ -52,13 +52,17 @@ def _long_share(tag: str, hours: Int64s, what: str = "") -> Floats:
     return curve(f"{tag} {what} long share", hours, 0.25, 0.75)
 
 
-def _group(tag: str, at_ms: int) -> dict[str, Any]:
-    """One group at one moment; the profit share leans with the longs."""
-    hour = np.array([at_ms // HOUR_MS], np.int64)
-    long_share = round(float(_long_share(tag, hour)[0]), 4)
+def _groups(tag: str, at_ms: Int64s) -> list[dict[str, Any]]:
+    """One group at each of these moments."""
+    hours = at_ms // HOUR_MS
+    shares, usd = np.round(_long_share(tag, hours), 4), np.round(curve(f"{tag} usd", hours, 2e7, 4e8), 2)
+    return [_group(tag, *row) for row in zip(shares.tolist(), usd.tolist(), strict=True)]
+
+
+def _group(tag: str, long_share: float, position_usd: float) -> dict[str, Any]:
+    """The share of wallets in profit leans with the longs."""
     wallets = int(300_000 * hashed_unit(tag, "wallets") ** 3) + 500
     holding = int(wallets * (0.05 + 0.5 * hashed_unit(tag, "holding")))
-    position_usd = round(float(curve(f"{tag} usd", hour, 2e7, 4e8)[0]), 2)
     long_usd = round(position_usd * long_share, 2)
     winners = int(holding * (0.25 + 0.5 * long_share))
     bias = round((long_share - 0.5) * 4, 2)
@@ -85,7 +89,7 @@ def _group(tag: str, at_ms: int) -> dict[str, Any]:
 
 
 def _distribution(tags: tuple[str, ...]) -> Callable[[Call], object]:
-    return lambda call: [_group(tag, call.now_ms) for tag in tags]
+    return lambda call: [_groups(tag, np.array([call.now_ms]))[0] for tag in tags]
 
 
 def _opens(call: Call) -> Int64s:
@@ -98,7 +102,7 @@ def _opens(call: Call) -> Int64s:
 def _distribution_history(call: Call) -> object:
     """The page has no time in its rows: they are told apart by their order alone, oldest first."""
     tag = call.params["wallet_tag"]
-    rows = [_group(tag, at_ms) for at_ms in _opens(call).tolist()]
+    rows = _groups(tag, _opens(call))
     kept = [{k: v for k, v in row.items() if not k.endswith("_percent")} for row in rows]
     return [row | {"group_name": tag.lower()} for row in kept]
 

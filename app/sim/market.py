@@ -134,8 +134,10 @@ class MarketSource(Protocol):
         """USD liquidated per bar, summed over the named exchanges (("All",) = whole market)."""
         ...
 
-    def liquidation_events(self, start_ms: int, end_ms: int) -> list[LiquidationEvent]:
-        """Every forced order in [start, end), all coins, by time."""
+    def liquidation_events(
+        self, start_ms: int, end_ms: int, base: str | None = None
+    ) -> list[LiquidationEvent]:
+        """Every forced order in [start, end) by time, of one coin or of all."""
         ...
 
     def trade_events(self, base: str, start_ms: int, end_ms: int) -> list[TradeEvent]: ...

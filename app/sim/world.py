@@ -159,12 +159,14 @@ class SyntheticWorld:
         opens = span.opens()
         return LiquidationColumns(opens, longs, shorts, span.closed(opens))
 
-    def liquidation_events(self, start_ms: int, end_ms: int) -> list[LiquidationEvent]:
+    def liquidation_events(
+        self, start_ms: int, end_ms: int, base: str | None = None
+    ) -> list[LiquidationEvent]:
         stop = min(end_ms, self._clock() + 1)
         events = [
-            LiquidationEvent(ts, EXCHANGES[venue], base, "short" if side else "long", price, usd)
-            for base in MODELS
-            if (coin := self._coin(base)) is not None
+            LiquidationEvent(ts, EXCHANGES[venue], name, "short" if side else "long", price, usd)
+            for name in MODELS
+            if base in (None, name) and (coin := self._coin(name)) is not None
             for ts, side, venue, price, usd in coin.forced_orders(start_ms, stop)
         ]
         events.sort(key=lambda event: event.ts_ms)
