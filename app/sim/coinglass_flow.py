@@ -21,10 +21,10 @@ from app.sim.coinglass_wire import (
     SUCCESS_TRUE,
     CoinglassEndpoint,
     Span,
+    asked_market,
     data_reply,
     listed,
     listed_history,
-    names_of,
     page_of,
     pair_history,
     read_span,
@@ -88,8 +88,7 @@ def coin_rows(kind: Kind, template: str, is_cumulative: bool) -> Callable[[Call]
     """A history summed over `exchange_list`."""
 
     def handler(call: Call) -> Reply:
-        coin = find_coin(call.market, call.params["symbol"])
-        names = names_of(call)
+        coin, names = asked_market(call)
         if coin is None or not names:
             return EMPTY
         return _rows(call, kind, coin, names, template, is_cumulative)
@@ -179,9 +178,8 @@ class TakerSums:
 
 def _coin_netflow(kind: Kind) -> Callable[[Call], object]:
     def build(call: Call) -> object:
-        coin = find_coin(call.market, call.params["symbol"])
+        coin, names = asked_market(call)
         known = call.market.last_price(coin.base) if coin else None
-        names = names_of(call)
         if coin is None or known is None or not names:
             return []
         sums = TakerSums(call, kind, coin.base, names, 2 * length_ms("1y"))

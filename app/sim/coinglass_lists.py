@@ -12,7 +12,7 @@ from app.sim.coin_view import DAY_MS, HOUR_MS, MINUTE_MS, CoinView, change_pct, 
 from app.sim.coinglass_plans import Gate
 from app.sim.coinglass_positions import STABLE_SHARE
 from app.sim.coinglass_wire import CoinglassEndpoint, listed
-from app.sim.listings import find_coin, list_on
+from app.sim.listings import find_coin, list_on, listed_on
 from app.sim.market import Coin
 from app.sim.wire import Call
 
@@ -46,7 +46,7 @@ def _exchanges(call: Call) -> object:
 def _pairs(call: Call) -> object:
     wanted = call.params.get("exchange")
     names = [name for name in call.market.exchanges() if wanted in (None, "", name)]
-    return {name: [_pair(name, coin) for coin in call.market.coins()] for name in names}
+    return {name: [_pair(name, coin) for coin in listed_on(call.market, name)] for name in names}
 
 
 def _pair(exchange: str, coin: Coin) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def _liquidations_by_coin(call: Call) -> object:
     exchange = call.params["exchange"]
     if exchange not in call.market.exchanges():
         return []
-    views = (view_coin(call.market, coin, call.now_ms) for coin in call.market.coins())
+    views = (view_coin(call.market, coin, call.now_ms) for coin in listed_on(call.market, exchange))
     return [{"symbol": v.coin.base, **_liquidation_windows(v, exchange)} for v in views]
 
 

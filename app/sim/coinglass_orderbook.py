@@ -21,15 +21,15 @@ from app.sim.coinglass_wire import (
     SUCCESS_TRUE,
     CoinglassEndpoint,
     Span,
+    asked_market,
     data_reply,
     deepest_ms,
     listed_history,
-    names_of,
     pair_history,
     read_span,
     trim,
 )
-from app.sim.listings import Listing, find_coin
+from app.sim.listings import Listing
 from app.sim.made_up import curve, noise
 from app.sim.market import Floats, Int64s
 from app.sim.wire import Call, Reply, decimals_of, dumps, format_rows
@@ -82,7 +82,7 @@ def _pair_depth(kind: Kind) -> Callable[[Call], Reply]:
 
 def _coin_depth(kind: Kind) -> Callable[[Call], Reply]:
     def handler(call: Call) -> Reply:
-        coin, names = find_coin(call.market, call.params["symbol"]), names_of(call)
+        coin, names = asked_market(call)
         if coin is None or not names or not call.is_invented:
             return EMPTY
         return _depth_rows(call, kind, coin.base, names, 1, _COIN_ROW)

@@ -18,10 +18,10 @@ from app.sim.coinglass_wire import (
     BARS,
     EMPTY,
     CoinglassEndpoint,
+    asked_market,
     data_reply,
     listed,
     listed_history,
-    names_of,
     pair_history,
     pair_of,
     read_span,
@@ -42,8 +42,7 @@ def _split(share: float) -> Callable[[Call], Reply]:
     """Open interest in USD of one margin kind, summed over `exchange_list`."""
 
     def handler(call: Call) -> Reply:
-        coin = find_coin(call.market, call.params["symbol"])
-        names = names_of(call)
+        coin, names = asked_market(call)
         if coin is None or not names or not call.is_invented:
             return EMPTY
         span = read_span(call)

@@ -19,18 +19,18 @@ from app.sim.coinglass_wire import (
     EMPTY,
     CoinglassEndpoint,
     Span,
+    asked_market,
     coin_history,
     data_reply,
     deepest_ms,
     invented,
     listed_history,
-    names_of,
     pair_history,
     pair_of,
     read_span,
     trim,
 )
-from app.sim.listings import find_coin, list_spot
+from app.sim.listings import find_coin, list_spot, listed_on
 from app.sim.made_up import curve, noise
 from app.sim.market import CandleColumns, Coin, Int64s
 from app.sim.wire import Call, Reply, decimals_of, format_rows
@@ -75,8 +75,7 @@ def _basis(call: Call) -> Reply:
 
 
 def _volume_ratio(call: Call) -> Reply:
-    coin = find_coin(call.market, call.params["symbol"])
-    names = names_of(call)
+    coin, names = asked_market(call)
     if coin is None or not names or not call.is_invented:
         return EMPTY
     span = read_span(call, depth=deepest_ms)
@@ -137,8 +136,8 @@ def _coins(call: Call) -> object:
 
 
 def _pairs(call: Call) -> object:
-    coins = call.market.coins()
-    return {name: [_pair(name, coin) for coin in coins] for name in call.market.exchanges()}
+    names = call.market.exchanges()
+    return {name: [_pair(name, coin) for coin in listed_on(call.market, name)] for name in names}
 
 
 def _pair(exchange: str, coin: Coin) -> dict[str, str]:

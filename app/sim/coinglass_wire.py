@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from app.sim.coinglass_plans import INTERVALS_MS, PLANS, Gate, depth_ms
-from app.sim.listings import Listing, find_pair
-from app.sim.market import Int64s
+from app.sim.listings import Listing, find_coin, find_pair
+from app.sim.market import Coin, Int64s
 from app.sim.wire import Call, Endpoint, Reply, dumps
 
 MAX_ROWS = 1000
@@ -102,10 +102,14 @@ def pair_of(call: Call) -> Listing | None:
     return find_pair(call.market, call.params["exchange"], call.params["symbol"])
 
 
-def names_of(call: Call) -> tuple[str, ...]:
-    """The known exchanges of `exchange_list`; ALL means every one."""
+def asked_market(call: Call) -> tuple[Coin | None, tuple[str, ...]]:
+    """(coin of `symbol`, exchanges of `exchange_list` that list it); ALL means every one."""
+    coin = find_coin(call.market, call.params["symbol"])
+    if coin is None:
+        return None, ()
     asked = {name.strip() for name in call.params["exchange_list"].split(",")}
-    return tuple(name for name in call.market.exchanges() if name in asked or asked & {"ALL", "All"})
+    known = (name for name in call.market.exchanges() if name not in coin.absent_from)
+    return coin, tuple(name for name in known if name in asked or asked & {"ALL", "All"})
 
 
 def page_of(call: Call, rows: Sequence[Any], default: int = 100, most: int = 1000) -> Sequence[Any]:

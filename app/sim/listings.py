@@ -43,7 +43,7 @@ def find_pair(market: MarketSource, exchange: str, pair: str) -> Listing | None:
     if exchange not in market.exchanges():
         return None
     for coin in market.coins():
-        if coin.base in pair:
+        if coin.base in pair and exchange not in coin.absent_from:
             listing = list_on(exchange, coin)
             if listing.pair == pair:
                 return listing
@@ -63,8 +63,15 @@ def find_spot_pair(market: MarketSource, exchange: str, pair: str) -> Listing | 
     """As `find_pair`, on the spot market."""
     if exchange not in market.exchanges():
         return None
-    listings = (list_spot(exchange, coin) for coin in market.coins() if pair.startswith(coin.base))
+    listings = (
+        list_spot(exchange, coin) for coin in listed_on(market, exchange) if pair.startswith(coin.base)
+    )
     return next((listing for listing in listings if listing.pair == pair), None)
+
+
+def listed_on(market: MarketSource, exchange: str) -> tuple[Coin, ...]:
+    """The coins an exchange lists."""
+    return tuple(coin for coin in market.coins() if exchange not in coin.absent_from)
 
 
 def find_coin(market: MarketSource, base: str) -> Coin | None:

@@ -26,7 +26,8 @@ class Coin:
     """One listed coin. contract_base: coins per OKX contract (ctVal).
 
     binance_multiplier: coins per Binance contract unit (1000 for 1000PEPEUSDT, else 1).
-    funding_interval_h: hours between settlements. tick: price step in USD.
+    funding_interval_h: hours between settlements. tick: price step in USD. absent_from: exchanges that do not
+    list it.
     """
 
     base: str
@@ -37,6 +38,7 @@ class Coin:
     funding_interval_h: int
     tick: float
     circulating: float
+    absent_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

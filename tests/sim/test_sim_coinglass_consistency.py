@@ -417,3 +417,29 @@ class TestPlans:
         asked = COIN | {"exchange_list": "Binance", "limit": 4500}
         assert len(await ask("/api/futures/aggregated-cvd/history", **asked)) == 4500
         assert len(await ask("/api/futures/cvd/history", **(PAIR | {"limit": 4500}))) == 1000
+
+
+class TestListings:
+    async def test_a_small_coin_is_missing_on_the_exchanges_that_do_not_list_it(self, ask: Any) -> None:
+        for kind, name in (("futures", "FLOKIUSDT_UMCBL"), ("spot", "FLOKIUSDT")):
+            pairs = await ask(f"/api/{kind}/supported-exchange-pairs")
+            assert name not in {row["instrument_id"] for row in pairs["Bitget"]}
+            assert "FLOKI" in {row["base_asset"] for row in pairs["Bybit"]}
+            asked = {"exchange": "Bitget", "symbol": name, "interval": "1h", "limit": 2}
+            assert await ask(f"/api/{kind}/price/history", **asked) == []
+        for path in ("futures/open-interest/exchange-list", "futures/pairs-markets", "spot/pairs-markets"):
+            rows = await ask(f"/api/{path}", symbol="FLOKI")
+            names = {row.get("exchange") or row["exchange_name"] for row in rows}
+            assert names - {"All"} == {"Binance", "OKX", "Bybit", "Gate", "MEXC"}
+
+    async def test_sums_over_exchanges_leave_out_the_one_that_does_not_list_the_coin(self, ask: Any) -> None:
+        asked = {"symbol": "FLOKI", "interval": "1h", "limit": 5}
+        path = "/api/futures/open-interest/aggregated-stablecoin-history"
+        all_but = await ask(path, **asked, exchange_list=EVERYWHERE)
+        total = await ask("/api/futures/open-interest/aggregated-history", **asked)
+        assert float(all_but[0]["close"]) == pytest.approx(0.85 * float(total[0]["close"]), rel=1e-6)
+        assert await ask(path, **asked, exchange_list="Bitget") == []
+        orders = await ask(
+            "/api/futures/liquidation/order", exchange="Bitget", symbol="FLOKI", min_liquidation_amount=0
+        )
+        assert orders == []
