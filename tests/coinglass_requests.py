@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+_FILE = Path(__file__).parents[1] / "app" / "coinglass_endpoints.json"
 
 _VALUES = {
     "exchange": "Binance",
@@ -23,6 +27,12 @@ _VALUES = {
 }
 
 
+def read_rows() -> list[dict[str, Any]]:
+    """Every row of the catalogue, as written."""
+    rows: list[dict[str, Any]] = json.loads(_FILE.read_text(encoding="utf-8"))
+    return rows
+
+
 def good_params(row: Mapping[str, Any], *, required_only: bool = True) -> dict[str, str]:
     """Parameters with sensible values; the interval is one that every plan with bars has."""
     params: dict[str, str] = {}
@@ -32,7 +42,9 @@ def good_params(row: Mapping[str, Any], *, required_only: bool = True) -> dict[s
             continue
         value = _VALUES.get(name, "1")
         if name == "symbol":
-            value = "BTCUSDT" if param.get("form") == "pair" else "BTC"
+            # Bitcoin was never vested; every other page has it.
+            coin = "SOL" if row["id"] == "coin_vesting" else "BTC"
+            value = f"{coin}USDT" if param.get("form") == "pair" else coin
         elif name == "interval" and row["plans"] == "bars":
             value = "4h"
         params[name] = choices[0] if choices and value not in choices else value

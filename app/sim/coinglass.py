@@ -1,16 +1,14 @@
 """CoinGlass API v4 REST, simulated: key, quota, plan and parameter checks in front of the endpoint table.
 
 Failures look like the real ones: HTTP 200 with a text code, an "Upgrade plan" that is not an error status,
-and quota headers on every answer. The figures come from coinglass_history / _lists / _levels.
+and quota headers on every answer. The figures come from the families behind coinglass_table.
 Source: CoinGlass API v4 documentation and observed answers, checked 2026-01.
 """
 
 from __future__ import annotations
 
-from app.sim.coinglass_catalogue import catalogue_endpoints
-from app.sim.coinglass_history import HISTORY_ENDPOINTS
-from app.sim.coinglass_levels import LEVEL_ENDPOINTS
-from app.sim.coinglass_lists import LIST_ENDPOINTS
+import re
+
 from app.sim.coinglass_plans import (
     CALLS_PER_MINUTE,
     FLOOR_MS,
@@ -18,11 +16,19 @@ from app.sim.coinglass_plans import (
     is_in_plan,
     plan_for_interval,
 )
-from app.sim.coinglass_wire import CoinglassEndpoint
+from app.sim.coinglass_table import ENDPOINTS
+from app.sim.coinglass_wire import EMPTY, MAX_ROWS, CoinglassEndpoint
 from app.sim.quotas import FixedWindows
 from app.sim.wire import BAD_KEY, Call, Endpoint, Reply, json_reply
 
 _MAX_LIMIT = 4500  # above 1000 the server cuts, above this it refuses
+_LENGTHS = frozenset({"window", "fast_window", "slow_window", "signal_window"})
+_MAX_LENGTH = 1000  # bars an indicator may look back
+_WHOLE = _LENGTHS | {"limit", "start_time", "end_time", "page", "per_page", "current_page", "usd"}
+_NUMBERS = frozenset({"mult", "min_usd", "min_liquidation_amount"})
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,15}")
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,8})?")
+_MARKETS = ("exchange", "symbol")
 
 
 class CoinglassServer:
@@ -31,8 +37,7 @@ class CoinglassServer:
     name = "coinglass"
 
     def __init__(self, quota: FixedWindows) -> None:
-        by_hand = (*HISTORY_ENDPOINTS, *LIST_ENDPOINTS, *LEVEL_ENDPOINTS)
-        self.endpoints = (*by_hand, *catalogue_endpoints({endpoint.id for endpoint in by_hand}))
+        self.endpoints = ENDPOINTS
         self._by_id: dict[str, CoinglassEndpoint] = {e.id: e for e in self.endpoints}
         self._quota = quota
 
@@ -76,25 +81,32 @@ def _check_params(call: Call, row: CoinglassEndpoint) -> Reply | None:
     for name in row.required:
         if not call.params.get(name):
             return _failure("400", f"Required String parameter '{name}' is not present")
-    for name in ("limit", "start_time", "end_time", "page", "per_page"):
-        if not call.params.get(name, "0").isdigit():
-            return _failure("400", f"Invalid parameter '{name}'")
-    if int(call.params.get("limit", 0)) > _MAX_LIMIT:
-        return _failure("400", "Invalid parameter 'limit'")
-    for name, choices in ({"range": row.ranges} if row.ranges else row.choices).items():
-        if call.params.get(name, choices[0]) not in choices:
-            return _failure("400", f"Invalid parameter '{name}'")
-    for name, most in row.most.items():
-        if int(call.params.get(name, 0)) > most:
-            return _failure("400", f"Invalid parameter '{name}'")
-    return _check_interval(call, row) if "interval" in row.required else None
+    bad = next((name for name in call.params if not _is_valid(name, call.params[name], row)), None)
+    if bad in _MARKETS:
+        return EMPTY  # a market it has no figures for is not an error
+    if bad is not None:
+        return _failure("400", f"Invalid parameter '{bad}'")
+    return _check_interval(call) if row.is_floored else None
 
 
-def _check_interval(call: Call, row: CoinglassEndpoint) -> Reply | None:
+def _is_valid(name: str, value: str, row: CoinglassEndpoint) -> bool:
+    if not value:
+        return True  # an empty value counts as absent
+    if name in _NUMBERS and not _NUMBER.fullmatch(value):
+        return False
+    if name in _WHOLE and not _WHOLE_NUMBER.fullmatch(value):
+        return False
+    if name in _LENGTHS and not 0 < int(value) <= _MAX_LENGTH:
+        return False
+    if name == "limit" and int(value) > (_MAX_LIMIT if row.max_limit >= MAX_ROWS else row.max_limit):
+        return False
+    allowed = row.choices.get(name)
+    return allowed is None or value in allowed
+
+
+def _check_interval(call: Call) -> Reply | None:
     interval = call.params["interval"]
-    if interval not in INTERVALS_MS and "interval" not in row.choices:
-        return _failure("400", "Invalid parameter 'interval'")
-    if row.has_floor and INTERVALS_MS[interval] < FLOOR_MS[call.plan]:
+    if INTERVALS_MS[interval] < FLOOR_MS[call.plan]:
         needed = plan_for_interval(interval).upper()
         return json_reply({"code": "403", "details": {"upgrade_required": needed}})
     return None

@@ -1,4 +1,4 @@
-"""CoinGlass histories: price, open interest, funding, liquidations, ratios, taker volume.
+"""CoinGlass histories: price, open interest, funding, liquidations, account ratios.
 
 Rows are oldest first and end with the forming bar; numbers are text where the provider sends text; funding is
 in percent; pairs that count coins by the thousand are priced per thousand. Source: API v4 pages of each path.
@@ -7,17 +7,18 @@ in percent; pairs that count coins by the thousand are priced per thousand. Sour
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from app.sim.coinglass_plans import Gate
 from app.sim.coinglass_wire import (
     EMPTY,
     CoinglassEndpoint,
     Span,
+    coin_history,
     data_reply,
     fill_open,
+    listed_history,
+    pair_history,
     pair_of,
     read_span,
     trim,
@@ -30,7 +31,7 @@ _OHLC_TEXT = '{"time":%%d,"open":"%%.%df","high":"%%.%df","low":"%%.%df","close"
 _DAY_MS = 86_400_000
 
 
-def _ohlc_reply(span: Span, columns: ValueColumns, places: int, scale: float = 1.0) -> Reply:
+def ohlc_reply(span: Span, columns: ValueColumns, places: int, scale: float = 1.0) -> Reply:
     """Rows {time, open, high, low, close} as text from one value per bar."""
     close = columns.values * scale
     open_ms, opens, closes = trim(span, columns.open_ms, fill_open(close), close)
@@ -73,7 +74,7 @@ def _open_interest_of(call: Call, base: str, exchange: str, scale: float) -> Rep
     span = read_span(call)
     unit = "base" if call.params.get("unit") == "coin" else "usd"
     columns = call.market.open_interest(base, exchange, unit, span.interval_ms, span.lead_ms, span.end_ms)
-    return _ohlc_reply(span, columns, 4, scale)
+    return ohlc_reply(span, columns, 4, scale)
 
 
 def _funding_weighted(call: Call) -> Reply:
@@ -82,7 +83,7 @@ def _funding_weighted(call: Call) -> Reply:
         return EMPTY
     span = read_span(call)
     columns = call.market.funding_weighted(coin.base, span.interval_ms, span.lead_ms, span.end_ms)
-    return _ohlc_reply(span, columns, 6, 100.0)
+    return ohlc_reply(span, columns, 6, 100.0)
 
 
 def _funding(call: Call) -> Reply:
@@ -102,7 +103,7 @@ def _funding(call: Call) -> Reply:
     open_ms = np.arange(first, span.end_ms, span.interval_ms, dtype=np.int64)
     last = np.searchsorted(settled.open_ms, open_ms + span.interval_ms, side="left") - 1
     held = ValueColumns(open_ms, settled.values[last], np.ones(open_ms.size, dtype=np.bool_))
-    return _ohlc_reply(span, held, 6, 100.0)
+    return ohlc_reply(span, held, 6, 100.0)
 
 
 def _liquidations(call: Call) -> Reply:
@@ -159,82 +160,48 @@ def _ratio(prefix: str, read: _Shares) -> Callable[[Call], Reply]:
     return handler
 
 
-def _taker_total(call: Call) -> Reply:
-    coin = find_coin(call.market, call.params["symbol"])
-    if coin is None:
-        return EMPTY
-    span = read_span(call)
-    known = [name for name in _exchange_list(call) if name in call.market.exchanges()]
-    totals: dict[int, tuple[float, float]] = {}
-    for exchange in known:
-        buys, sells = call.market.taker_volume(
-            coin.base, exchange, span.interval_ms, span.start_ms, span.end_ms
-        )
-        rows = zip(buys.open_ms.tolist(), buys.values.tolist(), sells.values.tolist(), strict=True)
-        for at, buy, sell in rows:
-            had = totals.get(at, (0.0, 0.0))
-            totals[at] = (had[0] + buy, had[1] + sell)
-    times = np.array(sorted(totals), dtype=np.int64)
-    values = np.array([totals[at] for at in times.tolist()]).reshape(-1, 2)
-    columns = trim(span, times, values[:, 0], values[:, 1])
-    template = '{"time":%d,"aggregated_buy_volume_usd":%.4f,"aggregated_sell_volume_usd":%.4f}'
-    return data_reply(format_rows(template, *columns))
-
-
-_PAIR = ("exchange", "symbol", "interval")
-_COIN = ("symbol", "interval")
-_LISTED = ("exchange_list", "symbol", "interval")
-
-
-def _row(name: str, path: str, handler: Callable[[Call], Reply], required: Any) -> CoinglassEndpoint:
-    return CoinglassEndpoint(name, f"/api/futures/{path}", handler, required, gate=Gate.ALL)
-
+_FUTURES = "/api/futures/"
+_UNIT = {"unit": ("usd", "coin")}
 
 HISTORY_ENDPOINTS: tuple[CoinglassEndpoint, ...] = (
-    _row("futures_price_history", "price/history", _price, _PAIR),
-    _row(
+    pair_history("futures_price_history", _FUTURES + "price/history", _price, also=("limit",)),
+    coin_history(
         "futures_open_interest_aggregated_history",
-        "open-interest/aggregated-history",
+        _FUTURES + "open-interest/aggregated-history",
         _open_interest_total,
-        _COIN,
+        choices=_UNIT,
     ),
-    _row("futures_open_interest_history", "open-interest/history", _open_interest, _PAIR),
-    _row(
+    pair_history(
+        "futures_open_interest_history",
+        _FUTURES + "open-interest/history",
+        _open_interest,
+        choices=_UNIT,
+    ),
+    coin_history(
         "futures_funding_rate_oi_weight_history",
-        "funding-rate/oi-weight-history",
+        _FUTURES + "funding-rate/oi-weight-history",
         _funding_weighted,
-        _COIN,
     ),
-    _row("futures_funding_rate_history", "funding-rate/history", _funding, _PAIR),
-    _row(
+    pair_history("futures_funding_rate_history", _FUTURES + "funding-rate/history", _funding),
+    listed_history(
         "futures_liquidation_aggregated_history",
-        "liquidation/aggregated-history",
+        _FUTURES + "liquidation/aggregated-history",
         _liquidations_total,
-        _LISTED,
     ),
-    _row("futures_liquidation_history", "liquidation/history", _liquidations, _PAIR),
-    _row(
+    pair_history("futures_liquidation_history", _FUTURES + "liquidation/history", _liquidations),
+    pair_history(
         "futures_global_long_short_account_ratio_history",
-        "global-long-short-account-ratio/history",
+        _FUTURES + "global-long-short-account-ratio/history",
         _ratio("global_account", lambda m, *a: m.account_long_share(*a)),
-        _PAIR,
     ),
-    _row(
+    pair_history(
         "futures_top_long_short_account_ratio_history",
-        "top-long-short-account-ratio/history",
+        _FUTURES + "top-long-short-account-ratio/history",
         _ratio("top_account", lambda m, *a: m.top_account_long_share(*a)),
-        _PAIR,
     ),
-    _row(
+    pair_history(
         "futures_top_long_short_position_ratio_history",
-        "top-long-short-position-ratio/history",
+        _FUTURES + "top-long-short-position-ratio/history",
         _ratio("top_position", lambda m, *a: m.top_position_long_share(*a)),
-        _PAIR,
-    ),
-    _row(
-        "futures_aggregated_taker_buy_sell_volume_history",
-        "aggregated-taker-buy-sell-volume/history",
-        _taker_total,
-        _LISTED,
     ),
 )

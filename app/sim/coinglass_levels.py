@@ -1,25 +1,32 @@
-"""CoinGlass estimates and Hyperliquid whales: heatmap, liquidation map, max pain, large positions.
+"""CoinGlass estimates of liquidation levels (heatmaps, maps, max pain).
 
 Levels are where positions opened at past prices would be closed by force (entry x (1 -+ 1 / leverage)),
-sized by volume, so they hang together with the candles. Whales are made up per coin and hour. Recorded data
-holds neither: then the answers are empty.
+sized by volume, so they hang together with the candles. Recorded data holds no levels: then these answers are
+empty.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from app.sim.coin_view import DAY_MS, HOUR_MS
 from app.sim.coinglass_plans import Gate
-from app.sim.coinglass_wire import CoinglassEndpoint, listed
-from app.sim.listings import find_coin, list_on
+from app.sim.coinglass_wire import CoinglassEndpoint, listed, pair_of
+from app.sim.listings import Listing, find_coin
 from app.sim.market import CandleColumns, Coin, Floats
-from app.sim.wire import Call, hashed_unit
+from app.sim.wire import Call
 
-# Leverage tiers and the share of volume assumed at each.
-_TIERS = ((10, 0.4), (25, 0.3), (50, 0.2), (100, 0.1))
+# Leverage tiers and the share of volume assumed at each; the three heatmap models assume different crowds.
+_Tiers = tuple[tuple[int, float], ...]
+_TIERS: _Tiers = ((10, 0.4), (25, 0.3), (50, 0.2), (100, 0.1))
+_MODELS: dict[str, _Tiers] = {
+    "model1": _TIERS,
+    "model2": ((25, 0.4), (50, 0.35), (100, 0.25)),
+    "model3": ((5, 0.2), (10, 0.3), (25, 0.25), (50, 0.15), (100, 0.1)),
+}
 _LEVELS = 120
 _COLUMNS = 288
 _RANGES_MS = {
@@ -36,24 +43,47 @@ _RANGES_MS = {
     "1y": 365 * DAY_MS,
 }
 _BAR_STEPS_MS = (60_000, 300_000, 900_000, 1_800_000, HOUR_MS, 4 * HOUR_MS, 12 * HOUR_MS, DAY_MS)
-_WHALE_COINS = 8
-_WHALES_PER_COIN = 5
-_WHALE_USD = 1_000_000
+_RANGES = ("12h", "24h", "3d", "7d", "30d", "90d", "180d", "1y")
+_MAP_RANGES = ("1d", "7d", "30d")
 
 
-def _bars(call: Call, coin: Coin, back_ms: int) -> CandleColumns:
+def _bars(call: Call, base: str, exchange: str, back_ms: int) -> CandleColumns:
     """Candles over the range, about `_COLUMNS` of them."""
     step_ms = next((s for s in _BAR_STEPS_MS if s * _COLUMNS >= back_ms), DAY_MS)
-    exchange = call.market.exchanges()[0]
-    return call.market.candles(coin.base, exchange, step_ms, call.now_ms - back_ms, call.now_ms + 1)
+    return call.market.candles(base, exchange, step_ms, call.now_ms - back_ms, call.now_ms + 1)
 
 
-def _levels(bars: CandleColumns) -> tuple[Floats, Floats, Any]:
+def _bars_asked(call: Call) -> tuple[CandleColumns, Listing] | None:
+    """(candles of the range in the pair's own price, the pair); None for nothing known or recorded data.
+
+    Without `exchange` in the call the pair is the coin's on the first exchange, per single coin.
+    """
+    if not call.is_invented:
+        return None
+    if "exchange" in call.params:
+        listing = pair_of(call)
+    else:
+        coin = find_coin(call.market, call.params["symbol"])
+        exchange = call.market.exchanges()[0]
+        listing = Listing(exchange, coin.base, coin.base, 1, coin) if coin else None
+    if listing is None:
+        return None
+    bars = _bars(call, listing.coin.base, listing.exchange, _RANGES_MS[call.params["range"]])
+    if bars.close.size < 2:
+        return None
+    prices = [column * listing.multiplier for column in (bars.open, bars.high, bars.low, bars.close)]
+    volume = bars.volume_base / listing.multiplier
+    return CandleColumns(
+        bars.open_ms, prices[0], prices[1], prices[2], prices[3], volume, bars.is_closed
+    ), listing
+
+
+def _levels(bars: CandleColumns, tiers: _Tiers = _TIERS) -> tuple[Floats, Floats, Any]:
     """(price, USD, bar index) of every estimated level: longs below the entry, shorts above."""
     usd = bars.volume_base * bars.close
     index = np.arange(bars.close.size)
     prices, sizes, columns = [], [], []
-    for leverage, share in _TIERS:
+    for leverage, share in tiers:
         for side in (-1.0, 1.0):
             prices.append(bars.close * (1 + side / leverage))
             sizes.append(usd * share / 2)
@@ -68,53 +98,27 @@ def _grid(prices: Floats) -> tuple[Floats, Any]:
     return axis, np.rint((prices - axis[0]) / step).astype(np.int64)
 
 
-def _heatmap(call: Call) -> object:
-    coin = find_coin(call.market, call.params["symbol"])
-    bars = _bars(call, coin, _RANGES_MS[call.params["range"]]) if coin and call.is_invented else None
-    if bars is None or bars.close.size < 2:
-        return {"y_axis": [], "liquidation_leverage_data": [], "price_candlesticks": []}
-    prices, sizes, columns = _levels(bars)
-    axis, rows = _grid(prices)
-    summed = np.zeros((bars.close.size, _LEVELS))
-    np.add.at(summed, (columns, rows), sizes)
-    at, level = np.nonzero(summed)
-    return {
-        "y_axis": [float(f"{price:.8g}") for price in axis],
-        "liquidation_leverage_data": [
-            [int(i), int(j), round(float(summed[i, j]), 2)] for i, j in zip(at, level, strict=True)
-        ],
-        "price_candlesticks": _candlesticks(bars),
-        "update_time": call.now_ms,
-    }
-
-
-def _orders(call: Call) -> object:
-    """One forced order per side and bar of five minutes, newest first; 1 = a long, 2 = a short was closed."""
-    coin = find_coin(call.market, call.params["symbol"])
-    exchange = call.params["exchange"]
-    if coin is None or exchange not in call.market.exchanges():
-        return []
-    start_ms, end_ms, bar_ms = call.now_ms - DAY_MS, call.now_ms + 1, 300_000
-    sums = call.market.liquidations(coin.base, (exchange,), bar_ms, start_ms, end_ms)
-    bars = call.market.candles(coin.base, exchange, bar_ms, start_ms, end_ms)
-    closes = dict(zip(bars.open_ms.tolist(), bars.close.tolist(), strict=True))
-    least = float(call.params["min_liquidation_amount"])
-    pair = list_on(exchange, coin)
-    rows = [
-        {
-            "exchange_name": exchange.upper(),
-            "symbol": pair.pair,
-            "base_asset": pair.base_asset,
-            "price": float(f"{closes[at] * pair.multiplier:.8g}"),
-            "usd_value": round(usd, 4),
-            "side": side,
-            "time": min(at + bar_ms - 1, call.now_ms),
+def _heatmap(model: str) -> Callable[[Call], object]:
+    def build(call: Call) -> object:
+        asked = _bars_asked(call)
+        if asked is None:
+            return {"y_axis": [], "liquidation_leverage_data": [], "price_candlesticks": []}
+        bars = asked[0]
+        prices, sizes, columns = _levels(bars, _MODELS[model])
+        axis, rows = _grid(prices)
+        summed = np.zeros((bars.close.size, _LEVELS))
+        np.add.at(summed, (columns, rows), sizes)
+        at, level = np.nonzero(summed)
+        return {
+            "y_axis": [float(f"{price:.8g}") for price in axis],
+            "liquidation_leverage_data": [
+                [int(i), int(j), round(float(summed[i, j]), 2)] for i, j in zip(at, level, strict=True)
+            ],
+            "price_candlesticks": _candlesticks(bars),
+            "update_time": call.now_ms,
         }
-        for side, column in ((1, sums.long_usd), (2, sums.short_usd))
-        for at, usd in zip(sums.open_ms.tolist(), column.tolist(), strict=True)
-        if usd >= least and usd > 0 and at in closes
-    ]
-    return sorted(rows, key=lambda row: -row["time"])[:200]
+
+    return build
 
 
 def _candlesticks(bars: CandleColumns) -> list[list[Any]]:
@@ -125,24 +129,37 @@ def _candlesticks(bars: CandleColumns) -> list[list[Any]]:
     return [[row[0], *(f"{value:.10g}" for value in row[1:5]), f"{row[5]:.4f}"] for row in rows]
 
 
-def _map(call: Call) -> object:
-    """The observed shape: one map per exchange, the last price beside them."""
-    coin = find_coin(call.market, call.params["symbol"])
-    known = call.market.last_price(coin.base) if coin else None
-    bars = _bars(call, coin, _RANGES_MS[call.params["range"]]) if coin and call.is_invented else None
-    if bars is None or known is None or bars.close.size < 2:
-        return {"data": []}
+def _price_levels(bars: CandleColumns, leverage: int | None) -> dict[str, list[list[Any]]]:
+    """Price as text -> [[price, USD, leverage, null]]."""
     prices, sizes, _ = _levels(bars)
     axis, rows = _grid(prices)
     summed = np.zeros(_LEVELS)
     np.add.at(summed, rows, sizes)
-    levels = {
-        f"{price:.8g}": [[float(f"{price:.8g}"), round(float(usd), 2), None, None]]
+    return {
+        f"{price:.8g}": [[float(f"{price:.8g}"), round(float(usd), 2), leverage, None]]
         for price, usd in zip(axis, summed, strict=True)
         if usd > 0
     }
-    exchange = call.market.exchanges()[0]
-    return {"data": [{"liqMapV2": levels, "instrument": {"exName": exchange}}], "last_price": known[0]}
+
+
+def _map(call: Call) -> object:
+    """The observed shape: one map per exchange, the last price beside them."""
+    asked = _bars_asked(call)
+    known = call.market.last_price(asked[1].coin.base) if asked else None
+    if asked is None or known is None:
+        return {"data": []}
+    bars, listing = asked
+    levels = _price_levels(bars, None)
+    return {
+        "data": [{"liqMapV2": levels, "instrument": {"exName": listing.exchange}}],
+        "last_price": known[0],
+    }
+
+
+def _pair_map(call: Call) -> object:
+    """The documented shape: levels by price, one object deep."""
+    asked = _bars_asked(call)
+    return {"data": {} if asked is None else _price_levels(asked[0], _TIERS[1][0])}
 
 
 def _max_pain(call: Call) -> object:
@@ -155,7 +172,7 @@ def _max_pain(call: Call) -> object:
 
 def _max_pain_row(call: Call, coin: Coin, back_ms: int) -> dict[str, Any] | None:
     known = call.market.last_price(coin.base)
-    bars = _bars(call, coin, back_ms)
+    bars = _bars(call, coin.base, call.market.exchanges()[0], back_ms)
     if known is None or bars.close.size < 2:
         return None
     prices, sizes, _ = _levels(bars)
@@ -175,106 +192,34 @@ def _max_pain_row(call: Call, coin: Coin, back_ms: int) -> dict[str, Any] | None
     }
 
 
-def _whales(call: Call) -> list[dict[str, Any]]:
-    """Every made-up position, newest first; one lives from its hour on until the next takes its slot."""
-    if not call.is_invented:
-        return []
-    rows: list[dict[str, Any]] = []
-    for coin in call.market.coins()[:_WHALE_COINS]:
-        known = call.market.last_price(coin.base)
-        if known is not None:
-            slots = range(_WHALES_PER_COIN)
-            rows += [_whale(call.now_ms, coin.base, known[0], slot) for slot in slots]
-    return sorted(rows, key=lambda row: -int(row["create_time"]))
+_LIQUIDATION = "/api/futures/liquidation/"
+_OF_PAIR = ("exchange", "symbol", "range")
 
 
-def _whale(now_ms: int, base: str, mark: float, slot: int) -> dict[str, Any]:
-    # Each slot opens a new position every slot+2 hours.
-    life_ms = (slot + 2) * HOUR_MS
-    opened_ms = now_ms // life_ms * life_ms
-    draw = [hashed_unit(base, slot, opened_ms, salt) for salt in range(4)]
-    usd, is_long = _WHALE_USD * (1 + 20 * draw[0] ** 3), draw[1] > 0.45
-    leverage = (5, 10, 20, 25, 40)[int(draw[2] * 5)]
-    entry = mark * (1 + (draw[3] - 0.5) * 0.04)
-    size = usd / mark * (1 if is_long else -1)
-    return {
-        "user": "0x" + "".join(f"{int(hashed_unit(base, slot, i) * 2**32):08x}" for i in range(5)),
-        "symbol": base,
-        "position_size": round(size, 6),
-        "entry_price": float(f"{entry:.8g}"),
-        "mark_price": mark,
-        "liq_price": float(f"{entry * (1 - (0.9 if is_long else -0.9) / leverage):.8g}"),
-        "leverage": leverage,
-        "margin_balance": round(usd / leverage, 4),
-        "position_value_usd": round(usd, 4),
-        "unrealized_pnl": round(size * (mark - entry), 4),
-        "funding_fee": round(usd * (draw[2] - 0.5) * 0.001, 4),
-        "margin_mode": "cross" if draw[3] > 0.5 else "isolated",
-        "create_time": opened_ms,
-        "update_time": now_ms,
-    }
-
-
-_ALERT_KEYS = ("user", "symbol", "position_size", "entry_price", "liq_price", "position_value_usd")
-
-
-def _whale_alerts(call: Call) -> object:
-    """Opens (action 1) of every position; about a third are already closed again (action 2)."""
-    alerts = []
-    for row in _whales(call):
-        action = 2 if hashed_unit(row["user"], row["create_time"]) < 0.33 else 1
-        kept = {key: row[key] for key in _ALERT_KEYS}
-        alerts.append(kept | {"position_action": action, "create_time": row["create_time"]})
-    return alerts
+def _row(
+    name: str,
+    build: Callable[[Call], object],
+    required: tuple[str, ...],
+    ranges: tuple[str, ...],
+) -> CoinglassEndpoint:
+    return CoinglassEndpoint(
+        "futures_liquidation_" + name.replace("/", "_").replace("-", "_"),
+        _LIQUIDATION + name,
+        listed(build),
+        required,
+        cache_ms=10_000,
+        gate=Gate.PROFESSIONAL,
+        choices={"range": ranges},
+    )
 
 
 LEVEL_ENDPOINTS: tuple[CoinglassEndpoint, ...] = (
     *(
-        CoinglassEndpoint(
-            f"futures_liquidation_aggregated_heatmap_model{model}",
-            f"/api/futures/liquidation/aggregated-heatmap/model{model}",
-            listed(_heatmap),
-            ("symbol", "range"),
-            cache_ms=10_000,
-            gate=Gate.PROFESSIONAL,
-            ranges=("12h", "24h", "3d", "7d", "30d", "90d", "180d", "1y"),
-        )
-        for model in (1, 2, 3)
+        _row(f"aggregated-heatmap/{model}", _heatmap(model), ("symbol", "range"), _RANGES)
+        for model in _MODELS
     ),
-    CoinglassEndpoint(
-        "futures_liquidation_order",
-        "/api/futures/liquidation/order",
-        listed(_orders),
-        ("exchange", "symbol", "min_liquidation_amount"),
-        gate=Gate.STANDARD,
-    ),
-    CoinglassEndpoint(
-        "futures_liquidation_aggregated_map",
-        "/api/futures/liquidation/aggregated-map",
-        listed(_map),
-        ("symbol", "range"),
-        cache_ms=10_000,
-        gate=Gate.PROFESSIONAL,
-        ranges=("1d", "7d", "30d"),
-    ),
-    CoinglassEndpoint(
-        "futures_liquidation_max_pain",
-        "/api/futures/liquidation/max-pain",
-        listed(_max_pain),
-        cache_ms=10_000,
-        gate=Gate.PROFESSIONAL,
-        ranges=("12h", "24h", "48h", "3d", "7d", "14d", "30d"),
-    ),
-    CoinglassEndpoint(
-        "hyperliquid_whale_alert",
-        "/api/hyperliquid/whale-alert",
-        listed(_whale_alerts),
-        gate=Gate.STARTUP,
-    ),
-    CoinglassEndpoint(
-        "hyperliquid_whale_position",
-        "/api/hyperliquid/whale-position",
-        listed(_whales),
-        gate=Gate.STARTUP,
-    ),
+    *(_row(f"heatmap/{model}", _heatmap(model), _OF_PAIR, _RANGES) for model in _MODELS),
+    _row("aggregated-map", _map, ("symbol", "range"), _MAP_RANGES),
+    _row("map", _pair_map, _OF_PAIR, _MAP_RANGES),
+    _row("max-pain", _max_pain, (), ("12h", "24h", "48h", "3d", "7d", "14d", "30d")),
 )

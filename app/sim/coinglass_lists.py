@@ -10,8 +10,9 @@ from typing import Any
 
 from app.sim.coin_view import DAY_MS, HOUR_MS, MINUTE_MS, CoinView, change_pct, rounded, view_coin
 from app.sim.coinglass_plans import Gate
+from app.sim.coinglass_positions import STABLE_SHARE
 from app.sim.coinglass_wire import CoinglassEndpoint, listed
-from app.sim.listings import find_coin, list_on
+from app.sim.listings import find_coin, list_on, listed_on
 from app.sim.market import Coin
 from app.sim.wire import Call
 
@@ -26,8 +27,6 @@ _WINDOWS: dict[str, int] = {
 }
 _OI_WINDOWS = ("5m", "15m", "30m", "1h", "4h", "24h")
 _LIQUIDATION_WINDOWS = ("1h", "4h", "12h", "24h")
-# Share of open interest that is margined in stablecoins; the rest is coin-margined.
-_STABLE_SHARE = 0.85
 _EXPIRY_MS = 365 * DAY_MS
 
 
@@ -47,7 +46,7 @@ def _exchanges(call: Call) -> object:
 def _pairs(call: Call) -> object:
     wanted = call.params.get("exchange")
     names = [name for name in call.market.exchanges() if wanted in (None, "", name)]
-    return {name: [_pair(name, coin) for coin in call.market.coins()] for name in names}
+    return {name: [_pair(name, coin) for coin in listed_on(call.market, name)] for name in names}
 
 
 def _pair(exchange: str, coin: Coin) -> dict[str, Any]:
@@ -83,10 +82,10 @@ def _open_interest_row(view: CoinView, exchange: str) -> dict[str, Any] | None:
         "symbol": view.coin.base,
         "open_interest_usd": round(float(usd[-1]), 4),
         "open_interest_quantity": round(coins, 4),
-        "open_interest_by_coin_margin": round(float(usd[-1]) * (1 - _STABLE_SHARE), 4),
-        "open_interest_by_stable_coin_margin": round(float(usd[-1]) * _STABLE_SHARE, 4),
-        "open_interest_quantity_by_coin_margin": round(coins * (1 - _STABLE_SHARE), 4),
-        "open_interest_quantity_by_stable_coin_margin": round(coins * _STABLE_SHARE, 4),
+        "open_interest_by_coin_margin": round(float(usd[-1]) * (1 - STABLE_SHARE), 4),
+        "open_interest_by_stable_coin_margin": round(float(usd[-1]) * STABLE_SHARE, 4),
+        "open_interest_quantity_by_coin_margin": round(coins * (1 - STABLE_SHARE), 4),
+        "open_interest_quantity_by_stable_coin_margin": round(coins * STABLE_SHARE, 4),
         **{
             f"open_interest_change_percent_{name}": rounded(
                 change_pct(times, usd, view.now_ms - _WINDOWS[name])
@@ -152,7 +151,7 @@ def _liquidations_by_coin(call: Call) -> object:
     exchange = call.params["exchange"]
     if exchange not in call.market.exchanges():
         return []
-    views = (view_coin(call.market, coin, call.now_ms) for coin in call.market.coins())
+    views = (view_coin(call.market, coin, call.now_ms) for coin in listed_on(call.market, exchange))
     return [{"symbol": v.coin.base, **_liquidation_windows(v, exchange)} for v in views]
 
 
@@ -344,7 +343,7 @@ LIST_ENDPOINTS: tuple[CoinglassEndpoint, ...] = (
         listed(_liquidations_by_exchange),
         ("range",),
         cache_ms=10_000,
-        ranges=_LIQUIDATION_WINDOWS,
+        choices={"range": _LIQUIDATION_WINDOWS},
     ),
     CoinglassEndpoint(
         "futures_liquidation_coin_list",

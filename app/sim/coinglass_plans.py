@@ -19,6 +19,7 @@ INTERVALS_MS: dict[str, int] = {
     "1m": _MINUTE_MS,
     "3m": 3 * _MINUTE_MS,
     "5m": 5 * _MINUTE_MS,
+    "10m": 10 * _MINUTE_MS,  # Hyperliquid wallet groups only
     "15m": 15 * _MINUTE_MS,
     "30m": 30 * _MINUTE_MS,
     "1h": _HOUR_MS,
@@ -58,8 +59,9 @@ def is_in_plan(gate: Gate, plan: str) -> bool:
 
 def depth_ms(plan: str, interval: str) -> int | None:
     """How far back this plan sees at this interval, ms; None = since listing."""
-    days = _DEPTH_DAYS[plan].get(interval)
-    return None if days is None else days * _DAY_MS
+    wanted = INTERVALS_MS[interval]
+    larger = [days for name, days in _DEPTH_DAYS[plan].items() if INTERVALS_MS[name] >= wanted]
+    return larger[0] * _DAY_MS if larger else None
 
 
 def plan_for_interval(interval: str) -> str:

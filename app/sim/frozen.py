@@ -79,8 +79,10 @@ class FrozenMarket:
         end_ms = self._end(interval_ms, end_ms)
         return self._source.liquidations(base, exchanges, interval_ms, start_ms, end_ms)
 
-    def liquidation_events(self, start_ms: int, end_ms: int) -> list[LiquidationEvent]:
-        return self._source.liquidation_events(start_ms, min(end_ms, self._frozen_ms))
+    def liquidation_events(
+        self, start_ms: int, end_ms: int, base: str | None = None
+    ) -> list[LiquidationEvent]:
+        return self._source.liquidation_events(start_ms, min(end_ms, self._frozen_ms), base)
 
     def trade_events(self, base: str, start_ms: int, end_ms: int) -> list[TradeEvent]:
         return self._source.trade_events(base, start_ms, min(end_ms, self._frozen_ms))

@@ -43,11 +43,35 @@ def find_pair(market: MarketSource, exchange: str, pair: str) -> Listing | None:
     if exchange not in market.exchanges():
         return None
     for coin in market.coins():
-        if coin.base in pair:
+        if coin.base in pair and exchange not in coin.absent_from:
             listing = list_on(exchange, coin)
             if listing.pair == pair:
                 return listing
     return None
+
+
+_SPOT_FORMATS = {"OKX": "{}-USDT", "Gate": "{}_USDT", "Hyperliquid": "{}/USDC"}
+
+
+def list_spot(exchange: str, coin: Coin) -> Listing:
+    """The spot pair of `coin`; spot counts single coins everywhere. Worked: (OKX, PEPE) -> PEPE-USDT."""
+    pair = _SPOT_FORMATS.get(exchange, "{}USDT").format(coin.base)
+    return Listing(exchange, pair, coin.base, 1, coin)
+
+
+def find_spot_pair(market: MarketSource, exchange: str, pair: str) -> Listing | None:
+    """As `find_pair`, on the spot market."""
+    if exchange not in market.exchanges():
+        return None
+    listings = (
+        list_spot(exchange, coin) for coin in listed_on(market, exchange) if pair.startswith(coin.base)
+    )
+    return next((listing for listing in listings if listing.pair == pair), None)
+
+
+def listed_on(market: MarketSource, exchange: str) -> tuple[Coin, ...]:
+    """The coins an exchange lists."""
+    return tuple(coin for coin in market.coins() if exchange not in coin.absent_from)
 
 
 def find_coin(market: MarketSource, base: str) -> Coin | None:

@@ -26,7 +26,8 @@ class Coin:
     """One listed coin. contract_base: coins per OKX contract (ctVal).
 
     binance_multiplier: coins per Binance contract unit (1000 for 1000PEPEUSDT, else 1).
-    funding_interval_h: hours between settlements. tick: price step in USD.
+    funding_interval_h: hours between settlements. tick: price step in USD. absent_from: exchanges that do not
+    list it.
     """
 
     base: str
@@ -37,6 +38,7 @@ class Coin:
     funding_interval_h: int
     tick: float
     circulating: float
+    absent_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,10 @@ class MarketSource(Protocol):
         """USD liquidated per bar, summed over the named exchanges (("All",) = whole market)."""
         ...
 
-    def liquidation_events(self, start_ms: int, end_ms: int) -> list[LiquidationEvent]:
-        """Every forced order in [start, end), all coins, by time."""
+    def liquidation_events(
+        self, start_ms: int, end_ms: int, base: str | None = None
+    ) -> list[LiquidationEvent]:
+        """Every forced order in [start, end) by time, of one coin or of all."""
         ...
 
     def trade_events(self, base: str, start_ms: int, end_ms: int) -> list[TradeEvent]: ...

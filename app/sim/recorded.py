@@ -265,8 +265,11 @@ class RecordedSource:
         first, stop = np.searchsorted(table.time_ms, [start_ms, min(end_ms, self._clock() + 1)])
         return closed(table.time_ms[first:stop], table.columns["value"][first:stop])
 
-    def liquidation_events(self, start_ms: int, end_ms: int) -> list[LiquidationEvent]:
-        return self._passed(self._liquidations, start_ms, end_ms)
+    def liquidation_events(
+        self, start_ms: int, end_ms: int, base: str | None = None
+    ) -> list[LiquidationEvent]:
+        events = self._passed(self._liquidations, start_ms, end_ms)
+        return [event for event in events if base in (None, event.base)]
 
     def trade_events(self, base: str, start_ms: int, end_ms: int) -> list[TradeEvent]:
         return self._passed(self._trades.get(base, []), start_ms, end_ms)

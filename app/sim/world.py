@@ -124,7 +124,7 @@ class SyntheticWorld:
     def funding_settled(self, base: str, exchange: str, start_ms: int, end_ms: int) -> ValueColumns:
         """Rates per period (an eight-hour rate times period / 8), known from the settlement on."""
         coin, now = self._coin(base), self._clock()
-        if coin is None or exchange not in EXCHANGES:
+        if coin is None or not _is_listed(base, exchange):
             return no_values()
         period_ms = coin.model.coin.funding_interval_h * HOUR_MS
         first = ceil_open(max(start_ms, EPOCH_MS + period_ms), period_ms)
@@ -135,7 +135,7 @@ class SyntheticWorld:
 
     def funding_current(self, base: str, exchange: str) -> tuple[float, int, int] | None:
         coin, now = self._coin(base), self._clock()
-        if coin is None or exchange not in EXCHANGES or now <= EPOCH_MS:
+        if coin is None or not _is_listed(base, exchange) or now <= EPOCH_MS:
             return None
         period_ms = coin.model.coin.funding_interval_h * HOUR_MS
         previous = now - now % period_ms
@@ -159,12 +159,14 @@ class SyntheticWorld:
         opens = span.opens()
         return LiquidationColumns(opens, longs, shorts, span.closed(opens))
 
-    def liquidation_events(self, start_ms: int, end_ms: int) -> list[LiquidationEvent]:
+    def liquidation_events(
+        self, start_ms: int, end_ms: int, base: str | None = None
+    ) -> list[LiquidationEvent]:
         stop = min(end_ms, self._clock() + 1)
         events = [
-            LiquidationEvent(ts, EXCHANGES[venue], base, "short" if side else "long", price, usd)
-            for base in MODELS
-            if (coin := self._coin(base)) is not None
+            LiquidationEvent(ts, EXCHANGES[venue], name, "short" if side else "long", price, usd)
+            for name in MODELS
+            if base in (None, name) and (coin := self._coin(name)) is not None
             for ts, side, venue, price, usd in coin.forced_orders(start_ms, stop)
         ]
         events.sort(key=lambda event: event.ts_ms)
@@ -198,7 +200,7 @@ class SyntheticWorld:
         self, name: str, base: str, exchange: str, interval_ms: int, start_ms: int, end_ms: int
     ) -> ValueColumns:
         coin, span = self._coin(base), self._span(interval_ms, start_ms, end_ms)
-        if coin is None or span is None or exchange not in EXCHANGES:
+        if coin is None or span is None or not _is_listed(base, exchange):
             return no_values()
         # The crowds of the exchanges lean the same way with a steady difference of under two points.
         lean = (EXCHANGES.index(exchange) - 2) * 0.004
@@ -251,6 +253,11 @@ def _share(base: str, exchanges: tuple[str, ...]) -> float:
         return 1.0
     shares = exchange_shares(base)
     return float(sum(shares[EXCHANGES.index(name)] for name in set(exchanges) if name in EXCHANGES))
+
+
+def _is_listed(base: str, exchange: str) -> bool:
+    """Whether this very exchange (not "All") lists the coin."""
+    return exchange in EXCHANGES and _share(base, (exchange,)) > 0
 
 
 def _values(span: Span, values: Floats) -> ValueColumns:

@@ -91,6 +91,8 @@ ORDI  ORDI 4.6 0.1 3 1.50 0.85 90 160 21 51 4
 GALA  Gala 0.0105 10 5 1.45 0.70 90 130 46000 52 8
 FLOKI Floki 0.000058 100000 8 1.50 0.80 60 120 9650000 56 8
 """
+# Smaller coins are not listed everywhere; Binance and OKX list them all.
+_ABSENT_FROM = {"MKR": ("Hyperliquid",), "FLOKI": ("Bitget", "Hyperliquid"), "ORDI": ("Gate",)}
 _BINANCE_MULTIPLIER = {"PEPE": 1000, "SHIB": 1000, "BONK": 1000, "FLOKI": 1000}
 
 
@@ -107,6 +109,7 @@ def _parse(line: str, rank: int) -> CoinModel:
         int(hours),
         float(f"1e-{int(decimals)}"),
         supply * 1e6,
+        _ABSENT_FROM.get(base, ()),
     )
     return CoinModel(
         coin=coin,
@@ -128,7 +131,8 @@ MODELS: dict[str, CoinModel] = {
 
 @cache
 def exchange_shares(base: str) -> Floats:
-    """Each exchange's share of one coin, in the order of `EXCHANGES`; they sum to 1."""
+    """Each exchange's share of one coin, in the order of `EXCHANGES`; they sum to 1, unlisted is 0."""
     tilt = np.random.default_rng([MODELS[base].key, 1]).normal(0, 0.25, len(EXCHANGES))
     weights = np.array(list(EXCHANGE_WEIGHT.values())) * np.exp(tilt)
+    weights[[name in MODELS[base].coin.absent_from for name in EXCHANGES]] = 0.0
     return np.asarray(weights / weights.sum())

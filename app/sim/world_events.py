@@ -59,9 +59,10 @@ class CoinEvents:
         cells = (sides[:, :, None] * exchange_shares(self._model.coin.base)).ravel()
         # More USD means more orders and larger ones: both grow with the root.
         counts = 1 + np.minimum(np.sqrt(cells / _TYPICAL_ORDER_USD), _ORDERS_PER_CELL).astype(np.int64)
+        counts[cells == 0] = 0  # the exchange does not list the coin
         cell = np.repeat(np.arange(cells.size), counts)
         weight = np.exp(1.2 * rng.normal(size=cell.size))
-        usd = weight * (cells / np.bincount(cell, weight, cells.size))[cell]
+        usd = weight * (cells[cell] / np.bincount(cell, weight, cells.size)[cell])
         hour, side, exchange = np.unravel_index(cell, _CELLS)
         bars = self._minutes.day(day)
         minute = _pick_minutes(rng, bars, hour, side)

@@ -9,15 +9,13 @@ import pytest
 
 from app.sim.app import SimConfig, create_simulator
 from app.sim.bars import no_candles, no_liquidations, no_values
-from app.sim.coinglass import CoinglassServer
-from app.sim.coinglass_catalogue import read_rows
+from app.sim.coinglass_table import ENDPOINTS
 from app.sim.market import Coin
 from app.sim.okx import OkxServer
 from app.sim.okx_wire import EventIndex
 from app.sim.quotas import FixedWindows
-from tests.coinglass_requests import good_params
+from tests.sim.coinglass_asking import ask
 
-ROWS = {row["id"]: row for row in read_rows()}
 NOW_MS = 1_749_637_230_000
 COIN = Coin("BTC", "Bitcoin", 1, 0.01, 1, 8, 0.1, 2e7)
 LISTS_OF_NAMES = {
@@ -25,7 +23,8 @@ LISTS_OF_NAMES = {
     "futures_supported_exchanges",
     "futures_supported_exchange_pairs",
 }
-PARAMS = {"exchange": "Binance", "exchange_list": "Binance", "interval": "1h", "instType": "SWAP"} | {
+PARAMS = {
+    "instType": "SWAP",
     "instId": "BTC-USDT-SWAP",
     "instFamily": "BTC-USDT",
     "ccy": "BTC",
@@ -77,10 +76,10 @@ def holds_nothing(data: Any) -> bool:
     return data == []
 
 
-@pytest.mark.parametrize("endpoint", CoinglassServer(FixedWindows(60.0)).endpoints, ids=lambda e: e.id)
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda e: e.id)
 async def test_coinglass_answers_an_empty_success(client: Any, endpoint: Any) -> None:
-    params = good_params(ROWS[endpoint.id])
-    answer = await client.get(f"/coinglass{endpoint.path}", params=params, headers={"CG-API-KEY": "test-key"})
+    headers = {"CG-API-KEY": "test-key"}
+    answer = await client.get(f"/coinglass{endpoint.path}", params=ask(endpoint), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (200, "0")
     data = answer.json()["data"]
     if endpoint.id == "futures_liquidation_coin_list":

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from app.core.errors import InputError, InvalidParameter, PlanTooLow
 from app.services.coinglass.catalog import ENDPOINTS, Plan
 from app.services.coinglass.validate import validate
-from app.sim.coinglass_catalogue import read_rows
-from tests.coinglass_requests import good_params
+from tests.coinglass_requests import good_params, read_rows
 
 ROWS = {row["id"]: row for row in read_rows()}
 LIQUIDATIONS = "futures_liquidation_aggregated_history"
