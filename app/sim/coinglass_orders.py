@@ -16,7 +16,7 @@ from app.sim.coin_view import DAY_MS, HOUR_MS, MINUTE_MS
 from app.sim.coinglass_kinds import FUTURES, SPOT, Kind
 from app.sim.coinglass_plans import Gate
 from app.sim.coinglass_wire import CoinglassEndpoint, listed
-from app.sim.listings import Listing
+from app.sim.listings import Listing, quote_of
 from app.sim.wire import Call, decimals_of, hashed_unit
 
 _SELL, _BUY = 1, 2
@@ -100,7 +100,7 @@ def _order(
         "exchange_name": listing.exchange,
         "symbol": listing.pair,
         "base_asset": listing.base_asset,
-        "quote_asset": "USDT",
+        "quote_asset": quote_of(listing),
         "price": price,
         "start_time": at_ms,
         "start_quantity": quantity,

@@ -30,7 +30,7 @@ from app.sim.coinglass_wire import (
     read_span,
     trim,
 )
-from app.sim.listings import find_coin, list_spot, listed_on
+from app.sim.listings import find_coin, list_spot, listed_on, quote_of
 from app.sim.made_up import curve, noise
 from app.sim.market import CandleColumns, Coin, Int64s
 from app.sim.wire import Call, Reply, decimals_of, format_rows
@@ -142,8 +142,11 @@ def _pairs(call: Call) -> object:
 
 def _pair(exchange: str, coin: Coin) -> dict[str, str]:
     listing = list_spot(exchange, coin)
-    quote = "USDC" if listing.pair.endswith("USDC") else "USDT"
-    return {"instrument_id": listing.pair, "base_asset": listing.base_asset, "quote_asset": quote}
+    return {
+        "instrument_id": listing.pair,
+        "base_asset": listing.base_asset,
+        "quote_asset": quote_of(listing),
+    }
 
 
 SPOT_ENDPOINTS: tuple[CoinglassEndpoint, ...] = (

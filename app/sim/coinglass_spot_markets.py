@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from app.sim.coin_view import DAY_MS, HOUR_MS, MINUTE_MS
-from app.sim.coinglass_flow import TakerSums, length_ms
 from app.sim.coinglass_kinds import SPOT
+from app.sim.coinglass_netflow import TakerSums, length_ms
 from app.sim.coinglass_plans import Gate
 from app.sim.coinglass_wire import CoinglassEndpoint, listed, page_of
-from app.sim.listings import find_coin
+from app.sim.listings import find_coin, list_spot, quote_of
 from app.sim.market import Coin
 from app.sim.wire import Call
 
@@ -83,7 +83,7 @@ def _pairs(call: Call) -> object:
         view = _SpotView(call, coin, exchange)
         if view.price is None:
             continue
-        quote = "USDC" if exchange == "Hyperliquid" else "USDT"
+        quote = quote_of(list_spot(exchange, coin))
         row = {"symbol": f"{coin.base}/{quote}", "exchange_name": exchange, "current_price": view.price}
         for name in _PAIR_WINDOWS:
             bare = f"volume_change_{name}" if name in _BARE_WINDOWS else f"volume_change_usd_{name}"

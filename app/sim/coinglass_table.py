@@ -14,6 +14,7 @@ from app.sim.coinglass_indicator_lists import INDICATOR_LIST_ENDPOINTS
 from app.sim.coinglass_indicators import INDICATOR_ENDPOINTS
 from app.sim.coinglass_levels import LEVEL_ENDPOINTS
 from app.sim.coinglass_lists import LIST_ENDPOINTS
+from app.sim.coinglass_netflow import NETFLOW_ENDPOINTS
 from app.sim.coinglass_onchain import CHAIN_ENDPOINTS
 from app.sim.coinglass_options import OPTION_ENDPOINTS
 from app.sim.coinglass_orderbook import ORDERBOOK_ENDPOINTS
@@ -31,6 +32,7 @@ ENDPOINTS: tuple[CoinglassEndpoint, ...] = (
     *LIST_ENDPOINTS,
     *LEVEL_ENDPOINTS,
     *FLOW_ENDPOINTS,
+    *NETFLOW_ENDPOINTS,
     *FUNDING_ENDPOINTS,
     *POSITION_ENDPOINTS,
     *SPOT_ENDPOINTS,

@@ -69,6 +69,11 @@ def find_spot_pair(market: MarketSource, exchange: str, pair: str) -> Listing | 
     return next((listing for listing in listings if listing.pair == pair), None)
 
 
+def quote_of(listing: Listing) -> str:
+    """The currency a pair is quoted in."""
+    return "USDC" if listing.pair.endswith("/USDC") else "USDT"
+
+
 def listed_on(market: MarketSource, exchange: str) -> tuple[Coin, ...]:
     """The coins an exchange lists."""
     return tuple(coin for coin in market.coins() if exchange not in coin.absent_from)

@@ -85,6 +85,18 @@ async def sim(make_sim: Any) -> AsyncIterator[Sim]:
         yield opened
 
 
+@pytest.fixture
+def ask(sim: Any) -> Any:
+    """`data` of a CoinGlass endpoint."""
+
+    async def asked(path: str, **params: Any) -> Any:
+        body = (await sim.coinglass(path, **params)).json()
+        assert body["code"] == "0", body
+        return body["data"]
+
+    return asked
+
+
 @dataclass(slots=True)
 class Served(Sim):
     port: int = 0
