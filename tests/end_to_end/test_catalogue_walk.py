@@ -78,7 +78,9 @@ async def test_every_endpoint_answers_or_says_which_plan_has_it_without_a_call(p
                 assert body["code"] == "plan_too_low", (endpoint, body)
                 assert [call["endpoint"] for call in calls] == [endpoint]
                 refused.add(endpoint)
-            elif plan_allows(Plan(plan), endpoint, params.get("interval") if row["plans"] == "bars" else None):
+            elif plan_allows(
+                Plan(plan), endpoint, params.get("interval") if row["plans"] == "bars" else None
+            ):
                 assert answer.status_code == 200, (endpoint, body)
                 assert [call["endpoint"] for call in calls] == [endpoint]
                 assert body["data"], endpoint
