@@ -22,6 +22,7 @@ URLs with a query.
     |  |- ProviderNotConfigured      no key set: a state, not a fault
     |  |- ProviderBadPayload         answered, but not what the contract says
     |  `- ProviderNoData             answered, valid and empty
+    |- StorageUnavailable            503, retryable: the database is starting, full, or does not answer
     `- InvariantViolation            a bug: 500, loud
 """
 
@@ -114,6 +115,14 @@ class NoPriceAvailable(ServiceError):
         )
         self.symbol = symbol
         self.reasons = reasons
+
+
+class StorageUnavailable(ServiceError):
+    """The database could not be asked. Answers that need no memory go on without it."""
+
+    code = "storage_unavailable"
+    http_status = 503
+    retryable = True
 
 
 class ProviderError(ServiceError):

@@ -25,8 +25,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "flow": ("app.core.flow",),
     "heatmap": ("app.core.heatmap",),
     "outcomes": ("app.core.outcomes",),
+    "chain": ("app.core.chain",),
     "confluence": ("app.core.confluence",),
-    "ports": ("app.core.ports",),
+    "ports": ("app.core.ports", "app.core.store_ports"),
     "calibration": ("app.core.calibration",),
     "engine": ("app.core.signal_engine", "app.core.confidence", "app.core.alerting", "app.core.backtest"),
     "transport": ("app.services.transport",),
@@ -36,6 +37,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "sentiment": ("app.services.sentiment",),
     "telegram": ("app.services.telegram",),
     "storage": ("app.services.storage",),
+    "charts": ("app.services.charts",),
     "bus": ("app.services.bus",),
     "use_cases": ("app.services",),
     "settings": ("app.settings", "app.settings_values", "app.signals_config"),
@@ -53,6 +55,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.providers_doc",
         "app.backtest",
         "app.backfill",
+        "app.store",
         "app.doctor",
         "app.keys",
     ),
@@ -60,8 +63,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
 # The package files themselves: empty, and nobody's layer.
 BARE_PACKAGES = {"app", "app.core"}
 
+_PURE = ("factors", "smc", "flow", "heatmap", "outcomes", "chain")
 CORE = frozenset(
-    {"domain", "errors", "clock", "factors", "smc", "flow", "heatmap", "outcomes", "confluence"}
+    {"domain", "errors", "clock", "factors", "smc", "flow", "heatmap", "outcomes", "chain", "confluence"}
     | {"ports", "calibration", "engine"}
 )
 PROVIDER = frozenset({"domain", "errors", "ports", "transport"})
@@ -72,14 +76,16 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "domain": frozenset({"errors"}),
     "errors": frozenset({"domain"}),
     "clock": frozenset({"domain", "errors"}),
-    **{name: frozenset({"domain", "errors"}) for name in ("factors", "smc", "flow", "heatmap", "outcomes")},
+    **{name: frozenset({"domain", "errors"}) for name in _PURE},
     "confluence": frozenset({"domain", "smc"}),
     "ports": frozenset({"domain", "errors"}),
     "calibration": frozenset({"domain", "errors"}),
     "engine": CORE,
     "transport": frozenset({"errors"}),
     **{name: PROVIDER for name in ("coinglass", "okx", "spot", "sentiment", "telegram")},
-    "storage": frozenset({"domain", "errors", "ports"}),
+    # The bucket of a price and the links of a chain are pure arithmetic that the store writes down.
+    "storage": frozenset({"domain", "errors", "ports", "heatmap", "chain"}),
+    "charts": frozenset({"domain", "errors", "ports", "heatmap"}),
     "bus": frozenset({"domain", "errors", "ports"}),
     "use_cases": CORE,
     "settings": frozenset(),
@@ -106,6 +112,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "sentiment": frozenset({"msgspec", "httpx2", "cachetools"}),
     "telegram": frozenset({"telegram"}),
     "storage": frozenset({"sqlalchemy", "asyncpg", "aiosqlite", "msgspec"}),
+    "charts": frozenset({"PIL", "numpy"}),
     "bus": frozenset({"redis", "msgspec"}),
     "settings": frozenset({"pydantic", "pydantic_settings"}),
     "telemetry": frozenset({"structlog", "prometheus_client", "prometheus_fastapi_instrumentator"}),

@@ -1,0 +1,121 @@
+"""What use cases need from the store, as protocols. `services.storage` implements them.
+
+Every method that reads or writes the database raises `StorageUnavailable` when it cannot; `put` and `append`
+never do, they only fill bounded buffers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from app.core.domain.context import EnhancedSignalContext
+from app.core.domain.signal import Signal
+from app.core.domain.stored import (
+    BarQuery,
+    BarRow,
+    ChainReport,
+    CompositeRow,
+    ExportQuery,
+    MarketRow,
+    Page,
+    SignalQuery,
+    StoredSignal,
+    StoreStatus,
+    TileRow,
+    Trigger,
+)
+
+
+class MarketWriter(Protocol):
+    """Batched, idempotent writes: the same row twice is one row."""
+
+    def put(self, rows: Sequence[MarketRow]) -> int:
+        """Take rows (of one type) into the buffer; how many were accepted. The rest is counted as lost."""
+        ...
+
+    async def put_all(self, rows: Sequence[MarketRow]) -> None:
+        """Take every row, waiting while the buffer is full (backfill; back-pressure instead of loss)."""
+        ...
+
+    async def flush(self) -> None:
+        """Return when everything accepted so far is in the database.
+
+        Raises:
+            StorageUnavailable: it could not be written now; it stays in the buffer.
+        """
+        ...
+
+
+class SignalLog(Protocol):
+    """The append-only, hash-chained record of signals."""
+
+    def append(self, signal: Signal, context: EnhancedSignalContext, trigger: Trigger) -> None:
+        """Take one signal into the buffer; written in order, within seconds."""
+        ...
+
+    async def page(self, query: SignalQuery) -> Page[StoredSignal]:
+        """Stored signals, newest first. Raises: StorageUnavailable, InvalidParameter (a bad cursor)."""
+        ...
+
+    async def verify(self) -> ChainReport:
+        """Walk every chain and compute every hash again."""
+        ...
+
+
+class BarReader(Protocol):
+    """Stored histories."""
+
+    async def bars(self, query: BarQuery) -> Page[BarRow]:
+        """One page of bars. Raises: StorageUnavailable, InvalidParameter (a bad cursor)."""
+        ...
+
+
+class TileStore(Protocol):
+    """Heatmap tiles: written with the liquidations they sum, in the same transaction."""
+
+    async def tiles(self, symbol: str, from_min: int, to_min: int) -> Sequence[TileRow]:
+        """Tiles with from_min <= ts_min < to_min, in order of (ts_min, bucket)."""
+        ...
+
+    async def composite_tiles(self, symbol: str, from_min: int, to_min: int) -> Sequence[CompositeRow]:
+        """The same for composite tiles."""
+        ...
+
+    async def rebuild(self, from_min: int, to_min: int) -> int:
+        """Compute the tiles of these minutes again from the stored liquidations; how many there are."""
+        ...
+
+
+class ExportReader(Protocol):
+    """Whole tables in pieces, for downloads of any size in flat memory."""
+
+    def export(
+        self, query: ExportQuery
+    ) -> tuple[tuple[str, ...], AsyncIterator[Sequence[tuple[object, ...]]]]:
+        """Column names, and chunks of rows in the same order, oldest first."""
+        ...
+
+
+class StateStore(Protocol):
+    """Small state that survives a restart."""
+
+    async def get_state(self, key: str) -> str | None: ...
+    async def put_state(self, key: str, value: str) -> None: ...
+    async def watchlist(self) -> tuple[tuple[str, bool], ...]:
+        """(symbol, is it switched on), in the order they were added."""
+        ...
+
+    async def watch(self, symbol: str, *, is_on: bool) -> None: ...
+    async def unwatch(self, symbol: str) -> None: ...
+    async def chat_settings(self, chat: str) -> str | None:
+        """JSON text, None for a chat that set nothing."""
+        ...
+
+    async def put_chat_settings(self, chat: str, settings: str) -> None: ...
+
+
+class StoreHealth(Protocol):
+    """Reads counters; never waits for the database."""
+
+    def status(self) -> StoreStatus: ...
