@@ -31,9 +31,13 @@ _DRIVERS = {
 
 
 def async_url(url: str) -> URL:
-    """`sqlite:///path` or `postgresql://...` with the async driver in its scheme."""
+    """`sqlite:///path` or `postgresql://...` with the async driver in its scheme.
+
+    `sslmode`, as most hosts write it, becomes the driver's own word `ssl`.
+    """
     parsed = make_url(url)
-    return parsed.set(drivername=_DRIVERS[parsed.drivername.partition("+")[0]])
+    query = {("ssl" if name == "sslmode" else name): value for name, value in parsed.query.items()}
+    return parsed.set(drivername=_DRIVERS[parsed.drivername.partition("+")[0]], query=query)
 
 
 def is_embedded(url: str) -> bool:
