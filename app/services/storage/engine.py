@@ -45,8 +45,13 @@ def is_embedded(url: str) -> bool:
     return make_url(url).drivername.startswith("sqlite")
 
 
-def open_engine(url: str, *, pool_size: int = 4) -> AsyncEngine:
-    """An engine; nothing is connected yet. SQLite: the folder of the file is made, WAL is switched on."""
+def open_engine(
+    url: str, *, pool_size: int = 4, statement_timeout_s: float | None = STATEMENT_TIMEOUT_S
+) -> AsyncEngine:
+    """An engine; nothing is connected yet. SQLite: the folder of the file is made, WAL is switched on.
+
+    statement_timeout_s: None for migrations and upkeep, whose statements may well take minutes.
+    """
     parsed = async_url(url)
     if not is_embedded(url):
         return create_async_engine(
@@ -55,7 +60,7 @@ def open_engine(url: str, *, pool_size: int = 4) -> AsyncEngine:
             max_overflow=0,
             pool_timeout=CONNECT_TIMEOUT_S,
             pool_pre_ping=True,
-            connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": STATEMENT_TIMEOUT_S},
+            connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": statement_timeout_s},
         )
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)

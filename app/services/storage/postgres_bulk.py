@@ -53,8 +53,9 @@ class PostgresBulk:
             connection = await self._connect(lane)
             try:
                 added = 0
+                # Before the transaction: the lock under which parts are made is held for a moment only.
+                await self._make_parts(connection, table, rows)
                 async with connection.transaction():
-                    await self._make_parts(connection, table, rows)
                     for distinct in _rounds(rows, key_positions(table)):
                         added += await self._store(connection, table, distinct)
                 return added

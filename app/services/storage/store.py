@@ -14,14 +14,13 @@ from collections.abc import Callable
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.domain.stored import StoreState, StoreStatus
-from app.core.errors import StorageUnavailable
+from app.core.errors import StorageRefused, StorageUnavailable
 from app.services.storage.bars import SqlBars
 from app.services.storage.engine import is_embedded, open_engine
 from app.services.storage.exports import SqlExports
 from app.services.storage.layout import PartitionBook
 from app.services.storage.postgres_bulk import PostgresBulk
-from app.services.storage.retention import Retention, apply_retention
-from app.services.storage.schema import StorageRefused, ensure_schema
+from app.services.storage.schema import ensure_schema
 from app.services.storage.signal_log import MAX_BUFFERED_SIGNALS, SqlSignalLog
 from app.services.storage.sqlite_bulk import SqliteBulk
 from app.services.storage.state import SqlState
@@ -45,15 +44,15 @@ class SqlStore:
         data_mode: str,
         now_ms: Callable[[], int],
         monotonic: Callable[[], float],
-        keep: Retention | None = None,
         max_buffered_rows: int = MAX_BUFFERED_ROWS,
     ) -> None:
         self._engine: AsyncEngine = open_engine(url)
         self._is_embedded = is_embedded(url)
         self._data_mode = data_mode
         self._now_ms = now_ms
-        self._keep = keep
-        backend: BulkBackend = SqliteBulk(url) if self._is_embedded else PostgresBulk(url, PartitionBook())
+        backend: BulkBackend = (
+            SqliteBulk(url) if self._is_embedded else PostgresBulk(url, PartitionBook(now_ms))
+        )
         self.market = BufferedWriter(backend, monotonic=monotonic, max_buffered_rows=max_buffered_rows)
         self.signals = SqlSignalLog(self._engine, now_ms=now_ms)
         self.bars = SqlBars(self._engine)
@@ -123,34 +122,25 @@ class SqlStore:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.market.run())
             tasks.create_task(self.signals.run())
-            if self._keep is not None:
-                tasks.create_task(self._age_out(self._keep))
 
     async def _open(self) -> bool:
         while True:
             try:
-                await ensure_schema(self._engine, embedded=self._is_embedded, data_mode=self._data_mode)
+                await ensure_schema(
+                    self._engine,
+                    embedded=self._is_embedded,
+                    data_mode=self._data_mode,
+                    now_ms=self._now_ms(),
+                )
                 await self.signals.open()
-            except StorageUnavailable as error:
-                _log.warning("the database cannot be opened yet", extra={"why": str(error)})
-                self.market.wait_for(str(error))
-                await asyncio.sleep(_OPEN_PAUSE_S)
             except StorageRefused as error:
                 _log.error("the database is not used", extra={"why": str(error)})
                 self.market.refuse(str(error))
                 self._opened.set()
                 return False
+            except StorageUnavailable as error:
+                _log.warning("the database cannot be opened yet", extra={"why": str(error)})
+                self.market.wait_for(str(error))
+                await asyncio.sleep(_OPEN_PAUSE_S)
             else:
                 return True
-
-    async def _age_out(self, keep: Retention) -> None:
-        while True:
-            try:
-                gone = await apply_retention(self._engine, keep, self._now_ms())
-                if any(gone.values()):
-                    _log.info(
-                        "old rows removed", extra={name: count for name, count in gone.items() if count}
-                    )
-            except StorageUnavailable as error:
-                _log.warning("old rows stay for now", extra={"why": str(error)})
-            await asyncio.sleep(_RETENTION_EVERY_S)
