@@ -71,7 +71,7 @@ class SqlExports:
             statement = select(table).where(*wanted, *after).order_by(*keys).limit(CHUNK_ROWS)
             with storage_errors("exporting"):
                 async with self._engine.connect() as connection:
-                    rows = (await connection.execute(statement)).tuples().all()
+                    rows = (await connection.execute(statement)).all()
             if rows:
                 yield rows
             if len(rows) < CHUNK_ROWS:

@@ -43,7 +43,7 @@ class PostgresBulk:
         self._inserting = asyncio.Lock()
 
     async def write(self, table: Table, rows: Sequence[tuple[Any, ...]], *, lane: int) -> int:
-        """Store rows; how many were not there yet (bars that were corrected count as there).
+        """Store rows; how many were new, or changed what was there.
 
         Raises:
             BatchRefused: a row breaks a rule of the table; nothing was stored.
@@ -86,10 +86,8 @@ class PostgresBulk:
                     f" {ADD_TO_TILES}) SELECT COUNT(*) FROM added"
                 )
             else:
-                added = await connection.fetchval(
-                    f"WITH changed AS ({insert} RETURNING (xmax = 0) AS is_new)"
-                    " SELECT COUNT(*) FILTER (WHERE is_new) FROM changed"
-                )
+                tag = await connection.execute(insert)
+                added = int(tag.rpartition(" ")[2])
         # A second round of one transaction must not see the rows of the first.
         await connection.execute(f"DELETE FROM {staged}")
         return int(added)

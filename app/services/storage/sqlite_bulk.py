@@ -39,7 +39,7 @@ class SqliteBulk:
         self._connection: aiosqlite.Connection | None = None
 
     async def write(self, table: Table, rows: Sequence[tuple[Any, ...]], *, lane: int) -> int:
-        """Store rows; how many were not there yet (bars that were corrected count as there).
+        """Store rows; how many were new, or changed what was there.
 
         Raises:
             BatchRefused: a row breaks a rule of the table; nothing was stored.

@@ -76,4 +76,4 @@ class SqlTiles:
         )
         with storage_errors("reading tiles"):
             async with self._engine.connect() as connection:
-                return (await connection.execute(statement)).tuples().all()
+                return (await connection.execute(statement)).all()
