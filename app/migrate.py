@@ -15,6 +15,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.core.errors import StorageRefused
+from app.services.storage import schema, tables
 from app.services.storage.engine import storage_errors
 
 _SCRIPTS = Path(__file__).resolve().parent.parent / "migrations"
@@ -34,6 +36,7 @@ async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
     The engine should have no statement timeout: laying tables out anew takes as long as it takes.
 
     Raises:
+        StorageRefused: a newer version has been there, or (SQLite) something else.
         StorageUnavailable: the database does not answer or refuses.
     """
     await _run(engine, lambda config: command.upgrade(config, revision), "migrating")
@@ -43,6 +46,7 @@ async def downgrade(engine: AsyncEngine, revision: str) -> None:
     """Take the database back to a revision (`base`: nothing left), in one transaction.
 
     Raises:
+        StorageRefused: as for `upgrade`.
         StorageUnavailable: the database does not answer or refuses.
     """
     await _run(engine, lambda config: command.downgrade(config, revision), "migrating back")
@@ -55,6 +59,11 @@ async def _run(engine: AsyncEngine, what: Callable[[Config], None], doing: str) 
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        revision = schema.read_revision(connection)
+        if revision is not None and revision not in (tables.HEAD, *schema.OLDER):
+            raise StorageRefused(schema.why_not(revision))
+        if revision is None and connection.dialect.name == "sqlite":
+            schema.refuse_foreign(connection)
         what(_config(connection))
 
     with storage_errors(doing):
