@@ -20,6 +20,7 @@ from app.services.storage import schema, tables
 from app.services.storage.engine import storage_errors
 
 _SCRIPTS = Path(__file__).resolve().parent.parent / "migrations"
+BASE = "base"  # the revision before the first: no tables
 # Any number no other program uses: two deployments that migrate at once queue on it.
 _MIGRATION_LOCK = 8_213_577_011
 
@@ -28,6 +29,13 @@ def known_revisions() -> tuple[str, ...]:
     """Every revision there is a script for, newest first."""
     scripts = ScriptDirectory.from_config(_config(None))
     return tuple(script.revision for script in scripts.walk_revisions())
+
+
+def dropped_tables(current: str, target: str) -> tuple[str, ...]:
+    """Tables that a downgrade between two known revisions drops with their rows."""
+    scripts = ScriptDirectory.from_config(_config(None))
+    undone = scripts.iterate_revisions(current, target)
+    return tuple(table for script in undone for table in getattr(script.module, "DROPPED_ON_DOWNGRADE", ()))
 
 
 async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:

@@ -56,8 +56,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.backtest",
         "app.backfill",
         "app.store",
-        # The part of store that imports Alembic.
+        # Parts of store: running Alembic, and what it shows.
         "app.migrate",
+        "app.store_status",
         "app.doctor",
         "app.keys",
     ),
