@@ -68,7 +68,7 @@ bench: $(VENV)/.dev ## benchmarks; BENCH=signals runs one
 
 clean: ## remove .venv and caches, never data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	find app tests bench -type d -name __pycache__ -prune -exec rm -rf {} +
+	find app migrations tests bench -type d -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.created:
 	@found=; for candidate in $(CANDIDATES); do \

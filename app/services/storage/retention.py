@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.core.errors import StorageUnavailable
 from app.services.storage import layout, tables, timescale
 from app.services.storage.engine import storage_errors
 from app.services.storage.schema import Layout, layout_of
@@ -48,15 +49,23 @@ async def apply_retention(
     A row exactly as old as its limit stays. Stopped half-way, the rest goes next time.
 
     Raises:
-        StorageUnavailable: the database does not answer, or a part is in use for long.
+        StorageUnavailable: the tables it names could not be shortened (the database does not answer, or a part
+            is being read for long). The others were.
     """
     removed: dict[str, int] = {}
+    failed: list[StorageUnavailable] = []
     for field in fields(keep):
         days: float | None = getattr(keep, field.name)
-        if days is not None:
+        if days is None:
+            continue
+        cutoff_ms = now_ms - round(days * layout.DAY_MS)
+        try:
             with storage_errors(f"retention of {field.name}"):
-                cutoff_ms = now_ms - round(days * layout.DAY_MS)
                 removed[field.name] = await _age_out(engine, field.name, cutoff_ms, chunk_rows)
+        except StorageUnavailable as error:
+            failed.append(error)
+    if failed:
+        raise StorageUnavailable("; ".join(map(str, failed))) from failed[0]
     return removed
 
 

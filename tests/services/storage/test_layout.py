@@ -185,17 +185,35 @@ class TestPartitionBook:
             await known.ensure(driver, "liquidations", days)
             assert len(await parts_of(driver, "liquidations")) == 4
 
-    async def test_readers_and_writers_go_on_while_a_part_is_made(self, database_url: str) -> None:
-        engine = open_engine(database_url)
-        async with engine.begin() as busy, asyncpg_connection(database_url) as driver:
+    async def test_readers_and_writers_of_other_parts_are_not_in_the_way(self, database_url: str) -> None:
+        async with asyncpg_connection(database_url) as busy, asyncpg_connection(database_url) as driver:
             await book().ensure(busy, "liquidations", [DEC_5_MS])
-            await insert_rows(busy, tables.liquidations, [DEC_5_MS])
-            # `busy` is in the middle of a transaction that read and wrote the table.
-            assert await times_of(busy, tables.liquidations) == [DEC_5_MS]
-            await driver.execute("SET lock_timeout = '1s'")
-            await book().ensure(driver, "taker_volume", [DEC_5_MS])
-            await book().ensure(driver, "liquidations", [DEC_5_MS])
-            assert await driver.fetchval("SELECT count(*) FROM liquidations") == 0
+            async with busy.transaction():
+                today = f"ts_event_ms >= {DEC_5_MS} AND ts_event_ms < {DEC_5_MS + DAY_MS}"
+                await busy.fetch(f"SELECT * FROM liquidations WHERE {today}")  # noqa: S608 - numbers
+                await busy.execute(f"DELETE FROM liquidations WHERE {today}")  # noqa: S608
+                await book().ensure(driver, "liquidations", [DEC_5_MS - 1])
+                assert await parts_of(driver, "liquidations") == ["p20251204", "p20251205", "rest"]
+
+    async def test_behind_a_reader_of_everything_rows_wait_in_the_rest(
+        self, database_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(layout, "LOCK_TIMEOUT", "20ms")
+        now_ms = NOW_MS
+        patient, engine = PartitionBook(lambda: now_ms), open_engine(database_url)
+        async with asyncpg_connection(database_url) as download, engine.connect() as connection:
+            async with download.transaction():
+                await download.fetch("SELECT * FROM liquidations")
+                await patient.ensure(connection, "liquidations", [DEC_5_MS])
+                await insert_rows(connection, tables.liquidations, [DEC_5_MS])
+                await connection.commit()
+            now_ms += layout.RETRY_AFTER_MS - 1
+            await patient.ensure(connection, "liquidations", [DEC_5_MS])
+            assert await parts_of(download, "liquidations") == ["rest"]
+            now_ms += 1
+            await patient.ensure(connection, "liquidations", [DEC_5_MS])
+            assert await parts_of(download, "liquidations") == ["p20251205", "rest"]
+            assert await download.fetchval("SELECT count(*) FROM liquidations_p20251205") == 1
         await engine.dispose()
 
     async def test_a_day_of_one_coin_reads_two_parts(self, database_url: str) -> None:

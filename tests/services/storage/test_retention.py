@@ -11,7 +11,7 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.errors import StorageUnavailable
-from app.services.storage import tables
+from app.services.storage import layout, tables
 from app.services.storage.engine import open_engine
 from app.services.storage.layout import DAY_MS, PARTS, PartitionBook
 from app.services.storage.retention import Keep, apply_retention
@@ -121,8 +121,24 @@ async def test_parts_are_dropped_and_not_emptied(engine: AsyncEngine) -> None:
         assert list(names) == ["liquidations_p20251205"]
 
 
-async def test_a_table_that_cannot_be_asked_is_named(engine: AsyncEngine) -> None:
+async def test_a_table_that_cannot_be_asked_is_named_and_the_others_are_done(engine: AsyncEngine) -> None:
+    await put(engine, "alert_history", [5])
     async with engine.begin() as connection:
+        await connection.execute(text("DROP TABLE price_ohlc"))
         await connection.execute(text("DROP TABLE baselines"))
-    with pytest.raises(StorageUnavailable, match="retention of baselines"):
+    with pytest.raises(StorageUnavailable, match=r"retention of price_ohlc: .*; retention of baselines: "):
         await apply_retention(engine, Keep(), NOW_MS)
+    assert await left(engine, "alert_history") == []
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_a_part_that_is_being_read_stays_until_the_next_time(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "LOCK_TIMEOUT", "20ms")
+    await put(engine, "liquidations", [NOW_MS - 95 * DAY_MS, NOW_MS])
+    async with engine.begin() as reader:
+        assert len(await times_of(reader, tables.liquidations)) == 2
+        with pytest.raises(StorageUnavailable, match="retention of liquidations: LockNotAvailable"):
+            await apply_retention(engine, Keep(), NOW_MS)
+    assert (await apply_retention(engine, Keep(), NOW_MS))["liquidations"] == 1
