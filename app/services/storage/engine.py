@@ -69,20 +69,30 @@ def open_engine(
     return engine
 
 
+def pragmas() -> tuple[str, ...]:
+    """Options of every SQLite connection.
+
+    WAL: readers go on while a batch is written. NORMAL: a power cut may lose the newest commits, a killed
+    process loses none, and neither corrupts the file.
+    """
+    return tuple(
+        f"PRAGMA {option}"
+        for option in (
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            f"busy_timeout={_BUSY_MS}",
+            "temp_store=MEMORY",
+            "cache_size=-65536",
+            "wal_autocheckpoint=16000",
+            "journal_size_limit=67108864",
+        )
+    )
+
+
 def _set_pragmas(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    # WAL: readers go on while a batch is written. NORMAL: a power cut may lose the newest commits, a killed
-    # process loses none, and neither corrupts the file.
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        f"busy_timeout={_BUSY_MS}",
-        "temp_store=MEMORY",
-        "cache_size=-32768",
-        "wal_autocheckpoint=4000",
-        "journal_size_limit=67108864",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
+    for pragma in pragmas():
+        cursor.execute(pragma)
     cursor.close()
 
 
