@@ -1,4 +1,4 @@
-"""The store's command: `python -m app.store migrate | downgrade | status | retention`.
+"""The store's command: `python -m app.store migrate | downgrade | status | verify | ...`.
 
 Parses, opens, prints; what is done lives in `app.migrate` and `app.services.storage`. Exit codes: 0 done,
 1 could not be done, 2 not asked for rightly. No output holds a password.
@@ -11,6 +11,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -22,8 +23,11 @@ from app.migrate import BASE, downgrade, dropped_tables, known_revisions, upgrad
 from app.services.storage.engine import is_embedded, open_engine, storage_errors
 from app.services.storage.retention import Keep, apply_retention
 from app.services.storage.schema import revision_of, why_not
+from app.services.storage.signal_log import SqlSignalLog
 from app.services.storage.tables import HEAD
+from app.services.storage.tiles import SqlTiles
 from app.settings import Settings, SettingsError, load_settings
+from app.store_rebuild import slices, stored_minutes
 from app.store_status import count_rows, format_removed, format_status, place_of, read_status
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
@@ -115,12 +119,38 @@ async def _retention(task: Task) -> int:
         raise WrongUse("retention reads how long rows are kept from the settings: leave --file away")
     if task.settings.data_mode == "replay":
         raise WrongUse("a replay has a time of its own: only the running service knows what is old in it")
-    revision = await _revision(task.engine)
-    if revision != HEAD:
-        raise StorageRefused(why_not(revision))
+    await _require_head(task.engine)
     keep = Keep(**task.settings.retention_days())
     removed = await apply_retention(task.engine, keep, SystemClock().now_ms())
     _say(format_removed(removed))
+    return DONE
+
+
+async def _verify(task: Task) -> int:
+    await _require_head(task.engine)
+    report = await SqlSignalLog(task.engine, now_ms=SystemClock().now_ms).verify()
+    _say(
+        f"{report.signals:,} signals in {report.chains:,} chains: {'broken' if report.broken else 'all hold'}"
+    )
+    for chain, seq, why in report.broken:
+        _say(f"  chain {chain}, number {seq}: {why}")
+    return FAILED if report.broken else DONE
+
+
+async def _rebuild_heatmap(task: Task) -> int:
+    await _require_head(task.engine)
+    span = await stored_minutes(task.engine)
+    if span is None:
+        _say("no liquidations are stored: there is nothing to rebuild from")
+        return DONE
+    # Before the first event that is kept there is nothing to rebuild from: older tiles stay as they are.
+    from_min = max(span.first_min, task.args.from_min or span.first_min)
+    to_min = span.last_min + 1 if task.args.to_min is None else task.args.to_min
+    if from_min >= to_min:
+        raise WrongUse("no stored liquidation lies between --from and --to")
+    tiles = SqlTiles(task.engine)
+    made = [await tiles.rebuild(low, high) for low, high in slices(from_min, to_min, span.days)]
+    _say(f"{sum(made):,} tiles rebuilt, from {_iso(from_min)} to {_iso(to_min)}")
     return DONE
 
 
@@ -129,6 +159,8 @@ _COMMANDS: dict[str, _Command] = {
     "migrate": _migrate,
     "downgrade": _downgrade,
     "status": _status,
+    "verify": _verify,
+    "rebuild-heatmap": _rebuild_heatmap,
     "retention": _retention,
 }
 
@@ -144,6 +176,11 @@ def _parser() -> argparse.ArgumentParser:
     back.add_argument("revision", help=f"the revision to end at; {BASE}: no tables at all")
     back.add_argument("--yes", action="store_true", help="drop the rows that have no place there")
     commands.add_parser("status", help="backend, revision, layout, rows and size")
+    commands.add_parser("verify", help="walk the record of signals and compute every hash again")
+    again = commands.add_parser("rebuild-heatmap", help="compute tiles again from the stored liquidations")
+    moment = "such as 2026-01-15 or 2026-01-15T12:00Z; left out: all that is stored"
+    again.add_argument("--from", dest="from_min", type=_minute, metavar="TIME", help=moment)
+    again.add_argument("--to", dest="to_min", type=_minute, metavar="TIME", help="the end, outside")
     commands.add_parser("retention", help="remove what is older than the RETENTION_ settings say")
     return parser
 
@@ -157,10 +194,27 @@ async def _current(task: Task) -> str:
     return revision
 
 
+async def _require_head(engine: AsyncEngine) -> None:
+    revision = await _revision(engine)
+    if revision != HEAD:
+        raise StorageRefused(why_not(revision))
+
+
 async def _revision(engine: AsyncEngine) -> str | None:
     with storage_errors("opening the database"):
         async with engine.connect() as connection:
             return await revision_of(connection)
+
+
+def _minute(text: str) -> int:
+    """Minutes since the epoch of an ISO-8601 time, UTC unless it says otherwise."""
+    moment = datetime.fromisoformat(text)
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return int(aware.timestamp()) // 60
+
+
+def _iso(minute: int) -> str:
+    return f"{datetime.fromtimestamp(minute * 60, UTC):%Y-%m-%dT%H:%MZ}"
 
 
 def _say(text: str) -> None:

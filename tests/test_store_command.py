@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app import store
@@ -21,8 +21,9 @@ from app.services.storage.engine import open_engine
 from app.services.storage.layout import DAY_MS
 from app.services.storage.schema import ensure_schema, revision_of
 from app.settings import load_settings
+from app.store_rebuild import slices
 from app.store_status import DatabaseStatus, TableStatus, format_status, place_of
-from tests.services.storage.plain_rows import insert_rows, times_of
+from tests.services.storage.plain_rows import insert_rows, plain_row, times_of
 
 if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
@@ -218,6 +219,81 @@ class TestStatus:
             "  liquidations                5,000,000 rows",
             "  price_ohlc                         12 rows in 3 parts",
         ]
+
+
+class TestVerify:
+    def test_an_unbroken_record_holds(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        command(capsys, "migrate")
+        assert command(capsys, "verify") == (0, "0 signals in 0 chains: all hold\n")
+
+    def test_a_row_that_was_not_written_by_the_service_is_found(
+        self, url: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        command(capsys, "migrate")
+        forged = plain_row(tables.signals, 3, 5) | {"trigger": "request"}
+        on(url, lambda connection: connection.execute(tables.signals.insert(), [forged]))
+        code, said = command(capsys, "verify")
+        assert code == 1
+        assert said.startswith(
+            "1 signals in 1 chains: broken\n  chain chain 3 é, number 3: its hash does not fit"
+        )
+
+
+class TestRebuildHeatmap:
+    NOON = 1_764_936_000_000  # 2025-12-05T12:00Z
+
+    def tiles(self, url: str) -> list[tuple[int, int]]:
+        found = select(tables.liquidation_heatmap.c.ts_min, tables.liquidation_heatmap.c.events)
+
+        async def read(connection: AsyncConnection) -> list[tuple[int, int]]:
+            return [tuple(row) for row in await connection.execute(found.order_by("ts_min"))]
+
+        return on(url, read)
+
+    def fill(self, url: str, capsys: pytest.CaptureFixture[str]) -> int:
+        """Events of noon, of noon three days later and of ten minutes after that; the minute of noon."""
+        command(capsys, "migrate")
+        times = [self.NOON, self.NOON + 3 * DAY_MS, self.NOON + 3 * DAY_MS + 600_000]
+        on(url, lambda connection: insert_rows(connection, tables.liquidations, times))
+        on(
+            url,
+            lambda connection: insert_rows(
+                connection, tables.liquidation_heatmap, [self.NOON // 60_000 + 1440]
+            ),
+        )
+        return self.NOON // 60_000
+
+    def test_all_that_is_stored_is_rebuilt_and_nothing_else_stays(
+        self, url: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        noon = self.fill(url, capsys)
+        code, said = command(capsys, "rebuild-heatmap")
+        assert (code, said) == (0, "3 tiles rebuilt, from 2025-12-05T12:00Z to 2025-12-08T12:11Z\n")
+        assert self.tiles(url) == [(noon, 1), (noon + 3 * 1440, 1), (noon + 3 * 1440 + 10, 1)]
+
+    def test_a_span_can_be_given_and_begins_with_the_first_event_at_the_earliest(
+        self, url: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        noon = self.fill(url, capsys)
+        code, said = command(
+            capsys, "rebuild-heatmap", "--from", "2020-01-01", "--to", "2025-12-05T13:00+01:00"
+        )
+        assert code == 2
+        code, said = command(capsys, "rebuild-heatmap", "--from", "2020-01-01", "--to", "2025-12-06T00:00Z")
+        assert (code, said) == (0, "1 tiles rebuilt, from 2025-12-05T12:00Z to 2025-12-06T00:00Z\n")
+        assert self.tiles(url) == [(noon, 1), (noon + 1440, 0)]
+
+    def test_without_liquidations_tiles_stay(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        command(capsys, "migrate")
+        on(url, lambda connection: insert_rows(connection, tables.liquidation_heatmap, [5]))
+        code, said = command(capsys, "rebuild-heatmap")
+        assert (code, "nothing to rebuild from" in said) == (0, True)
+        assert self.tiles(url) == [(5, 0)]
+
+    def test_pieces_join_without_overlap(self) -> None:
+        assert list(slices(100, 6000, [0, 3])) == [(100, 1440), (1440, 4320), (4320, 5760), (5760, 6000)]
+        assert list(slices(1440, 2880, [1])) == [(1440, 2880)]
+        assert list(slices(5, 6, [0])) == [(5, 6)]
 
 
 class TestRetention:

@@ -56,8 +56,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.backtest",
         "app.backfill",
         "app.store",
-        # Parts of store: running Alembic, and what it shows.
+        # Parts of store: running Alembic, what is rebuilt, what is shown.
         "app.migrate",
+        "app.store_rebuild",
         "app.store_status",
         "app.doctor",
         "app.keys",

@@ -46,11 +46,12 @@ async def apply_retention(
 ) -> Mapping[str, int]:
     """Remove what is older than `keep` says; rows removed per table that has a limit.
 
-    A row exactly as old as its limit stays. Stopped half-way, the rest goes next time.
+    Limits are rounded to the minute before; a row exactly as old as its limit stays. Stopped half-way, the rest
+    goes next time.
 
     Raises:
-        StorageUnavailable: the tables it names could not be shortened (the database does not answer, or a part
-            is being read for long). The others were.
+        StorageUnavailable: the tables it names could not be shortened (the database does not answer, or
+            somebody reads a part of theirs for long). The others were.
     """
     removed: dict[str, int] = {}
     failed: list[StorageUnavailable] = []
@@ -59,6 +60,8 @@ async def apply_retention(
         if days is None:
             continue
         cutoff_ms = now_ms - round(days * layout.DAY_MS)
+        # A minute of events goes as a whole: what is left of one would rebuild into a wrong tile.
+        cutoff_ms -= cutoff_ms % layout.MINUTE_MS
         try:
             with storage_errors(f"retention of {field.name}"):
                 removed[field.name] = await _age_out(engine, field.name, cutoff_ms, chunk_rows)
