@@ -56,8 +56,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.backtest",
         "app.backfill",
         "app.store",
-        # The part of store that imports Alembic.
+        # Parts of store: running Alembic, what is rebuilt, what is shown.
         "app.migrate",
+        "app.store_rebuild",
+        "app.store_status",
         "app.doctor",
         "app.keys",
     ),
