@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypedDict
@@ -21,21 +21,37 @@ from app.api.app import Lifespan, create_api
 from app.api.deps import ApiServices
 from app.api.options import ApiKey, ApiOptions
 from app.core.clock import Clock, SystemClock
-from app.core.domain.context import Capability, DataMode
+from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
 from app.core.domain.engine_config import AbsoluteScales, EngineConfig, MaxAge, Thresholds
 from app.core.domain.market import Candles, LiquidationHistory, Series
 from app.core.domain.signal import FactorName, Mode, Signal
 from app.core.domain.status import DependencyStatus
+from app.core.domain.stored import (
+    BarQuery,
+    BarRow,
+    ChainReport,
+    ExportQuery,
+    MarketRow,
+    Page,
+    SignalQuery,
+    StoredSignal,
+    Trigger,
+)
 from app.core.domain.symbol import Symbol
-from app.core.errors import ConfigurationError
+from app.core.errors import ConfigurationError, StorageUnavailable
 from app.core.ports import Fetched, Provider
 from app.services.coinglass import CoinGlassProvider
 from app.services.coinglass.build import build_provider as build_coinglass
 from app.services.coinglass.catalog import CALLS_PER_MINUTE, Plan
 from app.services.context_service import ContextService, IsFresh, SourceOrder
 from app.services.derivatives_service import DerivativesService
+from app.services.export_service import ExportService
 from app.services.health_service import HealthService
+from app.services.history_recorder import HistoryRecorder
+from app.services.history_service import HistoryService
 from app.services.okx.build import build_provider as build_okx
+from app.services.open_interest_replay import OpenInterestReplay
+from app.services.record_service import RecordService
 from app.services.sentiment.build import build_alternative_me, build_lunarcrush
 from app.services.signal_service import SignalService
 from app.services.spot.build import build_provider as build_coinapi
@@ -215,8 +231,12 @@ def _services(
         is_fresh=_freshness(engine.max_age),
     )
 
-    def on_signal(signal: Signal) -> None:
+    store = _NoStore()
+    recorder = HistoryRecorder(store)
+
+    def on_signal(signal: Signal, context: EnhancedSignalContext) -> None:
         metrics.observe_signal(signal.direction, signal.mode)
+        record.keep(signal, context, Trigger.REQUEST)
 
     use_cases = SignalService(
         contexts=contexts,
@@ -226,6 +246,7 @@ def _services(
         deadline_s=settings.request_deadline_seconds,
         on_signal=on_signal,
     )
+    record = RecordService(log=store, recorder=recorder, resolve=use_cases.resolve)
     health = HealthService(
         providers=providers,
         price_providers=order[Capability.PRICE],
@@ -246,7 +267,44 @@ def _services(
         catalog=coinglass.catalog(),
         budget=coinglass,
         health=health,
+        history=HistoryService(store, resolve=use_cases.resolve),
+        replay=OpenInterestReplay(bars=store, upstream=derivatives, recorder=recorder, clock=clock),
+        record=record,
+        exports=ExportService(store, resolve=use_cases.resolve),
     )
+
+
+class _NoStore:
+    """Stands where the database goes until it is wired: takes nothing, answers nothing."""
+
+    def put(self, _rows: Sequence[MarketRow]) -> int:
+        return 0
+
+    async def put_all(self, _rows: Sequence[MarketRow]) -> None:
+        raise _NO_STORE
+
+    async def flush(self) -> None:
+        raise _NO_STORE
+
+    def append(self, _signal: Signal, _context: EnhancedSignalContext, _trigger: Trigger) -> None:
+        return None
+
+    async def page(self, _query: SignalQuery) -> Page[StoredSignal]:
+        raise _NO_STORE
+
+    async def verify(self) -> ChainReport:
+        raise _NO_STORE
+
+    async def bars(self, _query: BarQuery) -> Page[BarRow]:
+        raise _NO_STORE
+
+    def export(
+        self, _query: ExportQuery
+    ) -> tuple[tuple[str, ...], AsyncIterator[Sequence[tuple[object, ...]]]]:
+        raise _NO_STORE
+
+
+_NO_STORE = StorageUnavailable("no database is connected")
 
 
 def _check_names(order: Mapping[Capability, tuple[str, ...]], providers: tuple[Provider, ...]) -> None:
