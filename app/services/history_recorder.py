@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from app.core.domain.context import EnhancedSignalContext
@@ -60,8 +61,13 @@ class HistoryRecorder:
         self._interest(coin, [_with_bars(item) for item in found if isinstance(item, Reading)], until_ms, "")
 
     def record_interest(self, coin: str, reading: Reading[OpenInterestHistory], until_ms: int) -> None:
-        """Hand on the new bars of one open interest history with its open, high and low."""
-        self._interest(coin, [reading], until_ms, "ohlc")
+        """Hand on the new bars of one open interest history with its open, high and low.
+
+        They complete bars of which a signal kept the close, so they count as learned now: the store lets no
+        older word change a newer one.
+        """
+        learned = replace(reading, ts_init_ms=max(reading.ts_init_ms, until_ms))
+        self._interest(coin, [learned], until_ms, "ohlc")
 
     def _candles(self, coin: str, reading: Reading[Candles], until_ms: int) -> None:
         interval = interval_text(reading.value.interval_ms)

@@ -125,8 +125,13 @@ class OpenInterestReplay:
 
 
 def _is_complete(rows: Sequence[OpenInterestRow], size_ms: int, end_ms: int, limit: int) -> bool:
-    """A full page without a hole that ends with the last bar closed at `end_ms`."""
+    """A full page without a hole that ends with the last bar closed at `end_ms`.
+
+    Signals keep the closes alone, so a bar whose open, high or low is unknown is one to ask upstream for.
+    """
     if len(rows) < limit or rows[-1].close_ms != end_ms // size_ms * size_ms:
+        return False
+    if any(None in (row.open_usd, row.high_usd, row.low_usd) for row in rows):
         return False
     return rows[-1].close_ms - rows[0].close_ms == (limit - 1) * size_ms
 

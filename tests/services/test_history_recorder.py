@@ -182,6 +182,7 @@ def test_open_interest_with_its_highs_completes_what_a_context_gave() -> None:
     recorder.record_interest("BTC", reading(history, "coinglass"), on_grid[-1])
     assert len(store.put_rows) == len(on_grid)
     assert store.put_rows[-1].high_usd == history.close[-1] + 1
+    assert {row.ts_init_ms for row in store.put_rows} == {on_grid[-1] + 5_000}
     recorder.record_interest("BTC", reading(history, "coinglass"), on_grid[-1])
     assert len(store.put_rows) == len(on_grid)
 

@@ -99,6 +99,14 @@ async def test_upstream_is_asked_for_what_the_store_lacks(stored: list[int]) -> 
     assert found.stored_bars == 0
 
 
+async def test_bars_of_which_only_the_close_is_stored_are_asked_for_again() -> None:
+    bench = Bench([], closes(12))
+    bench.store.rows = [interest(at_ms)._replace(high_usd=None) for at_ms in closes(12)]
+    found = await bench.ask(10)
+    assert len(bench.upstream.asked) == 1
+    assert {bar.high_usd for bar in found.bars} == {UPSTREAM_USD}
+
+
 async def test_bars_that_upstream_no_longer_has_are_joined_from_the_store() -> None:
     bench = Bench(closes(20)[:15], closes(8))
     found = await bench.ask(30)
