@@ -56,6 +56,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.backtest",
         "app.backfill",
         "app.store",
+        # The part of store that imports Alembic.
+        "app.migrate",
         "app.doctor",
         "app.keys",
     ),
