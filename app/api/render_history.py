@@ -31,6 +31,7 @@ from app.core.domain.stored import (
     OpenInterestRow,
     Page,
     RatioRow,
+    RatioScope,
     SeriesName,
     SignalQuery,
     StoredSignal,
@@ -90,10 +91,10 @@ def _note(answer: HistoryAnswer) -> str | None:
         return "Nothing is stored between `from` and `to`; oldestStored and newestStored say what is."
     if answer.other_intervals:
         return f"Nothing is stored at this interval; stored are: {', '.join(answer.other_intervals)}."
-    return (
-        f"Nothing is stored yet. Bars are kept as signals of {coin} are computed; the past is filled by "
-        f"python -m app.backfill --symbols {coin} --days 30."
-    )
+    fill = f"Nothing is stored yet; python -m app.backfill --symbols {coin} --days 30 fills the past."
+    if answer.request.series is SeriesName.TAKER_VOLUME or answer.request.scope is RatioScope.TOP_ACCOUNT:
+        return fill  # no signal is computed from these
+    return f"{fill} New bars are kept as signals of {coin} are computed."
 
 
 def _gap(gap: Gap) -> GapItem:

@@ -24,6 +24,7 @@ from app.api.errors import TooManyRequests
 from app.api.openapi_parts import problems
 from app.api.options import ApiOptions, Scope
 from app.api.params import FromQuery, OneOrAllQuery, ToQuery, read_time
+from app.core.domain.history import END_OF_TIME_MS
 from app.core.domain.stored import ExportName, ExportQuery
 from app.core.domain.symbol import Symbol
 
@@ -135,9 +136,9 @@ def export_routes(options: ApiOptions, downloads: Downloads, *, now_ms: Callable
         "/api/export/{name}.csv",
         operation_id="exportTable",
         summary="A stored table as CSV",
-        description="Every stored row of a table, oldest first, as a download of any size; times as epoch "
-        "milliseconds and as ISO-8601. Text that a spreadsheet would run as a formula has an apostrophe in "
-        "front. A download that breaks off is not complete.",
+        description="Every stored row, oldest first (liquidations and baselines coin by coin), in a download "
+        "of any size; times as epoch milliseconds and ISO-8601. Text that a spreadsheet would run has an "
+        "apostrophe in front. A download that breaks off is not complete.",
         response_model=None,
         responses={
             200: {"description": "The rows with a header line.", "content": text},
@@ -150,9 +151,9 @@ def export_routes(options: ApiOptions, downloads: Downloads, *, now_ms: Callable
         require_scope(request, options, Scope.READ)
         coin = downloads.resolve(symbol).base if symbol.strip() else None
         from_ms, to_ms = read_time(from_, "from"), read_time(to, "to")
-        until_ms = now_ms() if to_ms is None else to_ms
-        query = ExportQuery(ExportName(name), coin, from_ms or 0, until_ms)
-        return await downloads.start(query, _filename(name, coin, from_ms, until_ms))
+        query = ExportQuery(ExportName(name), coin, from_ms or 0, END_OF_TIME_MS if to_ms is None else to_ms)
+        end_ms = now_ms() if to_ms is None else to_ms
+        return await downloads.start(query, _filename(name, coin, from_ms, end_ms))
 
     return router
 

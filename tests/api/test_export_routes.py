@@ -12,6 +12,7 @@ import pytest
 
 from app.api.options import ApiKey
 from app.api.routes_export import MAX_DOWNLOADS, Downloads
+from app.core.domain.history import END_OF_TIME_MS
 from app.core.domain.stored import ExportName, ExportQuery
 from app.core.domain.symbol import Symbol
 from app.core.errors import StorageUnavailable
@@ -50,7 +51,7 @@ async def test_an_empty_table_is_a_header(rig: Any) -> None:
 @pytest.mark.parametrize(
     ("query", "filename", "asked"),
     [
-        ("", "signals_ALL_start_20260225T061320Z.csv", (None, 0, NOW_MS)),
+        ("", "signals_ALL_start_20260225T061320Z.csv", (None, 0, END_OF_TIME_MS)),
         (
             "?symbol=btc/usdt:usdt&from=2026-02-01&to=2026-02-02T12:30:00Z",
             "signals_BTC_20260201T000000Z_20260202T123000Z.csv",

@@ -130,6 +130,11 @@ async def test_an_empty_page_says_what_to_do(rig: Any) -> None:
     answer = await body(rig, "/history/candles/BTC")
     assert answer["candles"] == []
     assert "python -m app.backfill --symbols BTC --days 30" in answer["note"]
+    assert "New bars are kept as signals of BTC" in answer["note"]
+    for path in ("/history/taker-volume/BTC", "/history/long-short/BTC?scope=top_account"):
+        note = (await body(rig, path))["note"]
+        assert "app.backfill" in note
+        assert "signals" not in note
     rig.store.rows = [candle(LAST_CLOSE_MS, interval="4h")]
     assert "stored are: 4h" in (await body(rig, "/history/candles/BTC"))["note"]
     rig.store.rows = [candle(LAST_CLOSE_MS)]
