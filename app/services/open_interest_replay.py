@@ -6,6 +6,7 @@ costs nothing but the memory: upstream answers alone, and the answer says so.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,6 +25,8 @@ from app.services.history_recorder import HistoryRecorder
 from app.services.history_rows import exchange_of, interest_rows, interval_text
 
 STORE = "store"
+# A page is read in milliseconds. A store that hangs must not use up the time upstream needs.
+STORE_PATIENCE_S = 2.0
 # What a request without a bar size means first, as upstream reads it.
 _USUAL_INTERVAL = "1h"
 _VIEW = View.OPEN_INTEREST_HISTORY
@@ -48,12 +51,20 @@ class OpenInterestReplay:
     """Pages of open interest bars, backwards in time."""
 
     def __init__(
-        self, *, bars: BarReader, upstream: Upstream, recorder: HistoryRecorder, clock: Clock
+        self,
+        *,
+        bars: BarReader,
+        upstream: Upstream,
+        recorder: HistoryRecorder,
+        clock: Clock,
+        patience_s: float = STORE_PATIENCE_S,
     ) -> None:
+        """patience_s: how long the store may take before upstream is asked without it."""
         self._bars = bars
         self._upstream = upstream
         self._recorder = recorder
         self._clock = clock
+        self._patience_s = patience_s
 
     async def replay(
         self, symbol: Symbol, interval: str | None, *, limit: int, before_ms: int | None
@@ -113,9 +124,12 @@ class OpenInterestReplay:
             limit=limit,
         )
         try:
-            page = await self._bars.bars(query)
+            async with asyncio.timeout(self._patience_s):
+                page = await self._bars.bars(query)
         except StorageUnavailable as error:
             return _Stored(fault=str(error))
+        except TimeoutError:
+            return _Stored(fault=f"no answer within {self._patience_s:g} s")
         rows = tuple(
             row
             for row in reversed(page.rows)

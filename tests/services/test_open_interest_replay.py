@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -11,6 +12,7 @@ from app.core.domain.derivatives import OpenInterestHistory
 from app.core.domain.history import ReplayedInterest
 from app.core.domain.market import HOUR_MS, Unit
 from app.core.domain.quality import CacheState, Missing, MissingReason, Reading
+from app.core.domain.stored import BarQuery, BarRow, Page
 from app.core.domain.symbol import Symbol
 from app.core.domain.views import Part, Parts, View, ViewQuery
 from app.services.history_recorder import HistoryRecorder
@@ -133,6 +135,25 @@ async def test_a_store_that_is_down_leaves_upstream_alone_and_is_named() -> None
     assert times(found) == closes(5)
     assert found.store_fault == "the database does not answer"
     assert found.next_ms == closes(5)[0]
+
+
+async def test_a_store_that_hangs_does_not_hold_upstream_up() -> None:
+    class Hanging(FakeStore):
+        async def bars(self, query: BarQuery) -> Page[BarRow]:
+            await asyncio.Event().wait()
+            raise AssertionError(query)
+
+    store, upstream = Hanging(), FakeUpstream(closes(8))
+    use_case = OpenInterestReplay(
+        bars=store,
+        upstream=upstream,
+        recorder=HistoryRecorder(store),
+        clock=ManualClock(NOW_MS),
+        patience_s=0.0,
+    )
+    found = await use_case.replay(Symbol("BTC"), "1h", limit=5, before_ms=None)
+    assert times(found) == closes(5)
+    assert found.store_fault == "no answer within 0 s"
 
 
 async def test_without_upstream_the_stored_bars_are_shown_holes_and_all() -> None:
