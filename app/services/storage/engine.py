@@ -82,8 +82,8 @@ def pragmas() -> tuple[str, ...]:
             "synchronous=NORMAL",
             f"busy_timeout={_BUSY_MS}",
             "temp_store=MEMORY",
-            "cache_size=-32768",
-            "wal_autocheckpoint=4000",
+            "cache_size=-65536",
+            "wal_autocheckpoint=16000",
             "journal_size_limit=67108864",
         )
     )

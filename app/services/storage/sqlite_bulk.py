@@ -82,7 +82,7 @@ async def _write_liquidations(connection: aiosqlite.Connection, rows: Sequence[t
     names = ", ".join(columns_of(liquidations))
     marks = ", ".join("?" * len(liquidations.columns))
     first, second, third = key_positions(liquidations)
-    distinct = {(row[first], row[second], row[third]): row for row in reversed(rows)}
+    distinct = {(row[first], row[second], row[third]): tuple(row) for row in reversed(rows)}
     await connection.execute(
         f"CREATE TEMP TABLE IF NOT EXISTS staged AS SELECT {names} FROM liquidations LIMIT 0"
     )

@@ -27,7 +27,7 @@ from app.services.storage.tables import TABLE_OF
 _log = logging.getLogger(__name__)
 
 MAX_AGE_S = 1.0
-BATCH_ROWS = 10_000
+BATCH_ROWS = 20_000
 MAX_BUFFERED_ROWS = 200_000
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
