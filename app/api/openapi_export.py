@@ -67,6 +67,10 @@ def _no_services() -> ApiServices:
         budget=never,
         health=never,
         heatmap=never,
+        history=never,
+        replay=never,
+        record=never,
+        exports=never,
     )
 
 

@@ -354,28 +354,3 @@ def _sides(found: Sequence[WhaleAlert | WhalePosition]) -> answers.WhaleSummary:
         long_count=len(longs),
         short_count=len(shorts),
     )
-
-
-def open_interest_series(
-    symbol: Symbol, parts: Parts, limit: int, cursor: str | None, **shared: Any
-) -> answers.OpenInterestSeriesResponse:
-    """The newest `limit` bars that closed before the cursor (epoch ms of the page before).
-
-    Raises: InvalidParameter for a cursor that is no such time.
-    """
-    if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 15):
-        raise InvalidParameter("cursor", "the value of `next` in the answer before")
-    history = value(parts, View.OPEN_INTEREST_HISTORY, OpenInterestHistory)
-    start = stop = 0
-    if history is not None:
-        before_ms = None if cursor is None else int(cursor)
-        stop = sum(before_ms is None or at_ms < before_ms for at_ms in history.close_ms)
-        start = max(0, stop - limit)
-    return answers.OpenInterestSeriesResponse(
-        **common(parts, **shared),
-        symbol=symbol.base,
-        interval=None if history is None else item.interval_name(history.interval_ms),
-        label=None if history is None else item.words(history.label),
-        bars=[] if history is None else item.bars(history, start, stop),
-        next=str(history.close_ms[start]) if history is not None and start > 0 else None,
-    )

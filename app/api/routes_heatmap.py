@@ -47,7 +47,7 @@ def heatmap_routes(options: ApiOptions, use_case: HeatmapUseCase, cache: AnswerC
         description="The grid of getHeatmap as PNG, for people and chats: orange longs, blue shorts, sums by "
         "price and by time, the current price and the source. Without stored liquidations it says so.",
         response_class=Response,
-        responses={200: _PICTURE, **problems(400, 403, 404, store=True, conditional=True)},
+        responses={200: _PICTURE, **problems(400, 403, 404, needs_store=True, conditional=True)},
     )
     async def get_heatmap_image(
         request: Request, symbol: SymbolPath, minutes: MinutesQuery = 1440, bucket: WidthQuery = "auto"
@@ -68,7 +68,7 @@ def heatmap_routes(options: ApiOptions, use_case: HeatmapUseCase, cache: AnswerC
         response_model=None,
         responses={
             200: success(LiquidationTilesResponse, "The grid, or why there is none."),
-            **problems(400, 403, 404, store=True, conditional=True),
+            **problems(400, 403, 404, needs_store=True, conditional=True),
         },
     )
     async def get_heatmap(

@@ -46,6 +46,10 @@ OPERATIONS = [
     "getFundingRate",
     "getOpenInterest",
     "replayOpenInterest",
+    "getHistory",
+    "getSignalHistory",
+    "listSignalHistory",
+    "exportTable",
     "getDashboard",
     "listSupportedCoins",
     "listExchanges",
@@ -80,6 +84,9 @@ VALID: dict[str, dict[str, Any]] = {
     "getMarket": _ONE_COIN,
     "debugPremium": _ONE_COIN,
     "getSignals": {"query": {"symbols": "BTC,ETH"}},
+    "getHistory": {"path_parameters": {"series": "candles", "symbol": "BTC"}},
+    "getSignalHistory": _ONE_COIN,
+    "exportTable": {"path_parameters": {"name": "signals"}},
     "callCoinglassEndpoint": {"path_parameters": {"endpoint": "futures_supported_coins"}},
 }
 

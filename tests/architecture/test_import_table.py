@@ -46,6 +46,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "api": ("app.api",),
     "commands": (
         "app.bootstrap",
+        "app.bootstrap_use_cases",
         "app.main",
         "app.worker",
         "app.replay",

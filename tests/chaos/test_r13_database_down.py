@@ -120,7 +120,7 @@ async def test_a_server_that_is_away_at_start_is_waited_for(server: PostgresServ
         events = liquidations(100)
         store.market.put(events)
         await until(lambda: "Error" in store.status().detail)
-        assert store.status().state is StoreState.STARTING
+        assert store.status().state is StoreState.DOWN
         with pytest.raises(StorageUnavailable):
             await store.market.flush()
         await asyncio.to_thread(server.start)

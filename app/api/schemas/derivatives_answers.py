@@ -247,3 +247,12 @@ class OpenInterestSeriesResponse(DerivativesAnswer):
     next: str | None = Field(
         max_length=16, description="Cursor of older bars; null when there are none in this source."
     )
+    stored_bars: int = Field(
+        ge=0, description="Number of these bars that came out of the store; the rest is from upstream."
+    )
+    stored_from: list[Name] = Field(
+        max_length=5, description="Providers that answered the stored bars at the time."
+    )
+    store_fault: Detail | None = Field(
+        description="Why the store could not be asked (then upstream answered alone), else null."
+    )
