@@ -29,16 +29,20 @@ from app.core.domain.status import DependencyStatus
 from app.core.domain.symbol import Symbol
 from app.core.errors import ConfigurationError
 from app.core.ports import Fetched, Provider
+from app.services.charts.heatmap_png import HeatmapPngPainter
 from app.services.coinglass import CoinGlassProvider
 from app.services.coinglass.build import build_provider as build_coinglass
 from app.services.coinglass.catalog import CALLS_PER_MINUTE, Plan
 from app.services.context_service import ContextService, IsFresh, SourceOrder
 from app.services.derivatives_service import DerivativesService
 from app.services.health_service import HealthService
+from app.services.heatmap_service import HeatmapService
 from app.services.okx.build import build_provider as build_okx
 from app.services.sentiment.build import build_alternative_me, build_lunarcrush
 from app.services.signal_service import SignalService
 from app.services.spot.build import build_provider as build_coinapi
+from app.services.storage.retention import Keep
+from app.services.storage.store import SqlStore
 from app.services.transport.cache import ResourceCache
 from app.services.transport.circuit import BreakerState
 from app.services.transport.http import CallRecord
@@ -136,14 +140,21 @@ def build(
         **common,
     )
     providers = _providers(settings, coinglass, common)
-    services = _services(settings, signals, clock, providers, coinglass, redis, metrics)
+    store = SqlStore(
+        settings.store_url(),
+        data_mode=data_mode,
+        now_ms=clock.now_ms,
+        monotonic=clock.monotonic_s,
+        keep=Keep(**settings.retention_days()),
+    )
+    services = _services(settings, signals, clock, providers, coinglass, redis, metrics, store)
     started = asyncio.Event()
     api = create_api(
         _api_options(settings),
         services,
         metrics_text=metrics.metrics_text,
         observe=metrics.observe_request,
-        lifespan=_lifespan(providers, cache, quota, redis, started),
+        lifespan=_lifespan(providers, cache, quota, redis, started, store),
         now_ms=clock.now_ms,
         monotonic=clock.monotonic_s,
     )
@@ -199,6 +210,7 @@ def _services(
     coinglass: CoinGlassProvider,
     redis: RedisLink | None,
     metrics: Metrics,
+    store: SqlStore,
 ) -> ApiServices:
     data_mode = DataMode(settings.data_mode)
     engine = _engine_config(signals)
@@ -233,8 +245,18 @@ def _services(
         data_mode=data_mode,
         try_price=lambda: contexts.price(Symbol(settings.symbols[0]), READY_PROBE_S),
     )
+    heatmap = HeatmapService(
+        store=store.tiles,
+        resolve=use_cases.resolve,
+        price=lambda symbol: contexts.price(symbol, READY_PROBE_S),
+        painter=HeatmapPngPainter(),
+        clock=clock,
+        data_mode=data_mode,
+    )
+    views = [source for provider in providers for source in provider.views()]
     derivatives = DerivativesService(
-        sources=[source for provider in providers for source in provider.views()],
+        # The own record is asked last: it says what happened, providers estimate what may.
+        sources=[*views, heatmap.view_source()],
         resolve=use_cases.resolve,
         clock=clock,
         deadline_s=settings.request_deadline_seconds,
@@ -246,6 +268,7 @@ def _services(
         catalog=coinglass.catalog(),
         budget=coinglass,
         health=health,
+        heatmap=heatmap,
     )
 
 
@@ -309,16 +332,19 @@ def _lifespan(
     quota: SharedQuota | None,
     redis: RedisLink | None,
     started: asyncio.Event,
+    store: SqlStore,
 ) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         # Not awaited: a provider that hangs at start must not keep the process from living.
+        store.start()
         starting = asyncio.create_task(_start(providers, started))
         try:
             yield
         finally:
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
+            await store.close()
             await cache.aclose()
             await asyncio.gather(*(provider.close() for provider in providers))
             if quota is not None:

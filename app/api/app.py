@@ -24,6 +24,7 @@ from app.api.routes_catalog import catalog_routes
 from app.api.routes_derivatives import CoinParts, derivatives_routes
 from app.api.routes_derivatives_lists import MarketWide, list_routes
 from app.api.routes_health import health_routes
+from app.api.routes_heatmap import heatmap_routes
 from app.api.routes_index import index_routes
 from app.api.routes_market import market_routes
 from app.api.routes_metrics import metrics_routes
@@ -74,6 +75,9 @@ def create_api(
     coin = CoinParts(options, services.derivatives, now_ms)
     app.include_router(derivatives_routes(coin))
     app.include_router(list_routes(MarketWide(options, services.derivatives), coin, cache))
+    # Pictures and grids are up to 100 kB each: a cache of their own, and a small one.
+    large = AnswerCache(reuse_s=options.answer_reuse_s, monotonic=monotonic, max_entries=32)
+    app.include_router(heatmap_routes(options, services.heatmap, large))
     app.include_router(status_routes(options, services.budget, now_ms=now_ms))
     app.include_router(catalog_routes(options, services.catalog, now_ms=now_ms))
     install_problem_handlers(app)

@@ -12,6 +12,7 @@ from typing import Protocol
 from app.core.domain.answer import MarketAnswer, ProbeResult, SignalAnswer
 from app.core.domain.budget import BudgetReport
 from app.core.domain.catalog import CatalogAnswer, EndpointInfo
+from app.core.domain.heatmap import HeatmapAnswer, HeatmapQuery
 from app.core.domain.signal import Mode
 from app.core.domain.status import ReadyReport
 from app.core.domain.symbol import Symbol
@@ -58,6 +59,22 @@ class DerivativesUseCase(Protocol):
         ...
 
 
+class HeatmapUseCase(Protocol):
+    """Stored liquidations of one coin by time and price."""
+
+    def resolve(self, text: str) -> Symbol:
+        """Raises: InvalidParameter, UnknownSymbol."""
+        ...
+
+    async def heatmap(self, symbol: Symbol, query: HeatmapQuery) -> HeatmapAnswer:
+        """Raises: StorageUnavailable."""
+        ...
+
+    async def picture(self, symbol: Symbol, query: HeatmapQuery) -> bytes:
+        """The same as PNG. Raises: StorageUnavailable."""
+        ...
+
+
 class CatalogUseCase(Protocol):
     """Every endpoint of a provider, described and callable by its id."""
 
@@ -92,3 +109,4 @@ class ApiServices:
     catalog: CatalogUseCase
     budget: BudgetUseCase
     health: HealthUseCase
+    heatmap: HeatmapUseCase

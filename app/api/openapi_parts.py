@@ -22,6 +22,7 @@ PROBLEM_TEXTS = {
     429: "Over the rate limit; Retry-After says when to ask again.",
     503: "Too many requests in progress; Retry-After says when to ask again.",
 }
+_NO_STORE_TEXT = "The database does not answer, or too many requests in progress."
 _NO_PRICE_TEXT = "No price can be had, or too many requests in progress; Retry-After says when to ask again."
 
 
@@ -31,7 +32,7 @@ def success(model: type[BaseModel], description: str) -> JsonObject:
 
 
 def problems(
-    *statuses: int, no_price: bool = False, conditional: bool = False
+    *statuses: int, no_price: bool = False, store: bool = False, conditional: bool = False
 ) -> dict[int | str, JsonObject]:
     """The `responses` of a route: `statuses` plus what the edge can answer; 304 when `conditional`."""
     found: dict[int | str, JsonObject] = {
@@ -40,6 +41,8 @@ def problems(
     }
     if no_price:
         found[503]["description"] = _NO_PRICE_TEXT
+    if store:
+        found[503]["description"] = _NO_STORE_TEXT
     if conditional:
         found[304] = {"description": "Not modified since the given ETag."}
     return found

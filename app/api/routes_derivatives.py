@@ -124,9 +124,10 @@ def _liquidation_routes(router: APIRouter, coin: CoinParts) -> None:
     @router.get(
         "/coinglass/liquidations/{symbol}/heatmap",
         operation_id="getLiquidationHeatmap",
-        summary="Estimated liquidation levels of one coin",
-        description="Prices at which most positions would be closed by force, by the named model; "
-        "`notAvailable` says why there are none and which plan has them." + _HONEST,
+        summary="Liquidation levels of one coin",
+        description="Prices at which most positions would be closed by force, by the named model; with "
+        "`isEstimate` false the own record of where they were. `notAvailable` says why there are none."
+        + _HONEST,
         response_model=None,
         responses={200: success(answers.HeatmapResponse, "The largest levels."), **problems(400, 403, 404)},
     )

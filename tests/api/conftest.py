@@ -46,6 +46,7 @@ from app.core.domain.symbol import Symbol, resolve_symbol
 from app.core.errors import ProviderNotConfigured
 from app.services.coinglass.explorer import Explorer
 from tests.derivatives_facts import FakeDerivatives
+from tests.heatmap_facts import HeatmapRig
 
 NOW_MS = 1_772_000_000_000
 KNOWN = frozenset({"BTC", "ETH", "SOL", "PEPE", "DOGE", "BTT", "FD", "FDUSD", *(f"C{n}" for n in range(30))})
@@ -271,12 +272,21 @@ class Rig:
         self.signals, self.market, self.health = FakeSignals(), FakeMarket(), FakeHealth()
         self.derivatives = FakeDerivatives(KNOWN)
         self.budget = FakeBudget()
+        self.heatmap = HeatmapRig(known=KNOWN)
         self.observed: list[dict[str, Any]] = []
         defaults = {"public_url": "https://signals.example.com", "data_mode": DataMode.DEMO, "version": "9.9"}
         self.options = ApiOptions(**{**defaults, **options})
         self.app: FastAPI = create_api(
             self.options,
-            ApiServices(self.signals, self.market, self.derivatives, FakeCatalog(), self.budget, self.health),
+            ApiServices(
+                self.signals,
+                self.market,
+                self.derivatives,
+                FakeCatalog(),
+                self.budget,
+                self.health,
+                self.heatmap.service,
+            ),
             metrics_text=lambda: b"signals_total 1\n",
             now_ms=lambda: NOW_MS,
             monotonic=lambda: self.now_s,

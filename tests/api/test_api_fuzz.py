@@ -54,6 +54,8 @@ OPERATIONS = [
     "listCoinglassEndpoints",
     "callCoinglassEndpoint",
     "getCoinglassStatus",
+    "getHeatmap",
+    "getHeatmapImage",
 ]
 
 _ONE_COIN = {"path_parameters": {"symbol": "BTC"}}
@@ -70,6 +72,8 @@ VALID: dict[str, dict[str, Any]] = {
             "getOpenInterest",
             "replayOpenInterest",
             "getDashboard",
+            "getHeatmap",
+            "getHeatmapImage",
         )
     },
     "getSignal": _ONE_COIN,
@@ -117,7 +121,7 @@ def _given(operation: Any) -> Any:
 @pytest.mark.parametrize("operation_id", OPERATIONS)
 def test_every_answer_is_documented(make_rig: Any, operation_id: str) -> None:
     rig = make_rig(rate_limit_per_minute=1_000_000)
-    rig.signals.known = rig.derivatives.known = (
+    rig.signals.known = rig.derivatives.known = rig.heatmap.known = (
         frozenset()
     )  # every well-formed symbol is a coin, so that answers are seen too
     fuzz(rig, operation_id, CHECKS, VALID.get(operation_id, {}))

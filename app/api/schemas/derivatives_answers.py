@@ -100,9 +100,13 @@ class NotAvailable(ApiModel):
 
 
 class HeatmapItem(ApiModel):
-    """Estimated liquidation volume by price."""
+    """Liquidation volume by price: estimated, or what happened."""
 
-    model: Detail = Field(description="Whose estimate it is.")
+    model: Detail = Field(description="Whose figures they are.")
+    is_estimate: bool = Field(
+        description="True: estimated levels of liquidations to come. False: liquidations that happened, "
+        "which says nothing about where the next ones are."
+    )
     price_usd: PriceUsd | None
     cells: int = Field(ge=0, description="Number of cells (time and price) the levels were summed from.")
     levels: list[LevelItem] = Field(

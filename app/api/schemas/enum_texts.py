@@ -88,6 +88,15 @@ ENUM_TEXTS: Mapping[str, str] = {
         "ok: counted. stale: there, but too old, so it counts as neutral. missing: not there, counts as "
         "neutral."
     ),
+    "HeatmapPart": (
+        "A part of the heatmap. liquidations: positions closed by force, from the record. "
+        "open_interest_change: change of open interest by the minute. swing_proximity: nearness to a swing "
+        "high or low. price: the current price."
+    ),
+    "HeatmapState": (
+        "What the record has. filled: liquidations in the window. empty_window: only older ones, so the "
+        "market was quiet or nothing was recorded since. nothing_stored: never one of this coin."
+    ),
     "Margin": "What a contract is margined in: stablecoin, or coin (the base asset itself).",
     "MissingReason": (
         "Why data is not there. not_configured: this service has no key for the source. not_in_plan: the "

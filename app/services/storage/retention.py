@@ -46,8 +46,8 @@ async def apply_retention(
 ) -> Mapping[str, int]:
     """Remove what is older than `keep` says; rows removed per table that has a limit.
 
-    Limits are rounded to the minute before; a row exactly as old as its limit stays. What a stop half-way
-    leaves goes next time.
+    Limits are rounded to the minute before; a row exactly as old as its limit stays. Stopped half-way, the
+    rest goes next time.
 
     Raises:
         StorageUnavailable: the tables it names could not be shortened (the database does not answer, or
