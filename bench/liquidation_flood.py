@@ -12,31 +12,31 @@ import numpy as np
 from app.core.domain.stored import LiquidationRow
 from app.core.heatmap.buckets import GROWTH
 
-START_MS = 1_760_000_000_000
-COINS = 200
+COINS = ("BTC", "ETH", "SOL", *(f"C{k}" for k in range(3, 200)))
 _BUCKET = np.log(GROWTH)
 
 
-def flood(rows: int, *, span_ms: int, piece: int = 100_000, seed: int = 7) -> Iterator[list[LiquidationRow]]:
-    """`rows` events in order of time over `span_ms`, in pieces.
+def flood(
+    rows: int, *, start_ms: int, span_ms: int, piece: int = 100_000, seed: int = 7
+) -> Iterator[list[LiquidationRow]]:
+    """`rows` events in order of time from `start_ms` over `span_ms`, in pieces.
 
-    Coin k has a share proportional to 1 / (k + 1), so C0 has about 17 %. Prices swing by some percent a day.
+    Coin k has a share proportional to 1 / (k + 1), so BTC has about 17 %. Prices swing by some percent a day.
     """
     draw = np.random.default_rng(seed)
-    names = [f"C{k}" for k in range(COINS)]
-    share = 1.0 / np.arange(1, COINS + 1)
+    share = 1.0 / np.arange(1, len(COINS) + 1)
     share /= share.sum()
-    level = np.log(10 ** draw.uniform(-4, 5, COINS))
+    level = np.log(10 ** draw.uniform(-4, 5, len(COINS)))
     walk_minutes = span_ms // 60_000 + 2
     for start in range(0, rows, piece):
         count = min(piece, rows - start)
         at = (
-            START_MS
+            start_ms
             + np.sort(draw.integers(0, span_ms, count) // (rows // count or 1))
             + span_ms * start // rows
         )
-        coin = draw.choice(COINS, count, p=share)
-        minute = (at - START_MS) // 60_000
+        coin = draw.choice(len(COINS), count, p=share)
+        minute = (at - start_ms) // 60_000
         # A walk that needs no memory: sums of slow waves, another phase for each coin.
         phase = minute / walk_minutes * 2 * np.pi
         log_price = level[coin] + 0.02 * np.sin(9 * phase + coin) + 0.005 * np.sin(120 * phase + 3 * coin)
@@ -49,12 +49,12 @@ def flood(rows: int, *, span_ms: int, piece: int = 100_000, seed: int = 7) -> It
         columns = (coin, at, ids, price, usd, bucket, is_long)
         yield [
             LiquidationRow(
-                names[k],
+                COINS[k],
                 ts,
                 number,
                 "coinglass",
                 "Binance",
-                f"{names[k]}USDT",
+                f"{COINS[k]}USDT",
                 "LONG" if long else "SHORT",
                 p,
                 u,
