@@ -27,7 +27,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "outcomes": ("app.core.outcomes",),
     "chain": ("app.core.chain",),
     "confluence": ("app.core.confluence",),
-    "ports": ("app.core.ports", "app.core.store_ports"),
+    "ports": ("app.core.ports", "app.core.store_ports", "app.core.history_ports"),
     "calibration": ("app.core.calibration",),
     "engine": ("app.core.signal_engine", "app.core.confidence", "app.core.alerting", "app.core.backtest"),
     "transport": ("app.services.transport",),
