@@ -1,0 +1,137 @@
+"""What a backfill has to fetch: stretches of time per series and coin that were not covered before.
+
+Owns the arithmetic of covered and missing stretches, the text that remembers them, the cut into pages. Pure.
+Stretches are half open, [from_ms, to_ms), by the close of bars. Called by `backfill_service`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from app.core.domain.market import DAY_MS, INTERVAL_MS
+from app.core.domain.stored import SeriesName
+from app.core.domain.symbol import Symbol
+from app.core.history_ports import HistorySource
+
+
+class Span(NamedTuple):
+    """[from_ms, to_ms) of bar closes."""
+
+    from_ms: int
+    to_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillRequest:
+    """What was asked for. days: back from now; interval: bar size; series: which histories."""
+
+    symbols: tuple[Symbol, ...]
+    days: int
+    interval: str
+    series: frozenset[SeriesName]
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """What earlier runs stored. exchange: whose bars they were, None when none came; spans: sorted, apart."""
+
+    exchange: str | None
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One history of one coin. wanted: cut to what the source keeps; missing: of that, not covered yet."""
+
+    source: HistorySource
+    symbol: Symbol
+    interval: str
+    wanted: Span
+    covered: Covered
+    missing: tuple[Span, ...]
+
+    @property
+    def key(self) -> str:
+        return state_key(self.source, self.symbol, self.interval)
+
+    @property
+    def intervals(self) -> tuple[str, ...]:
+        """Bar sizes its rows are stored under."""
+        return self.source.rhythm or (self.interval,)
+
+    @property
+    def pages(self) -> tuple[Span, ...]:
+        """All pages to fetch, oldest first."""
+        page_ms = self.source.page_ms(self.interval)
+        return tuple(page for span in self.missing for page in cut(span, page_ms))
+
+
+def state_key(source: HistorySource, symbol: Symbol, interval: str) -> str:
+    """`backfill:okx:candles:BTC:1h`; histories with a rhythm of their own have no bar size."""
+    return f"backfill:{source.provider}:{source.name}:{symbol}:{'own' if source.rhythm else interval}"
+
+
+def wanted_span(source: HistorySource, request: BackfillRequest, now_ms: int) -> Span:
+    """Up to the newest bar that has closed, as far back as was asked for and the source keeps.
+
+    Worked number: 1h bars at 12:34 -> up to and including the close at 12:00, so to_ms is 12:00:00.001.
+    """
+    bar_ms = INTERVAL_MS[request.interval]
+    kept_days = source.max_days(request.interval)
+    days = request.days if kept_days is None else min(request.days, kept_days)
+    closed_ms = now_ms // bar_ms * bar_ms
+    return Span(closed_ms - days * DAY_MS + 1, closed_ms + 1)
+
+
+def missing_spans(wanted: Span, covered: Sequence[Span]) -> tuple[Span, ...]:
+    """What of `wanted` lies in no covered span; both sorted. [0, 10) without [3, 5) -> [0, 3), [5, 10)."""
+    missing: list[Span] = []
+    from_ms = wanted.from_ms
+    for span in covered:
+        if span.from_ms > from_ms:
+            missing.append(Span(from_ms, min(span.from_ms, wanted.to_ms)))
+        from_ms = max(from_ms, span.to_ms)
+        if from_ms >= wanted.to_ms:
+            break
+    if from_ms < wanted.to_ms:
+        missing.append(Span(from_ms, wanted.to_ms))
+    return tuple(span for span in missing if span.from_ms < span.to_ms)
+
+
+def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """The same time in as few spans as possible, sorted."""
+    found: list[Span] = []
+    for span in sorted(spans):
+        if found and span.from_ms <= found[-1].to_ms:
+            found[-1] = Span(found[-1].from_ms, max(found[-1].to_ms, span.to_ms))
+        elif span.from_ms < span.to_ms:
+            found.append(span)
+    return tuple(found)
+
+
+def cut(span: Span, page_ms: int) -> tuple[Span, ...]:
+    """Pages of `page_ms`, oldest first; the last may be shorter."""
+    return tuple(
+        Span(from_ms, min(from_ms + page_ms, span.to_ms))
+        for from_ms in range(span.from_ms, span.to_ms, page_ms)
+    )
+
+
+def write_covered(covered: Covered) -> str:
+    return json.dumps({"exchange": covered.exchange, "spans": covered.spans}, separators=(",", ":"))
+
+
+def read_covered(text: str | None) -> Covered:
+    """What `write_covered` wrote; nothing for text that is not such: then everything is fetched again."""
+    if text is None:
+        return Covered(None, ())
+    try:
+        found = json.loads(text)
+        spans = joined(Span(int(from_ms), int(to_ms)) for from_ms, to_ms in found["spans"])
+        exchange = found["exchange"]
+    except (ValueError, KeyError, TypeError):
+        return Covered(None, ())
+    return Covered(exchange if isinstance(exchange, str) else None, spans)
