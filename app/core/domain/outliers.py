@@ -21,7 +21,7 @@ WINDOW_BARS = 240  # ten days of hours: long enough to be steady, short enough t
 MIN_BARS = 30  # fewer moves than this give no sigma to speak of
 LOOK_BACK_BARS = 5  # a run of flagged bars longer than this is the new normal
 MEMORY_BARS = WINDOW_BARS + LOOK_BACK_BARS
-_MAD_TO_SIGMA = 1.4826  # of a normal distribution, whose median distance is 0.6745 sigma
+_MAD_TO_SIGMA = 1.4826  # of a normal distribution, whose median size is 0.6745 sigma
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,53 +38,37 @@ FUNDING = Figure(is_log=False, floor=1e-5)  # a tenth of the usual 0.01 % per 8 
 SHARE = Figure(is_log=False, floor=1e-3)  # providers round ratios to two decimals
 
 
-def robust_limit(moves: Sequence[float], floor: float) -> tuple[float, float]:
-    """(median, how far from it is still ordinary) of `moves`, which are sorted and not empty.
+def robust_limit(sizes: Sequence[float], floor: float) -> float:
+    """The largest ordinary move, given the sizes of earlier ones, sorted and not empty.
 
-    Worked number: forty moves, +0.01 and -0.01 in turn -> median 0, median distance 0.01, sigma 0.014826,
-    limit 0.088956: a log return of 0.088 is ordinary, one of 0.09 is flagged.
+    Worked number: forty moves of 0.01 up or down -> median size 0.01, sigma 0.014826, limit 0.088956: a log
+    return of 0.088 is ordinary, one of 0.09 is flagged.
     """
-    half = len(moves) // 2
-    is_odd = len(moves) % 2 == 1
-    middle = moves[half] if is_odd else (moves[half - 1] + moves[half]) / 2
-    upper = _nearest(moves, middle, half + 1)
-    mad = upper if is_odd else (_nearest(moves, middle, half) + upper) / 2
-    return middle, SIGMAS * max(_MAD_TO_SIGMA * mad, floor)
-
-
-def _nearest(moves: Sequence[float], middle: float, count: int) -> float:
-    """Distance of the `count`-th nearest move: the nearest ones are neighbours in sorted order."""
-    low, high = 0, len(moves) - count
-    while low < high:
-        start = (low + high) // 2
-        if middle - moves[start] > moves[start + count] - middle:
-            low = start + 1
-        else:
-            high = start
-    return max(middle - moves[low], moves[low + count - 1] - middle)
+    half = len(sizes) // 2
+    median = sizes[half] if len(sizes) % 2 else (sizes[half - 1] + sizes[half]) / 2
+    return SIGMAS * max(_MAD_TO_SIGMA * median, floor)
 
 
 @dataclass(slots=True)
 class _Window:
-    """The last moves of one figure; None where there was nothing to compare."""
+    """Sizes of the last moves of one figure; None where there was nothing to compare."""
 
-    moves: deque[float | None] = field(default_factory=deque)
+    sizes: deque[float | None] = field(default_factory=deque)
     ordered: list[float] = field(default_factory=list)
 
-    def is_beyond(self, move: float | None, floor: float) -> bool:
-        if move is None or len(self.ordered) < MIN_BARS:
+    def is_beyond(self, size: float | None, floor: float) -> bool:
+        if size is None or len(self.ordered) < MIN_BARS:
             return False
-        middle, limit = robust_limit(self.ordered, floor)
-        return abs(move - middle) > limit
+        return size > robust_limit(self.ordered, floor)
 
-    def add(self, move: float | None) -> None:
-        if len(self.moves) == WINDOW_BARS:
-            gone = self.moves.popleft()
+    def add(self, size: float | None) -> None:
+        if len(self.sizes) == WINDOW_BARS:
+            gone = self.sizes.popleft()
             if gone is not None:
                 del self.ordered[bisect_left(self.ordered, gone)]
-        self.moves.append(move)
-        if move is not None:
-            insort(self.ordered, move)
+        self.sizes.append(size)
+        if size is not None:
+            insort(self.ordered, size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +83,9 @@ class OutlierJudge:
 
     A move is the log return of prices, open interest and volumes, the plain difference of funding rates and
     shares; over a hole of k bars it is divided by sqrt(k), as a random walk spreads. Sigma is robust: 1.4826
-    times the median distance of the last 240 moves from their median, never below the floor of the figure,
-    so that a series that stood still does not flag its first twitch. The bar AFTER a spike: its move is the
+    times the median size of the last 240 moves (about zero: bars have no drift to speak of, and a steady
+    climb is no outlier), never below the floor of the figure, so that a series that stood still does not
+    flag its first twitch. The bar AFTER a spike: its move is the
     smaller of those since the bar before and since the last bar without a flag. A bar that comes back from a
     bad print is therefore not flagged for it, and of a jump that stays only the first bar is.
     """
@@ -130,15 +115,15 @@ class OutlierJudge:
         is_outlier = row.is_outlier
         values = tuple(_usable(figure, value) for figure, value in figures)
         for index, (figure, _) in enumerate(figures):
-            move = self._move(index, values[index], row.close_ms, bar_ms)
+            size = self._size(index, values[index], row.close_ms, bar_ms)
             if not is_known:
-                is_outlier = self._windows[index].is_beyond(move, figure.floor) or is_outlier
-            self._windows[index].add(move)
+                is_outlier = self._windows[index].is_beyond(size, figure.floor) or is_outlier
+            self._windows[index].add(size)
         self._seen.appendleft(_Seen(row.close_ms, values, is_outlier))
         return is_outlier
 
-    def _move(self, index: int, value: float | None, close_ms: int, bar_ms: int) -> float | None:
-        """The smaller move of those since the last bar and since the last one without a flag."""
+    def _size(self, index: int, value: float | None, close_ms: int, bar_ms: int) -> float | None:
+        """Size of the smaller move of those since the last bar and since the last one without a flag."""
         if value is None:
             return None
         found: float | None = None
@@ -147,9 +132,9 @@ class OutlierJudge:
             if before is None:
                 continue
             bars = max(1, round((close_ms - seen.close_ms) / bar_ms))
-            move = (value - before) / math.sqrt(bars)
-            if found is None or (not seen.is_outlier and abs(move) < abs(found)):
-                found = move
+            size = abs(value - before) / math.sqrt(bars)
+            if found is None or (not seen.is_outlier and size < found):
+                found = size
             if not seen.is_outlier:
                 break
         return found
