@@ -125,7 +125,7 @@ class BackfillService:
                 await self._fill(run, span, stopping, progress)
             if report.fetched:
                 report.outcome = Outcome.DONE
-            elif not run.spans:
+            elif not run.has_bars:
                 report.outcome = Outcome.NO_DATA
         except _StopAsked:
             report.outcome = Outcome.STOPPED
@@ -153,7 +153,9 @@ class BackfillService:
                     judge, run.task, run.exchange, page.to_ms
                 )
             run.cover(page, rows)
-            await self._states.put_state(run.task.key, write_covered(Covered(run.exchange, run.spans)))
+            if run.has_bars:  # nothing at all may be a fault of the source: then everything is asked again
+                state = write_covered(Covered(run.exchange, run.spans))
+                await self._states.put_state(run.task.key, state)
             run.pages += 1
             progress.step(run.report)
 
@@ -216,6 +218,11 @@ class _SeriesRun:
             task.source.provider, task.source.name, task.symbol.base, interval, self.exchange
         )
 
+    @property
+    def has_bars(self) -> bool:
+        """Whether this run or one before stored any."""
+        return self.report.fetched > 0 or bool(self.task.covered.spans)
+
     def meets_later_bars(self, page: Span) -> bool:
         """Whether bars stored by an earlier run begin where the page ends."""
         return any(span.from_ms == page.to_ms for span in self.spans)
@@ -228,7 +235,7 @@ class _SeriesRun:
         self.spans = joined((*self.spans, Span(page.from_ms, to_ms)))
 
     def describe_range(self) -> None:
-        if self.spans:
+        if self.spans and self.has_bars:
             self.report.from_ms = self.spans[0].from_ms
             self.report.to_ms = self.spans[-1].to_ms - 1
 
