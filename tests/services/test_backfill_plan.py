@@ -56,9 +56,8 @@ def millis(spans: Sequence[Span]) -> set[int]:
     return {ms for span in spans for ms in range(*span)}
 
 
-spans = st.lists(
-    st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda ab: Span(*sorted(ab))), max_size=6
-)
+ends_of_spans = st.tuples(st.integers(0, 60), st.integers(0, 60))
+spans = st.lists(ends_of_spans.map(lambda ends: Span(*sorted(ends))), max_size=6)
 
 
 class TestSpans:
