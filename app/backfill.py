@@ -1,8 +1,8 @@
 """`python -m app.backfill --symbols BTC,ETH --days 30` or `--from FOLDER`: fill the store with the past.
 
 From OKX and CoinGlass within their call budgets, resumable, or from a folder of recorded data. Exit status: 0
-all done, 1 something failed (named in the summary), 2 arguments or settings make no sense. Ctrl-C ends it
-after the page under way; what was stored stays, and the next run goes on from there.
+all done, 1 something failed (named in the summary), 2 arguments or settings make no sense, 130 stopped by
+Ctrl-C: after the page under way; what was stored stays, and the next run goes on from there.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from app.simulator_child import SimulatorChild, provider_settings
 from app.telemetry import configure_logging
 
 MAX_DAYS = 3650
+STOPPED = 130  # as a shell says it of a program that Ctrl-C ended
 DEFAULT_DAYS = 30
 DEFAULT_INTERVAL = "1h"
 
@@ -168,7 +169,7 @@ async def _fill_back(
         finally:
             line.close()
     sys.stdout.write(series_table(reports))
-    return int(any(report.outcome is Outcome.ERROR for report in reports))
+    return _status(stopping, has_failed=any(report.outcome is Outcome.ERROR for report in reports))
 
 
 def _symbols(text: str, providers: Sequence[HistoryProvider]) -> tuple[Symbol, ...]:
@@ -203,7 +204,11 @@ async def _load_folder(
         finally:
             line.close()
     sys.stdout.write(file_table(reports))
-    return int(any(report.error for report in reports))
+    return _status(stopping, has_failed=any(report.error for report in reports))
+
+
+def _status(stopping: asyncio.Event, *, has_failed: bool) -> int:
+    return STOPPED if stopping.is_set() else int(has_failed)
 
 
 if __name__ == "__main__":

@@ -165,10 +165,10 @@ class TestBothProviders:
         async with history_rig(plan="hobbyist") as rig:
             store = MemoryStore()
             rig.sim.forget_calls()
-            reports = await fill(rig, store, days=60, interval="4h", coins=6)
+            reports = await fill(rig, store, days=20, interval="4h", coins=3)
             assert {report.outcome for report in reports} == {Outcome.DONE}
             assert {call["status"] for call in rig.sim.calls("coinglass")} == {200}
-            assert sum(rig.waits) > 60
+            assert sum(rig.waits) > 20
 
     async def test_a_plan_that_lacks_the_bars_is_a_state_and_okx_fills_its_part(self) -> None:
         async with history_rig(plan="hobbyist") as rig:
