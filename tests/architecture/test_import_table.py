@@ -63,6 +63,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.recorded_liquidations",
         "app.recorded_rows",
         "app.store",
+        # The part of store that imports Alembic.
+        "app.migrate",
         "app.doctor",
         "app.keys",
     ),
