@@ -23,7 +23,7 @@ from app.core.domain.context import DataMode
 from app.core.domain.market import INTERVAL_MS
 from app.core.domain.stored import SeriesName
 from app.core.domain.symbol import Symbol, parse_symbol, resolve_symbol
-from app.core.errors import ConfigurationError, InputError, StorageUnavailable
+from app.core.errors import ConfigurationError, InputError, StorageRefused, StorageUnavailable
 from app.core.history_ports import HistoryProvider
 from app.recorded_import import import_folder
 from app.services.backfill_plan import BackfillRequest
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None, *, open_store: OpenStore = open_stor
                 data_mode=DataMode(settings.data_mode),
             )
             return asyncio.run(_run(args, settings, SystemClock(), open_store))
-    except (SettingsError, ConfigurationError, InputError) as error:
+    except (SettingsError, ConfigurationError, InputError, StorageRefused) as error:
         sys.stderr.write(f"cannot start: {error}\n")
         return 2
     except StorageUnavailable as error:
@@ -157,9 +157,9 @@ async def _fill_back(
         )
         service = BackfillService(
             [source for provider in providers for source in provider.histories()],
-            writer=store,
-            reader=store,
-            states=store,
+            writer=store.writer,
+            reader=store.reader,
+            states=store.states,
             now_ms=clock.now_ms,
         )
         line = ProgressLine(sys.stderr, unit="pages", monotonic=clock.monotonic_s)
@@ -193,7 +193,7 @@ async def _load_folder(
         try:
             reports = await import_folder(
                 args.folder,
-                store,
+                store.writer,
                 coins=coins,
                 now_ms=clock.now_ms,
                 stopping=stopping,

@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from dataclasses import dataclass
 
 from app.core.clock import Clock
-from app.core.errors import ConfigurationError
+from app.core.errors import StorageUnavailable
 from app.core.history_ports import HistoryProvider
 from app.core.store_ports import BarReader, MarketWriter, StateStore
 from app.services.coinglass.build import build_provider as build_coinglass
 from app.services.coinglass.catalog import CALLS_PER_MINUTE, Plan
 from app.services.okx.build import build_provider as build_okx
+from app.services.storage.store import SqlStore
 from app.services.transport.cache import ResourceCache
 from app.services.transport.records import CallRecord
 from app.services.transport.redis_link import RedisLink
@@ -26,22 +27,45 @@ from app.settings import Settings
 
 # Lists of coins and pairs, and nothing else: pages have small caches of their own.
 _CACHE_ENTRIES = 32
+_OPEN_S = 30.0
 
 
-class BackfillStore(MarketWriter, BarReader, StateStore, Protocol):
+@dataclass(frozen=True, slots=True)
+class BackfillStore:
     """What the backfill needs of the store."""
+
+    writer: MarketWriter
+    reader: BarReader
+    states: StateStore
 
 
 OpenStore = Callable[[Settings, Clock], AbstractAsyncContextManager[BackfillStore]]
 
 
-def open_store(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[BackfillStore]:
-    """The database of the settings, migrated and writing; flushed and closed at the end.
+@asynccontextmanager
+async def open_store(settings: Settings, clock: Clock) -> AsyncIterator[BackfillStore]:
+    """The database of the settings; what was put is written at the end.
 
     Raises:
-        ConfigurationError: it cannot be opened.
+        StorageRefused: it can never be used as it is.
+        StorageUnavailable: it could not be opened in time.
     """
-    raise ConfigurationError("this release has no store to fill yet")
+    store = SqlStore(
+        settings.database_url.get_secret_value(),
+        data_mode=settings.data_mode,
+        now_ms=clock.now_ms,
+        monotonic=clock.monotonic_s,
+    )
+    store.start()
+    try:
+        try:
+            async with asyncio.timeout(_OPEN_S):
+                await store.opened()
+        except TimeoutError:
+            raise StorageUnavailable(f"not open after {_OPEN_S:.0f} s: {store.status().detail}") from None
+        yield BackfillStore(store.market, store.bars, store.state)
+    finally:
+        await store.close()
 
 
 def _ignore(_call: CallRecord) -> None:

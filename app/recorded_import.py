@@ -24,6 +24,8 @@ from app.recorded_rows import StoredRow, read_file, why_not_kept
 from app.sim.recorded_files import DataFile, find_files
 
 BATCH_ROWS = 2_000
+# A database that takes no rows is noticed after this many, not when its buffer is full.
+FLUSH_ROWS = 20_000
 _NO_NAME = "the file name is not one of the known kinds"
 _BURSTS = "several orders summed without a price: no single liquidations"
 _TOTALS = "hourly liquidation totals are no events: not loaded as liquidations"
@@ -100,12 +102,17 @@ async def _load(
         return
     report.note = _TOTALS if file.kind == "coinglass" else ""
     flags = _Flags()
+    unwritten = 0
     try:
         while batch := await asyncio.to_thread(_next_batch, rows, flags):
             for table in batch:
                 await writer.put_all(table)
                 report.rows[type(table[0]).__name__] += len(table)
                 report.outliers += sum(getattr(row, "is_outlier", False) for row in table)
+                unwritten += len(table)
+            if unwritten >= FLUSH_ROWS:
+                await writer.flush()
+                unwritten = 0
             if stopping.is_set():
                 report.note = "stopped before its end"
                 return

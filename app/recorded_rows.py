@@ -125,7 +125,7 @@ def _accounts(reading: Reading, at_ms: int, cells: Cells) -> list[BarRow]:
     if not 0 < share < 1:
         raise BadRow("long share not between 0 and 100 percent")
     key = (file.exchange, file.base, bar_name(file.interval_ms), at_ms + file.interval_ms)
-    return [RatioRow(RatioScope.GLOBAL_ACCOUNT, *key, share, SOURCE, reading.ts_init_ms)]
+    return [RatioRow(RatioScope.GLOBAL_ACCOUNT.value, *key, share, SOURCE, reading.ts_init_ms)]
 
 
 def _funding(reading: Reading) -> Iterator[StoredRow]:

@@ -30,7 +30,11 @@ def flood(rows: int, *, span_ms: int, piece: int = 100_000, seed: int = 7) -> It
     walk_minutes = span_ms // 60_000 + 2
     for start in range(0, rows, piece):
         count = min(piece, rows - start)
-        at = START_MS + np.sort(draw.integers(0, span_ms, count) // (rows // count or 1)) + span_ms * start // rows
+        at = (
+            START_MS
+            + np.sort(draw.integers(0, span_ms, count) // (rows // count or 1))
+            + span_ms * start // rows
+        )
         coin = draw.choice(COINS, count, p=share)
         minute = (at - START_MS) // 60_000
         # A walk that needs no memory: sums of slow waves, another phase for each coin.

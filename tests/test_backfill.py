@@ -5,17 +5,21 @@ from __future__ import annotations
 import io
 import os
 import signal
+import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
 
 from app.backfill import main
-from app.backfill_parts import OpenStore
+from app.backfill_parts import BackfillStore, OpenStore
 from app.backfill_progress import ProgressLine
 from app.backfill_text import series_table
 from app.core.clock import Clock
+from app.core.domain.market import HOUR_MS
 from app.core.domain.stored import CandleRow, FundingRow, RatioRow
 from app.core.errors import StorageUnavailable
 from app.services.backfill_report import Outcome, SeriesReport
@@ -35,9 +39,9 @@ def clean_surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def opening(store: MemoryStore) -> OpenStore:
     @asynccontextmanager
-    async def open_store(_settings: Settings, _clock: Clock) -> AsyncIterator[MemoryStore]:
+    async def open_store(_settings: Settings, _clock: Clock) -> AsyncIterator[BackfillStore]:
         try:
-            yield store
+            yield BackfillStore(store, store, store)
         finally:
             await store.aclose()
 
@@ -142,6 +146,59 @@ class TestDemo:
         assert Outcome.STOPPED.value not in capsys.readouterr().out
 
 
+class TestRealDatabase:
+    """The store of the settings, as a user runs it."""
+
+    @pytest.fixture
+    def database(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'market.db'}")
+        return tmp_path / "market.db"
+
+    @staticmethod
+    def candles(database: Path) -> list[tuple[str, int]]:
+        with closing(sqlite3.connect(database)) as connection:
+            return list(
+                connection.execute("SELECT exchange, close_ms FROM price_ohlc ORDER BY exchange, close_ms")
+            )
+
+    def test_a_second_run_stores_only_what_came_since(
+        self, database: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        argv = ("--demo", "--symbols", "BTC", "--series", "candles,taker-volume", "--days")
+        assert main((*argv, "2")) == 0
+        assert main((*argv, "3")) == 0
+        assert main((*argv, "3")) == 0
+        assert {exchange for exchange, _ in self.candles(database)} == {"Binance", "OKX"}
+        assert_hourly(self.candles(database), days=3)
+
+    def test_killed_it_goes_on_where_it_stopped(
+        self, database: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        argv = ("--demo", "--symbols", "BTC", "--days", "25", "--series", "candles")
+        child = subprocess.Popen(
+            [sys.executable, "-m", "app.backfill", *argv], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+        )
+        assert child.stderr is not None
+        with child.stderr:
+            assert b"pages" in child.stderr.readline()
+            child.kill()
+        child.wait()
+        before = self.candles(database)
+        assert before
+        assert main(argv) == 0
+        assert set(before) <= set(self.candles(database))
+        assert_hourly(self.candles(database), days=25)
+        assert "0 series failed" in capsys.readouterr().out
+
+    def test_a_database_of_another_mode_is_refused(
+        self, database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(("--demo", "--symbols", "BTC", "--series", "funding", "--days", "1")) == 0
+        (tmp_path / "btcusdt_perp_okx_1h.csv").write_text("open_time_ms,open,high,low,close,volume\n")
+        assert main(("--from", str(tmp_path))) == 2
+        assert "demo data" in capsys.readouterr().err
+
+
 class TestFolder:
     def test_a_folder_is_loaded_and_summed_up(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -162,6 +219,14 @@ class TestFolder:
         (tmp_path / "btcusdt_perp_okx_1h.csv.gz").write_bytes(b"no gzip")
         assert main(("--from", str(tmp_path)), open_store=opening(MemoryStore())) == 1
         assert "FAILED" in capsys.readouterr().out
+
+
+def assert_hourly(candles: list[tuple[str, int]], *, days: int) -> None:
+    """One bar an hour on every exchange, each once, without a hole; the newest may not be final yet."""
+    for exchange in {name for name, _ in candles}:
+        closes = [close_ms for name, close_ms in candles if name == exchange]
+        assert closes == list(range(closes[0], closes[-1] + 1, HOUR_MS))
+        assert days * 24 - 1 <= len(closes) <= days * 24 + 1
 
 
 class Terminal(io.StringIO):
