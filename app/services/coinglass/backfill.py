@@ -217,9 +217,13 @@ class CoinGlassHistories:
         span: tuple[int, int],
         parser: Callable[..., T],
     ) -> Cached[T]:
-        """Bars that close within `span`; requests name bars by their open, both ends included."""
+        """Bars that close within `span`; requests name bars by their open.
+
+        Spans begin and end one ms after a close, so no open lies on an end of the window: the same rows
+        whether CoinGlass includes the ends or not.
+        """
         interval_ms = INTERVAL_MS[interval]
-        window = {"start_time": span[0] - interval_ms, "end_time": span[1] - interval_ms - 1}
+        window = {"start_time": span[0] - interval_ms, "end_time": span[1] - interval_ms}
         resource = self._client.resource(
             endpoint,
             {**params, "interval": interval, "limit": standard.HISTORY_ROWS, **window},
