@@ -36,6 +36,7 @@ from app.telemetry import configure_logging
 
 MAX_DAYS = 3650
 STOPPED = 130  # as a shell says it of a program that Ctrl-C ended
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 DEFAULT_DAYS = 30
 DEFAULT_INTERVAL = "1h"
 
@@ -63,6 +64,8 @@ def main(argv: Sequence[str] | None = None, *, open_store: OpenStore = open_stor
     except StorageUnavailable as error:
         sys.stderr.write(f"the store could not be used: {error}\n")
         return 1
+    except KeyboardInterrupt:
+        return STOPPED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -124,21 +127,25 @@ def _with_simulator(settings: Settings, stack: ExitStack) -> Settings:
 async def _run(args: argparse.Namespace, settings: Settings, clock: Clock, open_store: OpenStore) -> int:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _stop, stopping)
+
+    def stop() -> None:
+        sys.stderr.write("\nstopping after the page under way; once more ends it at once\n")
+        stopping.set()
+        _let_go(loop)
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop)
     try:
         if args.folder is not None:
             return await _load_folder(args, settings, clock, open_store, stopping)
         return await _fill_back(args, settings, clock, open_store, stopping)
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+        _let_go(loop)
 
 
-def _stop(stopping: asyncio.Event) -> None:
-    if not stopping.is_set():
-        sys.stderr.write("\nstopping after the page under way\n")
-        stopping.set()
+def _let_go(loop: asyncio.AbstractEventLoop) -> None:
+    for number in _SIGNALS:
+        loop.remove_signal_handler(number)
 
 
 async def _fill_back(
@@ -168,7 +175,10 @@ async def _fill_back(
             reports = await service.run(tasks, stopping=stopping, on_progress=line.show)
         finally:
             line.close()
-    sys.stdout.write(series_table(reports))
+    silent = [provider.name for provider in providers if not provider.histories()]
+    sys.stdout.write(
+        series_table(reports) + "".join(f"{name}: not asked, no key is set\n" for name in silent)
+    )
     return _status(stopping, has_failed=any(report.outcome is Outcome.ERROR for report in reports))
 
 

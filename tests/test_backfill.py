@@ -24,6 +24,7 @@ from app.core.domain.stored import CandleRow, FundingRow, RatioRow
 from app.core.errors import StorageUnavailable
 from app.services.backfill_report import Outcome, SeriesReport
 from app.settings import Settings
+from app.simulator_child import SimulatorChild
 from tests.live_rig import forget_logging
 from tests.memory_store import MemoryStore
 
@@ -128,8 +129,12 @@ class TestDemo:
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         class Interrupted(MemoryStore):
+            is_sent = False
+
             async def flush(self) -> None:
-                os.kill(os.getpid(), signal.SIGINT)
+                if not self.is_sent:
+                    self.is_sent = True
+                    os.kill(os.getpid(), signal.SIGINT)
                 await super().flush()
 
         store = Interrupted()
@@ -144,6 +149,18 @@ class TestDemo:
         rest.rows, rest.states = store.rows, store.states
         assert main(self.ARGV, open_store=opening(rest)) == 0
         assert Outcome.STOPPED.value not in capsys.readouterr().out
+
+
+def test_live_without_a_key_the_public_part_is_filled_and_the_rest_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = MemoryStore()
+    with SimulatorChild([]) as child:
+        monkeypatch.setenv("OKX_BASE_URL", f"{child.base_url}/okx")
+        assert main(("--symbols", "BTC", "--days", "1"), open_store=opening(store)) == 0
+    said = capsys.readouterr().out
+    assert "coinglass: not asked, no key is set" in said
+    assert {row.source for row in store.rows.values()} == {"okx"}
 
 
 class TestRealDatabase:
