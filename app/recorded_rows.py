@@ -43,6 +43,8 @@ from app.sim.recorded_files import DataFile, spell_exchange
 
 # Snapshots are taken some seconds off the grid; further off they belong to no bar.
 _OFF_GRID_MS = 60_000
+# A set of exchanges is a key of its own: the total of all is several times as much.
+_INTEREST_SCOPE = "Binance,Bybit,OKX"
 _INTEREST = ("oi_open", "oi_high", "oi_low", "oi_close")
 
 StoredRow: TypeAlias = BarRow | LiquidationRow
@@ -92,9 +94,9 @@ def _candle(reading: Reading, at_ms: int, cells: Cells) -> list[BarRow]:
 
 
 def _coinglass(reading: Reading, at_ms: int, cells: Cells) -> list[BarRow]:
-    """OI-weighted funding (percent per 8 h) and open interest (USD) of all exchanges; stamped by open."""
+    """OI-weighted funding (percent per 8 h) of all exchanges, open interest (USD) of three; stamped by open."""
     file = reading.file
-    key = (ALL_EXCHANGES, file.base, bar_name(file.interval_ms), at_ms + file.interval_ms)
+    key = (file.base, bar_name(file.interval_ms), at_ms + file.interval_ms)
     open_, high, low, close = (read_positive(cells, name) for name in _INTEREST)
     rate = read_number(cells, "oi_weight_close") / 100
     if abs(rate) > MAX_FUNDING_FRAC:
@@ -102,8 +104,8 @@ def _coinglass(reading: Reading, at_ms: int, cells: Cells) -> list[BarRow]:
     end = (SOURCE, reading.ts_init_ms)
     none = (None,) * 4
     return [
-        OpenInterestRow(*key, open_, high, low, close, *none, *end),
-        FundingRow(*key, None, rate, None, *end),
+        OpenInterestRow(_INTEREST_SCOPE, *key, open_, high, low, close, *none, *end),
+        FundingRow(ALL_EXCHANGES, *key, None, rate, None, *end),
     ]
 
 

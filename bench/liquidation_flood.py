@@ -1,4 +1,4 @@
-"""A made-up flood of liquidations for the storage benchmark: many coins of very different weight, walking prices.
+"""A made-up flood of liquidations for the storage benchmark: coins of very different weight, walking prices.
 
 Drawn with a seed and in pieces, so that five million rows need neither a file nor gigabytes.
 """
@@ -20,7 +20,7 @@ _BUCKET = np.log(GROWTH)
 def flood(rows: int, *, span_ms: int, piece: int = 100_000, seed: int = 7) -> Iterator[list[LiquidationRow]]:
     """`rows` events in order of time over `span_ms`, in pieces.
 
-    Coin k has a share proportional to 1 / (k + 1), so C0 has about 17 %. Prices walk with about 0.05 % per minute.
+    Coin k has a share proportional to 1 / (k + 1), so C0 has about 17 %. Prices swing by some percent a day.
     """
     draw = np.random.default_rng(seed)
     names = [f"C{k}" for k in range(COINS)]

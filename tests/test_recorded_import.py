@@ -105,6 +105,7 @@ class TestBars:
         assert (funding.exchange, funding.interval, funding.close_ms) == ("ALL", "1h", T + HOUR_MS)
         assert funding.oi_weighted_8h_frac == pytest.approx(0.000041)  # percent in the file
         (interest,) = store.of(OpenInterestRow)
+        assert interest.exchange == "Binance,Bybit,OKX"  # what was asked for, not the total of all
         assert interest[4:12] == (8.20e9, 8.26e9, 8.19e9, 8.25e9, None, None, None, None)
         assert store.of(LiquidationRow) == []
         assert "no events" in reports["coinglass_btc_1h_x.csv"].note

@@ -124,6 +124,7 @@ class StorageUnavailable(ServiceError):
     code = "storage_unavailable"
     http_status = 503
     retryable = True
+    retry_after_s = 5
 
 
 class StorageRefused(StorageUnavailable):

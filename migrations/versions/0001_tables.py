@@ -14,7 +14,8 @@ down_revision: str | None = None
 branch_labels = None
 depends_on = None
 
-TABLES = (
+# With all rows; the command counts them before it does.
+DROPPED_ON_DOWNGRADE = (
     "price_ohlc",
     "futures_oi_ohlc",
     "funding_rate",
@@ -43,7 +44,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for name in reversed(TABLES):
+    for name in reversed(DROPPED_ON_DOWNGRADE):
         op.drop_table(name)
 
 

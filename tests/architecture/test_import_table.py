@@ -27,7 +27,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "outcomes": ("app.core.outcomes",),
     "chain": ("app.core.chain",),
     "confluence": ("app.core.confluence",),
-    "ports": ("app.core.ports", "app.core.store_ports", "app.core.history_ports"),
+    "ports": (
+        "app.core.ports",
+        "app.core.store_ports",
+        "app.core.history_ports",
+        "app.core.chart_ports",
+    ),
     "calibration": ("app.core.calibration",),
     "engine": ("app.core.signal_engine", "app.core.confidence", "app.core.alerting", "app.core.backtest"),
     "transport": ("app.services.transport",),
@@ -46,6 +51,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "api": ("app.api",),
     "commands": (
         "app.bootstrap",
+        "app.bootstrap_use_cases",
         "app.main",
         "app.worker",
         "app.replay",
@@ -63,8 +69,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.recorded_liquidations",
         "app.recorded_rows",
         "app.store",
-        # The part of store that imports Alembic.
+        # Parts of store: running Alembic, what is rebuilt, what is shown.
         "app.migrate",
+        "app.store_rebuild",
+        "app.store_status",
         "app.doctor",
         "app.keys",
     ),

@@ -108,18 +108,28 @@ class OutlierJudge:
         return tuple(judged)
 
     def _take(self, row: BarRow, *, is_known: bool) -> bool:
-        figures = _figures(row)
+        bar_ms = bar_length_ms(row.interval)
+        return self.take(_figures(row), row.close_ms, bar_ms, is_outlier=row.is_outlier, is_known=is_known)
+
+    def take(
+        self,
+        figures: Sequence[tuple[Figure, float | None]],
+        close_ms: int,
+        bar_ms: int,
+        *,
+        is_outlier: bool = False,
+        is_known: bool = False,
+    ) -> bool:
+        """Whether a bar with these figures is flagged; is_known: take `is_outlier` for it and do not judge."""
         if not self._windows:
             self._windows = [_Window() for _ in figures]
-        bar_ms = bar_length_ms(row.interval)
-        is_outlier = row.is_outlier
         values = tuple(_usable(figure, value) for figure, value in figures)
         for index, (figure, _) in enumerate(figures):
-            size = self._size(index, values[index], row.close_ms, bar_ms)
+            size = self._size(index, values[index], close_ms, bar_ms)
             if not is_known:
                 is_outlier = self._windows[index].is_beyond(size, figure.floor) or is_outlier
             self._windows[index].add(size)
-        self._seen.appendleft(_Seen(row.close_ms, values, is_outlier))
+        self._seen.appendleft(_Seen(close_ms, values, is_outlier))
         return is_outlier
 
     def _size(self, index: int, value: float | None, close_ms: int, bar_ms: int) -> float | None:
@@ -138,6 +148,12 @@ class OutlierJudge:
             if not seen.is_outlier:
                 break
         return found
+
+
+def outlier_flags(figure: Figure, values: Sequence[float]) -> tuple[bool, ...]:
+    """The flags of one figure, bar after bar without holes."""
+    judge = OutlierJudge()
+    return tuple(judge.take(((figure, value),), bar, 1) for bar, value in enumerate(values))
 
 
 def _usable(figure: Figure, value: float | None) -> float | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.services.storage import tables
@@ -23,6 +24,10 @@ MINUTE_MS = 60_000
 DAYS_AHEAD = 2
 # Each new part costs four locks until the end of its transaction, and a server has about 6,400 of them.
 MAX_NEW_PER_CALL = 200
+# Making a part locks the rest for a moment, dropping one the whole table, and whoever comes meanwhile waits
+# behind us. Behind a long reader (a download) we give up soon and come back later.
+LOCK_TIMEOUT = "1s"
+RETRY_AFTER_MS = 60_000
 # All that make or drop parts queue on this advisory lock; any number no other program uses.
 _LAYOUT_LOCK = 8_213_577_010
 
@@ -123,6 +128,7 @@ class PartitionBook:
         self._now_ms = now_ms
         self._is_native: dict[str, bool] = {}
         self._known: dict[str, set[int]] = {table: set() for table in PARTS}
+        self._not_before_ms: dict[str, int] = {}
 
     async def ensure(self, connection: AsyncConnection | _Driver, table: str, times: Iterable[int]) -> None:
         """Make the parts that rows of these times need; safe when several processes do it at once.
@@ -133,14 +139,16 @@ class PartitionBook:
             table: any table; one that is not cut by time is left alone.
             times: values of its time column, in its unit. At most `MAX_NEW_PER_CALL` parts are made, newest
                 first; rows of the others go to the rest and move over when a later call makes their part.
+                The same goes when a long reader is in the way; that table is tried again after a minute.
 
         Driver errors pass: the caller treats them as it treats those of the write that follows.
         """
         part = PARTS.get(table)
         if part is None or not self._is_native.get(table, True) or _is_embedded(connection):
             return
-        wanted = part.placeable({time // part.width for time in times}, self._now_ms()) - self._known[table]
-        if not wanted:
+        now_ms = self._now_ms()
+        wanted = part.placeable({time // part.width for time in times}, now_ms) - self._known[table]
+        if not wanted or now_ms < self._not_before_ms.get(table, now_ms):
             return
         driver = await driver_of(connection)
         if table not in self._is_native:
@@ -151,9 +159,15 @@ class PartitionBook:
         is_lasting = not driver.is_in_transaction()
         found = await _existing(driver, table) & wanted
         missing = sorted(wanted - found, reverse=True)[:MAX_NEW_PER_CALL]
-        if missing:
+        self._known[table] |= found
+        if not missing:
+            return
+        try:
             await _make(driver, table, missing)
-        self._known[table] |= found | (set(missing) if is_lasting else set())
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            self._not_before_ms[table] = now_ms + RETRY_AFTER_MS
+        else:
+            self._known[table] |= set(missing) if is_lasting else set()
 
 
 async def driver_of(connection: AsyncConnection | _Driver) -> _Driver:
@@ -172,7 +186,8 @@ async def is_partitioned(driver: _Driver, table: str) -> bool:
 async def drop_before(driver: _Driver, table: str, cutoff: int) -> int:
     """Drop the parts that end at or before `cutoff`, and such rows of the rest; how many rows went.
 
-    A part that holds the cutoff stays whole: up to one width of rows lives longer.
+    A part that holds the cutoff stays whole: up to one width of rows lives longer. Raises the driver's
+    `LockNotAvailableError` when a long reader is in the way; what was dropped by then is dropped.
     """
     part = PARTS[table]
     dropped = 0
@@ -182,9 +197,7 @@ async def drop_before(driver: _Driver, table: str, cutoff: int) -> int:
         name = part.name(table, index)
         dropped += await driver.fetchval(f"SELECT count(*) FROM {name}")
         async with driver.transaction():
-            await driver.execute("SELECT pg_advisory_xact_lock($1)", _LAYOUT_LOCK)
-            # Waiting for a long query would make everybody behind us wait too; the next run tries again.
-            await driver.execute("SET LOCAL lock_timeout = '5s'")
+            await _take_turn(driver)
             await driver.execute(f"DROP TABLE IF EXISTS {name}")
     tag = await driver.execute(f"DELETE FROM {rest_of(table)} WHERE {part.column} < {cutoff}")
     return dropped + int(tag.rpartition(" ")[2])
@@ -204,9 +217,14 @@ async def _existing(driver: _Driver, table: str) -> set[int]:
     return {index for index in indexes if index is not None}
 
 
+async def _take_turn(driver: _Driver) -> None:
+    await driver.execute("SELECT pg_advisory_xact_lock($1)", _LAYOUT_LOCK)
+    await driver.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+
+
 async def _make(driver: _Driver, table: str, indexes: Collection[int]) -> None:
     async with driver.transaction():
-        await driver.execute("SELECT pg_advisory_xact_lock($1)", _LAYOUT_LOCK)
+        await _take_turn(driver)
         # Whoever held the lock before us may have made some.
         there = await _existing(driver, table)
         for index in indexes:

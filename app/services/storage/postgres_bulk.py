@@ -51,20 +51,23 @@ class PostgresBulk:
         """
         with storage_errors("writing"):
             connection = await self._connect(lane)
+            is_settled = False
             try:
-                added = 0
                 # Before the transaction: the lock under which parts are made is held for a moment only.
                 await self._make_parts(connection, table, rows)
+                added = 0
                 async with connection.transaction():
                     for distinct in _rounds(rows, key_positions(table)):
                         added += await self._store(connection, table, distinct)
-                return added
+                is_settled = True
             except (*_REFUSALS, TypeError, OverflowError) as error:
+                is_settled = True
                 raise BatchRefused(f"{type(error).__name__}: {error}") from error
-            except BaseException:
-                # Whether it was committed is unknown; the same rows written again change nothing.
-                self._drop(lane)
-                raise
+            finally:
+                # Whether it was committed is unknown then; the same rows written again change nothing.
+                if not is_settled:
+                    self._drop(lane)
+        return added
 
     async def _store(self, connection: asyncpg.Connection, table: Table, rows: list[tuple[Any, ...]]) -> int:
         staged = f"staged_{table.name}"

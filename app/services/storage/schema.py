@@ -19,8 +19,9 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.core.errors import StorageRefused, StorageUnavailable
-from app.services.storage import tables
+from app.services.storage import tables, timescale
 from app.services.storage.engine import storage_errors
+from app.services.storage.layout import driver_of, is_partitioned
 
 # Revisions that can be migrated from; with HEAD these are all there are, says a test.
 OLDER = ("0001",)
@@ -36,6 +37,14 @@ _version = Table(
     Column("version_num", String(32), nullable=False),
     PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
+
+
+class Layout(StrEnum):
+    """How a table lies in the database."""
+
+    PLAIN = "plain"
+    PARTITIONED = "partitioned"
+    TIMESCALE = "timescale"
 
 
 class SchemaOutcome(StrEnum):
@@ -72,7 +81,7 @@ async def ensure_schema(engine: AsyncEngine, *, embedded: bool, data_mode: str, 
         await _migrate(engine)
         outcome, revision = SchemaOutcome.MIGRATED, tables.HEAD
     if revision != tables.HEAD:
-        raise StorageRefused(_why_not(revision))
+        raise StorageRefused(why_not(revision))
     with storage_errors("opening the database"):
         pinned = await _pin(engine, data_mode, now_ms)
     if pinned != data_mode:
@@ -85,7 +94,17 @@ async def ensure_schema(engine: AsyncEngine, *, embedded: bool, data_mode: str, 
 
 async def revision_of(connection: AsyncConnection) -> str | None:
     """The revision a database says it is at; None when it says nothing."""
-    return await connection.run_sync(_read_revision)
+    return await connection.run_sync(read_revision)
+
+
+async def layout_of(connection: AsyncConnection, table: str) -> Layout:
+    """How one table lies; always plain on SQLite."""
+    if connection.dialect.name == "sqlite":
+        return Layout.PLAIN
+    driver = await driver_of(connection)
+    if await is_partitioned(driver, table):
+        return Layout.PARTITIONED
+    return Layout.TIMESCALE if await timescale.is_hypertable(driver, table) else Layout.PLAIN
 
 
 async def _revision(engine: AsyncEngine) -> str | None:
@@ -93,10 +112,25 @@ async def _revision(engine: AsyncEngine) -> str | None:
         return await revision_of(connection)
 
 
-def _read_revision(connection: Connection) -> str | None:
+def read_revision(connection: Connection) -> str | None:
+    """The same for code that runs inside of `run_sync`."""
     if not inspect(connection).has_table(_version.name):
         return None
     return connection.scalar(select(_version.c.version_num))
+
+
+def refuse_foreign(connection: Connection) -> None:
+    """Leave a file alone that is not at any revision and yet not empty.
+
+    Raises:
+        StorageRefused: it holds tables of something else.
+    """
+    others = [name for name in inspect(connection).get_table_names() if name != _version.name]
+    if others:
+        raise StorageRefused(
+            f"the SQLite file holds tables that are not of this service (such as {others[0]}): "
+            "set DATABASE_URL to another file"
+        )
 
 
 async def _make(engine: AsyncEngine) -> bool:
@@ -110,13 +144,7 @@ async def _make(engine: AsyncEngine) -> bool:
         await connection.exec_driver_sql("BEGIN IMMEDIATE")
         if await revision_of(connection) is not None:
             return False
-        names = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
-        others = [name for name in names if name != _version.name]
-        if others:
-            raise StorageRefused(
-                f"the SQLite file holds tables that are not of this service (such as {others[0]}): "
-                "set DATABASE_URL to another file"
-            )
+        await connection.run_sync(refuse_foreign)
         await connection.run_sync(tables.metadata.create_all, checkfirst=False)
         await connection.run_sync(_version.create, checkfirst=True)
         await connection.execute(_version.insert().values(version_num=tables.HEAD))
@@ -168,7 +196,8 @@ def _migrate_command(file: str) -> tuple[str, ...]:
     return sys.executable, "-m", "app.store", "--file", os.path.abspath(file), "migrate"
 
 
-def _why_not(revision: str | None) -> str:
+def why_not(revision: str | None) -> str:
+    """Why a database at a revision other than HEAD is not used, and what would help."""
     if revision is None:
         return "the database has no tables yet: run make migrate"
     if revision in OLDER:

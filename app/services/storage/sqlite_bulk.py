@@ -47,6 +47,7 @@ class SqliteBulk:
         """
         with storage_errors("writing"):
             connection = await self._connect()
+            is_settled = False
             try:
                 await connection.execute("BEGIN IMMEDIATE")
                 if table is liquidations:
@@ -54,13 +55,19 @@ class SqliteBulk:
                 else:
                     added = await _upsert(connection, table, rows)
                 await connection.commit()
+                is_settled = True
             except _REFUSALS as error:
                 await connection.rollback()
+                is_settled = True
                 raise BatchRefused(str(error)) from error
-            except BaseException:
-                # A half-done transaction must not stay open, also when this task is cancelled.
-                await self.close()
+            except sqlite3.Error:
+                await connection.rollback()
+                is_settled = True
                 raise
+            finally:
+                # Cancelled, or not even rolled back: an open transaction would lock everybody else out.
+                if not is_settled:
+                    await self.close()
         return added
 
     async def _connect(self) -> aiosqlite.Connection:

@@ -20,6 +20,7 @@ from app.services.storage.engine import is_embedded, open_engine
 from app.services.storage.exports import SqlExports
 from app.services.storage.layout import PartitionBook
 from app.services.storage.postgres_bulk import PostgresBulk
+from app.services.storage.retention import Keep, apply_retention
 from app.services.storage.schema import ensure_schema
 from app.services.storage.signal_log import MAX_BUFFERED_SIGNALS, SqlSignalLog
 from app.services.storage.sqlite_bulk import SqliteBulk
@@ -30,7 +31,7 @@ from app.services.storage.writer import MAX_AGE_S, MAX_BUFFERED_ROWS, BufferedWr
 _log = logging.getLogger(__name__)
 
 _OPEN_PAUSE_S = 2.0
-_RETENTION_EVERY_S = 3_600.0
+_RETENTION_EVERY_S = 6 * 3_600.0
 _STOP_S = 8.0
 
 
@@ -44,12 +45,15 @@ class SqlStore:
         data_mode: str,
         now_ms: Callable[[], int],
         monotonic: Callable[[], float],
+        keep: Keep | None = None,
         max_buffered_rows: int = MAX_BUFFERED_ROWS,
     ) -> None:
         self._engine: AsyncEngine = open_engine(url)
         self._is_embedded = is_embedded(url)
         self._data_mode = data_mode
         self._now_ms = now_ms
+        self._url = url
+        self._keep = keep
         backend: BulkBackend = (
             SqliteBulk(url) if self._is_embedded else PostgresBulk(url, PartitionBook(now_ms))
         )
@@ -63,7 +67,7 @@ class SqlStore:
         self._opened = asyncio.Event()
 
     def start(self) -> None:
-        """Open in the background, then write and age out until closed."""
+        """Open in the background; then write, and age out what `keep` says, until closed."""
         self._task = asyncio.create_task(self._run())
 
     async def opened(self) -> None:
@@ -122,6 +126,8 @@ class SqlStore:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.market.run())
             tasks.create_task(self.signals.run())
+            if self._keep is not None:
+                tasks.create_task(self._age_out(self._keep))
 
     async def _open(self) -> bool:
         while True:
@@ -144,3 +150,19 @@ class SqlStore:
                 await asyncio.sleep(_OPEN_PAUSE_S)
             else:
                 return True
+
+    async def _age_out(self, keep: Keep) -> None:
+        # Its statements may take minutes; those of answers must not.
+        engine = open_engine(self._url, pool_size=1, statement_timeout_s=None)
+        try:
+            while True:
+                try:
+                    removed = await apply_retention(engine, keep, self._now_ms())
+                    gone = {name: count for name, count in removed.items() if count}
+                    if gone:
+                        _log.info("old rows removed", extra=gone)
+                except StorageUnavailable as error:
+                    _log.warning("old rows stay for now", extra={"why": str(error)})
+                await asyncio.sleep(_RETENTION_EVERY_S)
+        finally:
+            await engine.dispose()

@@ -165,8 +165,8 @@ class BufferedWriter:
         await self._backend.close()
 
     def wait_for(self, detail: str) -> None:
-        """The database is not open yet, and why."""
-        self.state, self.detail = StoreState.STARTING, detail
+        """The database cannot be opened yet, and why."""
+        self.state, self.detail = StoreState.DOWN, detail
 
     def refuse(self, detail: str) -> None:
         """The database can never be used as it is (another mode, a newer schema): say so to who waits."""

@@ -15,7 +15,9 @@ from app.core.domain.market import HOUR_MS, bar_length_ms
 from app.core.domain.outliers import (
     MEMORY_BARS,
     MIN_BARS,
+    PRICE,
     OutlierJudge,
+    outlier_flags,
     robust_limit,
 )
 from app.core.domain.stored import (
@@ -197,6 +199,12 @@ class TestNoLookAhead:
         resumed = OutlierJudge()
         resumed.learn(whole[max(0, cut - MEMORY_BARS) : cut])
         assert resumed.judge(interest(values)[cut:]) == whole[cut:]
+
+
+def test_one_figure_alone_is_judged_by_the_same_rule() -> None:
+    values = walk(3, 300)
+    values[200] *= 2
+    assert list(outlier_flags(PRICE, values)) == flags(interest(values))
 
 
 def test_bar_lengths_are_read_from_their_names() -> None:

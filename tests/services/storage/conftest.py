@@ -35,7 +35,7 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def postgres_template(postgres: PostgresServer) -> str:
     """The name of a migrated, empty database that nobody is connected to."""
-    _migrate(postgres.create(_TEMPLATE))
+    migrate(postgres.create(_TEMPLATE))
     return _TEMPLATE
 
 
@@ -50,7 +50,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """URL of a migrated, empty database."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'store.db'}"
-        _migrate(url)
+        migrate(url)
         return url
     server: PostgresServer = request.getfixturevalue("postgres")
     template = request.getfixturevalue("postgres_template")
@@ -67,7 +67,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("new_postgres")())
 
 
-def _migrate(url: str, revision: str = "head") -> None:
+def migrate(url: str, revision: str = "head") -> None:
     """Upgrade from outside of any event loop."""
 
     async def run() -> None:
