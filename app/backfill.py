@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from app.backfill_parts import OpenStore, open_providers, open_store
+from app.backfill_parts import OpenStore, kept_days, open_providers, open_store
 from app.backfill_progress import ProgressLine
 from app.backfill_text import file_table, series_table
 from app.core.clock import Clock, SystemClock
@@ -161,6 +161,7 @@ async def _fill_back(
             days=args.days or DEFAULT_DAYS,
             interval=args.interval or DEFAULT_INTERVAL,
             series=frozenset(map(SeriesName, _list(args.series))) or frozenset(SeriesName),
+            kept_days=kept_days(settings),
         )
         service = BackfillService(
             [source for provider in providers for source in provider.histories()],

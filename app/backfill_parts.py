@@ -7,17 +7,19 @@ Owns their composition and their end. The budget of CoinGlass is shared over Red
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from app.core.clock import Clock
+from app.core.domain.stored import SeriesName
 from app.core.errors import StorageUnavailable
 from app.core.history_ports import HistoryProvider
 from app.core.store_ports import BarReader, MarketWriter, StateStore
 from app.services.coinglass.build import build_provider as build_coinglass
 from app.services.coinglass.catalog import CALLS_PER_MINUTE, Plan
 from app.services.okx.build import build_provider as build_okx
+from app.services.storage.retention import Keep
 from app.services.storage.store import SqlStore
 from app.services.transport.cache import ResourceCache
 from app.services.transport.records import CallRecord
@@ -42,6 +44,19 @@ class BackfillStore:
 OpenStore = Callable[[Settings, Clock], AbstractAsyncContextManager[BackfillStore]]
 
 
+def kept_days(settings: Settings) -> Mapping[SeriesName, float]:
+    """How long each series is kept: older bars would age out as soon as the service runs."""
+    keep = Keep(**settings.retention_days())
+    days = {
+        SeriesName.CANDLES: keep.price_ohlc,
+        SeriesName.OPEN_INTEREST: keep.futures_oi_ohlc,
+        SeriesName.FUNDING: keep.funding_rate,
+        SeriesName.LONG_SHORT: keep.long_short_ratio,
+        SeriesName.TAKER_VOLUME: keep.taker_volume,
+    }
+    return {series: kept for series, kept in days.items() if kept is not None}
+
+
 @asynccontextmanager
 async def open_store(settings: Settings, clock: Clock) -> AsyncIterator[BackfillStore]:
     """The database of the settings; what was put is written at the end.
@@ -51,7 +66,7 @@ async def open_store(settings: Settings, clock: Clock) -> AsyncIterator[Backfill
         StorageUnavailable: it could not be opened in time.
     """
     store = SqlStore(
-        settings.database_url.get_secret_value(),
+        settings.store_url(),
         data_mode=settings.data_mode,
         now_ms=clock.now_ms,
         monotonic=clock.monotonic_s,

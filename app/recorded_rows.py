@@ -94,7 +94,7 @@ def _candle(reading: Reading, at_ms: int, cells: Cells) -> list[BarRow]:
 
 
 def _coinglass(reading: Reading, at_ms: int, cells: Cells) -> list[BarRow]:
-    """OI-weighted funding (percent per 8 h) of all exchanges, open interest (USD) of three; stamped by open."""
+    """OI-weighted funding (percent per 8 h) of all exchanges, open interest (USD) of three, by open."""
     file = reading.file
     key = (file.base, bar_name(file.interval_ms), at_ms + file.interval_ms)
     open_, high, low, close = (read_positive(cells, name) for name in _INTEREST)

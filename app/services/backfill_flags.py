@@ -53,10 +53,25 @@ class FlagKeeper:
         await self._writer.flush()
         return gained
 
+    async def first_stored_ms(self, task: Task) -> int | None:
+        """Close of the first stored bar of the task, None without any. Raises: StorageUnavailable."""
+        exchange = task.covered.exchange
+        if exchange is None:
+            return None
+        rows = await self._stored(task, exchange, 0, task.wanted.to_ms, newest_first=False, limit=1)
+        return rows[0].close_ms if rows else None
+
     async def _stored(
-        self, task: Task, exchange: str, from_ms: int, to_ms: int, *, newest_first: bool
+        self,
+        task: Task,
+        exchange: str,
+        from_ms: int,
+        to_ms: int,
+        *,
+        newest_first: bool,
+        limit: int = MEMORY_BARS,
     ) -> list[BarRow]:
-        """`MEMORY_BARS` bars of the exchange at the named end of the span, oldest first."""
+        """`limit` bars of the exchange at the named end of the span, oldest first."""
         found: list[BarRow] = []
         for interval in task.intervals:
             page = await self._reader.bars(
@@ -68,10 +83,10 @@ class FlagKeeper:
                     to_ms=to_ms,
                     exchange=exchange,
                     scope=task.source.scope,
-                    limit=MEMORY_BARS,
+                    limit=limit,
                     newest_first=newest_first,
                 )
             )
             found += page.rows
         found.sort(key=lambda row: row.close_ms)
-        return found[-MEMORY_BARS:] if newest_first else found[:MEMORY_BARS]
+        return found[-limit:] if newest_first else found[:limit]

@@ -7,8 +7,8 @@ Stretches are half open, [from_ms, to_ms), by the close of bars. Called by `back
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from app.core.domain.market import DAY_MS, INTERVAL_MS
@@ -26,25 +26,36 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BackfillRequest:
-    """What was asked for. days: back from now; interval: bar size; series: which histories."""
+    """What was asked for. days: back from now; interval: bar size; series: which histories.
+
+    kept_days: how long the store keeps a series, where it does not keep it for ever.
+    """
 
     symbols: tuple[Symbol, ...]
     days: int
     interval: str
     series: frozenset[SeriesName]
+    kept_days: Mapping[SeriesName, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """What earlier runs stored. exchange: whose bars they were, None when none came; spans: sorted, apart."""
+    """What earlier runs stored.
+
+    exchange: whose bars they were, None when none came. spans: sorted, apart. first_ms: close of the first
+    bar, by which rows that have aged out since are noticed.
+    """
 
     exchange: str | None
     spans: tuple[Span, ...]
+    first_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One history of one coin. wanted: cut to what the source keeps; missing: of that, not covered yet."""
+    """One history of one coin. wanted: cut to what the source and the store keep; missing: of that,
+    not covered yet. limit: who keeps less than was asked for, in words.
+    """
 
     source: HistorySource
     symbol: Symbol
@@ -52,6 +63,7 @@ class Task:
     wanted: Span
     covered: Covered
     missing: tuple[Span, ...]
+    limit: str = ""
 
     @property
     def key(self) -> str:
@@ -74,16 +86,36 @@ def state_key(source: HistorySource, symbol: Symbol, interval: str) -> str:
     return f"backfill:{source.provider}:{source.name}:{symbol}:{'own' if source.rhythm else interval}"
 
 
-def wanted_span(source: HistorySource, request: BackfillRequest, now_ms: int) -> Span:
-    """Up to the newest bar that has closed, as far back as was asked for and the source keeps.
+def wanted_span(source: HistorySource, request: BackfillRequest, now_ms: int) -> tuple[Span, str]:
+    """Up to the newest bar that has closed, as far back as asked for and kept; and who keeps less, if anyone.
 
     Worked number: 1h bars at 12:34 -> up to and including the close at 12:00, so to_ms is 12:00:00.001.
     """
     bar_ms = INTERVAL_MS[request.interval]
-    kept_days = source.max_days(request.interval)
-    days = request.days if kept_days is None else min(request.days, kept_days)
+    days, limit = float(request.days), ""
+    for keeper, kept in (
+        (source.provider, source.max_days(request.interval)),
+        ("the store", request.kept_days.get(source.series)),
+    ):
+        if kept is not None and kept < days:
+            days, limit = kept, f"{keeper} keeps {kept:g} days of it"
     closed_ms = now_ms // bar_ms * bar_ms
-    return Span(closed_ms - days * DAY_MS + 1, closed_ms + 1)
+    from_ms = -(-(closed_ms - int(days * DAY_MS)) // bar_ms) * bar_ms
+    return Span(from_ms + 1, closed_ms + 1), limit
+
+
+def still_there(covered: Covered, earliest_ms: int | None) -> Covered:
+    """Covered without what was removed since; earliest_ms: close of the first stored bar, None without any.
+
+    Worked number: [0, 10) with its first bar at 2, of which those before 5 aged out -> [5, 10).
+    """
+    if covered.first_ms is None or (earliest_ms is not None and earliest_ms <= covered.first_ms):
+        return covered
+    if earliest_ms is None:
+        return Covered(covered.exchange, ())
+    cut_off = (Span(max(span.from_ms, earliest_ms), span.to_ms) for span in covered.spans)
+    spans = tuple(span for span in cut_off if span.from_ms < span.to_ms)
+    return Covered(covered.exchange, spans, earliest_ms)
 
 
 def missing_spans(wanted: Span, covered: Sequence[Span]) -> tuple[Span, ...]:
@@ -121,7 +153,8 @@ def cut(span: Span, page_ms: int) -> tuple[Span, ...]:
 
 
 def write_covered(covered: Covered) -> str:
-    return json.dumps({"exchange": covered.exchange, "spans": covered.spans}, separators=(",", ":"))
+    held = {"exchange": covered.exchange, "spans": covered.spans, "first": covered.first_ms}
+    return json.dumps(held, separators=(",", ":"))
 
 
 def read_covered(text: str | None) -> Covered:
@@ -131,7 +164,11 @@ def read_covered(text: str | None) -> Covered:
     try:
         found = json.loads(text)
         spans = joined(Span(int(from_ms), int(to_ms)) for from_ms, to_ms in found["spans"])
-        exchange = found["exchange"]
+        exchange, first_ms = found["exchange"], found["first"]
     except (ValueError, KeyError, TypeError):
         return Covered(None, ())
-    return Covered(exchange if isinstance(exchange, str) else None, spans)
+    return Covered(
+        exchange if isinstance(exchange, str) else None,
+        spans,
+        first_ms if isinstance(first_ms, int) else None,
+    )

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from app.core.domain.outliers import OutlierJudge
 from app.core.domain.stored import BarRow
+from app.core.domain.symbol import Symbol
 from app.core.errors import (
     ProviderCircuitOpen,
     ProviderError,
@@ -35,6 +37,7 @@ from app.services.backfill_plan import (
     missing_spans,
     read_covered,
     state_key,
+    still_there,
     wanted_span,
     write_covered,
 )
@@ -83,18 +86,26 @@ class BackfillService:
             StorageUnavailable: what was done before could not be read.
         """
         now_ms = self._now_ms()
-        tasks = []
-        for source in self._sources:
-            if source.series not in request.series:
-                continue
-            for symbol in request.symbols:
-                wanted = wanted_span(source, request, now_ms)
-                key = state_key(source, symbol, request.interval)
-                covered = read_covered(await self._states.get_state(key))
-                offered = source.rhythm or request.interval in source.intervals
-                missing = missing_spans(wanted, covered.spans) if offered else ()
-                tasks.append(Task(source, symbol, request.interval, wanted, covered, missing))
+        tasks = [
+            await self._task(source, symbol, request, now_ms)
+            for source in self._sources
+            if source.series in request.series
+            for symbol in request.symbols
+        ]
         return tuple(tasks)
+
+    async def _task(
+        self, source: HistorySource, symbol: Symbol, request: BackfillRequest, now_ms: int
+    ) -> Task:
+        wanted, limit = wanted_span(source, request, now_ms)
+        known = read_covered(await self._states.get_state(state_key(source, symbol, request.interval)))
+        task = Task(source, symbol, request.interval, wanted, known, (), limit)
+        if not source.rhythm and request.interval not in source.intervals:
+            return task
+        covered = known
+        if known.spans:
+            covered = still_there(known, await self._flags.first_stored_ms(task))
+        return replace(task, covered=covered, missing=missing_spans(wanted, covered.spans))
 
     async def run(
         self, tasks: Sequence[Task], *, stopping: asyncio.Event, on_progress: OnProgress
@@ -154,7 +165,7 @@ class BackfillService:
                 )
             run.cover(page, rows)
             if run.has_bars:  # nothing at all may be a fault of the source: then everything is asked again
-                state = write_covered(Covered(run.exchange, run.spans))
+                state = write_covered(Covered(run.exchange, run.spans, run.first_ms))
                 await self._states.put_state(run.task.key, state)
             run.pages += 1
             progress.step(run.report)
@@ -211,12 +222,14 @@ class _SeriesRun:
         self.task = task
         self.exchange = task.covered.exchange or task.source.exchange
         self.spans = task.covered.spans
+        self.first_ms = task.covered.first_ms
         self.holes = HoleCounter()
         self.pages = 0
         interval = task.interval if not task.source.rhythm else "own"
         self.report = SeriesReport(
             task.source.provider, task.source.name, task.symbol.base, interval, self.exchange
         )
+        self.report.detail = task.limit
 
     @property
     def has_bars(self) -> bool:
@@ -232,6 +245,8 @@ class _SeriesRun:
         to_ms = page.to_ms
         if to_ms == self.task.wanted.to_ms:
             to_ms = rows[-1].close_ms + 1 if rows else page.from_ms
+        if rows:
+            self.first_ms = min(rows[0].close_ms, self.first_ms or rows[0].close_ms)
         self.spans = joined((*self.spans, Span(page.from_ms, to_ms)))
 
     def describe_range(self) -> None:

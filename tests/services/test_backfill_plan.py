@@ -22,6 +22,7 @@ from app.services.backfill_plan import (
     missing_spans,
     read_covered,
     state_key,
+    still_there,
     wanted_span,
     write_covered,
 )
@@ -88,24 +89,40 @@ class TestSpans:
 
 class TestWanted:
     def test_it_ends_with_the_newest_closed_bar(self) -> None:
-        assert wanted_span(source(), request(2), NOON + 34 * 60_000) == (NOON - 2 * DAY_MS + 1, NOON + 1)
+        found = wanted_span(source(), request(2), NOON + 34 * 60_000)
+        assert found == ((NOON - 2 * DAY_MS + 1, NOON + 1), "")
 
     def test_a_bar_that_closes_now_counts(self) -> None:
-        assert wanted_span(source(), request(1), NOON).to_ms == NOON + 1
+        assert wanted_span(source(), request(1), NOON)[0].to_ms == NOON + 1
 
     def test_a_source_is_not_asked_for_more_than_it_keeps(self) -> None:
-        found = wanted_span(source(max_days=60), request(400), NOON)
+        found, limit = wanted_span(source(max_days=60), request(400), NOON)
         assert found.to_ms - found.from_ms == 60 * DAY_MS
+        assert limit == "okx keeps 60 days of it"
+
+    def test_what_the_store_would_age_out_is_not_asked_for(self) -> None:
+        asked = BackfillRequest(
+            (BTC,), 400, "1h", frozenset(SeriesName), {SeriesName.LONG_SHORT: 30, SeriesName.CANDLES: 1}
+        )
+        found, limit = wanted_span(source(max_days=60), asked, NOON)
+        assert found.to_ms - found.from_ms == 30 * DAY_MS
+        assert limit == "the store keeps 30 days of it"
 
 
 class TestState:
     def test_it_survives_as_text(self) -> None:
-        covered = Covered("Binance", (Span(1, 5), Span(9, 12)))
+        covered = Covered("Binance", (Span(1, 5), Span(9, 12)), 3)
         assert read_covered(write_covered(covered)) == covered
 
     @pytest.mark.parametrize("text", [None, "", "{}", "[]", '{"exchange":1,"spans":[[1]]}', "null", "x"])
     def test_text_that_says_nothing_means_nothing_is_covered(self, text: str | None) -> None:
         assert read_covered(text) == Covered(None, ())
+
+    def test_what_aged_out_is_covered_no_more(self) -> None:
+        covered = Covered("OKX", (Span(0, 10),), 2)
+        assert still_there(covered, 2) is covered
+        assert still_there(covered, 5) == Covered("OKX", (Span(5, 10),), 5)
+        assert still_there(covered, None) == Covered("OKX", ())
 
     def test_the_key_names_source_series_scope_coin_and_bar(self) -> None:
         assert state_key(source(), BTC, "1h") == "backfill:okx:long-short.top_account:BTC:1h"

@@ -190,6 +190,18 @@ class TestWhatIsFetched:
         (report,) = await rig.run(Candles(rig.clock, max_days=3).source())
         assert report.fetched == 72
 
+    async def test_bars_that_aged_out_since_are_fetched_again(self) -> None:
+        rig = Rig()
+        await rig.run(Candles(rig.clock).source())
+        before = dict(rig.store.rows)
+        oldest = sorted(rig.store.rows, key=lambda key: key[4])[:30]
+        for key in oldest:
+            del rig.store.rows[key]
+        candles = Candles(rig.clock)
+        (report,) = await rig.run(candles.source())
+        assert report.fetched == 30
+        assert rig.store.rows.keys() == before.keys()
+
     async def test_a_bar_size_that_is_not_offered_is_a_state(self) -> None:
         rig = Rig()
         source = Candles(rig.clock).source()

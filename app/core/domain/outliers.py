@@ -120,7 +120,7 @@ class OutlierJudge:
         is_outlier: bool = False,
         is_known: bool = False,
     ) -> bool:
-        """Whether a bar with these figures is flagged; is_known: take `is_outlier` for it and do not judge."""
+        """Whether a bar with these figures is flagged; is_known: `is_outlier` says it, nothing is judged."""
         if not self._windows:
             self._windows = [_Window() for _ in figures]
         values = tuple(_usable(figure, value) for figure, value in figures)
