@@ -6,17 +6,17 @@ that promises those programs such a skip is a failure. Skips for absent data are
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Generator
-from itertools import count
 from pathlib import Path
 
 import pytest
 
 SERVICE_SKIPS = frozenset({"no redis-server", "no postgres", "no chromium", "no promtool", "no make"})
 
-_DATABASES = count()
+_DATABASES = itertools.count()
 
 
 @pytest.fixture(scope="session")

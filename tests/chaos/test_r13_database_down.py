@@ -12,6 +12,7 @@ from app.core.domain.stored import ExportName, SignalQuery, StoreState, Trigger
 from app.core.errors import StorageUnavailable
 from app.services.storage import postgres_bulk
 from app.services.storage.store import SqlStore
+from tests.live_rig import live_rig
 from tests.postgres_server import PostgresServer
 from tests.services.storage.conftest import migrate
 from tests.services.storage.rows import T0_MS, liquidations, until
@@ -129,3 +130,49 @@ async def test_a_server_that_is_away_at_start_is_waited_for(server: PostgresServ
         assert len(await exported(store, ExportName.LIQUIDATIONS)) == 100
     finally:
         await store.close()
+
+
+async def test_answers_go_on_without_the_database_and_nothing_answered_is_lost(
+    server: PostgresServer, url: str
+) -> None:
+    async with live_rig({"DATABASE_URL": url}) as rig:
+
+        async def stored() -> list[str]:
+            answer = await rig.app.get("/signals/BTC/history")
+            assert answer.status_code == 200, answer.text
+            return [item["asOf"] for item in answer.json()["items"]]
+
+        async def ready() -> tuple[int, str, str]:
+            answer = await rig.app.get("/health/ready")
+            (found,) = [item for item in answer.json()["dependencies"] if item["name"] == "store"]
+            return answer.status_code, found["state"], found["detail"]
+
+        first = (await rig.signal())["asOf"]
+        assert await stored() == [first]
+        await asyncio.to_thread(server.stop)
+        try:
+            rig.advance(3_600)
+            second = (await rig.signal())["asOf"]
+            history = await rig.app.get("/signals/BTC/history")
+            assert history.status_code == 503
+            assert history.json()["code"] == "storage_unavailable"
+            assert int(history.headers["Retry-After"]) > 0
+            replay = await rig.app.get("/replay/oi/BTC")
+            assert replay.status_code == 200
+            assert replay.json()["storeFault"]
+            async with asyncio.timeout(30):
+                while (await ready())[1] != "down":  # noqa: ASYNC110  seen by asking only
+                    await asyncio.sleep(0.05)
+            status, _, detail = await ready()
+            assert status == 200
+            assert "rows wait" in detail
+            assert server.url() not in detail
+            assert (await rig.app.get("/health/live")).status_code == 200
+            metrics = (await rig.app.get("/metrics")).text
+            assert 'store_up{backend="postgresql",state="down"} 0.0' in metrics
+        finally:
+            await asyncio.to_thread(server.start)
+        async with asyncio.timeout(30):
+            while (await ready())[1] != "ok":  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert await stored() == [second, first]

@@ -8,7 +8,8 @@ that was dropped. When a part is made, rows of the rest that belong to it move o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
@@ -196,8 +197,7 @@ async def drop_before(driver: _Driver, table: str, cutoff: int) -> int:
             break
         name = part.name(table, index)
         dropped += await driver.fetchval(f"SELECT count(*) FROM {name}")
-        async with driver.transaction():
-            await _take_turn(driver)
+        async with _turn(driver):
             await driver.execute(f"DROP TABLE IF EXISTS {name}")
     tag = await driver.execute(f"DELETE FROM {rest_of(table)} WHERE {part.column} < {cutoff}")
     return dropped + int(tag.rpartition(" ")[2])
@@ -217,14 +217,21 @@ async def _existing(driver: _Driver, table: str) -> set[int]:
     return {index for index in indexes if index is not None}
 
 
-async def _take_turn(driver: _Driver) -> None:
-    await driver.execute("SELECT pg_advisory_xact_lock($1)", _LAYOUT_LOCK)
-    await driver.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+@asynccontextmanager
+async def _turn(driver: _Driver) -> AsyncIterator[None]:
+    """A transaction, or part of the caller's, in which nobody else changes the layout."""
+    change = "SELECT set_config('lock_timeout', $1, true)"
+    async with driver.transaction():
+        await driver.execute("SELECT pg_advisory_xact_lock($1)", _LAYOUT_LOCK)
+        before = await driver.fetchval("SELECT current_setting('lock_timeout')")
+        await driver.execute(change, LOCK_TIMEOUT)
+        yield
+        # The caller's transaction may go on, and not with our impatience.
+        await driver.execute(change, before)
 
 
 async def _make(driver: _Driver, table: str, indexes: Collection[int]) -> None:
-    async with driver.transaction():
-        await _take_turn(driver)
+    async with _turn(driver):
         # Whoever held the lock before us may have made some.
         there = await _existing(driver, table)
         for index in indexes:

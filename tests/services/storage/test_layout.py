@@ -216,6 +216,12 @@ class TestPartitionBook:
             assert await download.fetchval("SELECT count(*) FROM liquidations_p20251205") == 1
         await engine.dispose()
 
+    async def test_the_callers_transaction_keeps_its_own_patience(self, database_url: str) -> None:
+        async with asyncpg_connection(database_url) as driver, driver.transaction():
+            await driver.execute("SET LOCAL lock_timeout = '7s'")
+            await book().ensure(driver, "liquidations", [DEC_5_MS])
+            assert await driver.fetchval("SELECT current_setting('lock_timeout')") == "7s"
+
     async def test_a_day_of_one_coin_reads_two_parts(self, database_url: str) -> None:
         async with asyncpg_connection(database_url) as driver:
             now = DEC_5_MS // MINUTE_MS + 700

@@ -72,6 +72,14 @@ async def test_rows_that_lie_in_no_part_age_out_too(engine: AsyncEngine) -> None
     assert await left(engine, "liquidations") == [cut, NOW_MS]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_minute_of_events_goes_as_a_whole(engine: AsyncEngine) -> None:
+    cut = NOW_MS - 90 * DAY_MS
+    await put(engine, "liquidations", [cut - 1, cut, cut + 29_000, cut + 31_000])
+    assert (await apply_retention(engine, Keep(), NOW_MS + 30_000))["liquidations"] == 1
+    assert await left(engine, "liquidations") == [cut, cut + 29_000, cut + 31_000]
+
+
 async def test_signals_and_their_outcomes_are_never_removed(engine: AsyncEngine) -> None:
     assert not {"signals", "signal_outcomes"} & {field.name for field in fields(Keep)}
     for name in ("signals", "signal_outcomes"):
