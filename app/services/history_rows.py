@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from app.core.domain.derivatives import OpenInterestHistory
 from app.core.domain.market import INTERVAL_MS, Candles, Series, Unit
-from app.core.domain.outliers import outlier_flags
+from app.core.domain.outliers import FUNDING, PRICE, SHARE, outlier_flags
 from app.core.domain.quality import Reading
 from app.core.domain.stored import (
     ALL_EXCHANGES,
@@ -73,7 +73,7 @@ def candle_rows(
 ) -> list[CandleRow]:
     """Candles as rows, volume in coins or None."""
     candles = reading.value
-    flags = outlier_flags(candles.close, is_relative=True)
+    flags = outlier_flags(PRICE, candles.close)
     return [
         CandleRow(
             candles.exchange,
@@ -99,7 +99,7 @@ def funding_rows(
     """Fractions per 8 h: the OI-weighted column over several exchanges, the plain one for a single one."""
     series = reading.value
     is_venue = exchange != ALL_EXCHANGES and "," not in exchange
-    flags = outlier_flags(series.values, is_relative=False)
+    flags = outlier_flags(FUNDING, series.values)
     return [
         FundingRow(
             exchange,
@@ -127,7 +127,7 @@ def ratio_rows(
 ) -> list[RatioRow]:
     """Long shares, 0..1."""
     series = reading.value
-    flags = outlier_flags(series.values, is_relative=False)
+    flags = outlier_flags(SHARE, series.values)
     return [
         RatioRow(
             scope.value,
@@ -166,7 +166,7 @@ def interest_rows(
     flagged: set[int] = set()
     for reading in readings:
         history = reading.value
-        flags = outlier_flags(history.close, is_relative=True)
+        flags = outlier_flags(PRICE, history.close)
         flagged |= {at_ms for at_ms, flag in zip(history.close_ms, flags, strict=True) if flag}
     ts_init_ms = max(reading.ts_init_ms for reading in readings)
     unknown: _OhlcRow = (None, None, None, None)
