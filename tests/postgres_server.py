@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -112,7 +113,8 @@ class PostgresServer:
             ["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True, text=True
         )
         for pid in [self._process.pid, *map(int, listed.stdout.split())]:
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # one that served a client and has just ended
+                os.kill(pid, number)
 
     def _ready(self) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(

@@ -69,8 +69,8 @@ def open_engine(
     return engine
 
 
-def pragmas() -> tuple[str, ...]:
-    """Options of every SQLite connection.
+def pragmas(*, cache_mb: int = 8) -> tuple[str, ...]:
+    """Options of every SQLite connection; cache_mb: pages it keeps, much only for the one that writes.
 
     WAL: readers go on while a batch is written. NORMAL: a power cut may lose the newest commits, a killed
     process loses none, and neither corrupts the file.
@@ -82,7 +82,7 @@ def pragmas() -> tuple[str, ...]:
             "synchronous=NORMAL",
             f"busy_timeout={_BUSY_MS}",
             "temp_store=MEMORY",
-            "cache_size=-65536",
+            f"cache_size=-{cache_mb * 1024}",
             "wal_autocheckpoint=16000",
             "journal_size_limit=67108864",
         )

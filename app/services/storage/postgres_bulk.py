@@ -30,10 +30,14 @@ from app.services.storage.tables import TIME_COLUMN, liquidation_heatmap, liquid
 _REFUSALS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
 
+_DAY_MS = 86_400_000  # every part begins at midnight UTC
+
+
 class PostgresBulk:
     """Writes batches of rows of one table; `lanes` calls at a time, each with its own lane number."""
 
     lanes = 2
+    batch_rows = 10_000  # larger ones leave one lane waiting for the other
 
     def __init__(self, url: str, partitions: PartitionBook) -> None:
         self._url = url
@@ -57,7 +61,9 @@ class PostgresBulk:
                 await self._make_parts(connection, table, rows)
                 added = 0
                 async with connection.transaction():
-                    for distinct in _rounds(rows, key_positions(table)):
+                    # One INSERT ignores repeats of an event, but may not update the same bar twice.
+                    is_event = table is liquidations
+                    for distinct in [rows] if is_event else _rounds(rows, key_positions(table)):
                         added += await self._store(connection, table, distinct)
                 is_settled = True
             except (*_REFUSALS, TypeError, OverflowError) as error:
@@ -69,7 +75,9 @@ class PostgresBulk:
                     self._drop(lane)
         return added
 
-    async def _store(self, connection: asyncpg.Connection, table: Table, rows: list[tuple[Any, ...]]) -> int:
+    async def _store(
+        self, connection: asyncpg.Connection, table: Table, rows: Sequence[tuple[Any, ...]]
+    ) -> int:
         staged = f"staged_{table.name}"
         names = ", ".join(columns_of(table))
         order = ", ".join(key_of(table))
@@ -91,8 +99,8 @@ class PostgresBulk:
             else:
                 tag = await connection.execute(insert)
                 added = int(tag.rpartition(" ")[2])
-        # A second round of one transaction must not see the rows of the first.
-        await connection.execute(f"DELETE FROM {staged}")
+        if table is not liquidations:  # a second round must not see the rows of the first
+            await connection.execute(f"DELETE FROM {staged}")
         return int(added)
 
     async def _make_parts(
@@ -102,7 +110,8 @@ class PostgresBulk:
         if time_column is None:
             return
         position = columns_of(table).index(time_column)
-        times = {row[position] for row in rows}
+        unit = _DAY_MS if time_column != "ts_min" else _DAY_MS // 60_000
+        times = {row[position] // unit * unit for row in rows}
         await self._partitions.ensure(connection, table.name, times)
         if table is liquidations:
             await self._partitions.ensure(

@@ -29,10 +29,14 @@ from app.services.storage.tables import liquidations
 _REFUSALS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, OverflowError)
 
 
+_CACHE_MB = 64
+
+
 class SqliteBulk:
     """Writes batches of rows of one table; one call at a time (`lanes`)."""
 
     lanes = 1
+    batch_rows = 20_000  # pages shared by many rows are written once per batch
 
     def __init__(self, url: str) -> None:
         self._path = make_url(url).database or ""
@@ -74,7 +78,7 @@ class SqliteBulk:
         if self._connection is None:
             connection = await aiosqlite.connect(self._path, isolation_level=None)
             self._connection = connection
-            for pragma in pragmas():
+            for pragma in pragmas(cache_mb=_CACHE_MB):
                 await connection.execute(pragma)
         return self._connection
 

@@ -27,7 +27,6 @@ from app.services.storage.tables import TABLE_OF
 _log = logging.getLogger(__name__)
 
 MAX_AGE_S = 1.0
-BATCH_ROWS = 20_000
 MAX_BUFFERED_ROWS = 200_000
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
@@ -37,7 +36,15 @@ class BulkBackend(Protocol):
     """Stores batches; see `sqlite_bulk` and `postgres_bulk`."""
 
     @property
-    def lanes(self) -> int: ...
+    def lanes(self) -> int:
+        """How many batches may be under way at once."""
+        ...
+
+    @property
+    def batch_rows(self) -> int:
+        """Rows of a full batch."""
+        ...
+
     async def write(self, table: Table, rows: Sequence[tuple[Any, ...]], *, lane: int) -> int: ...
     async def close(self) -> None: ...
 
@@ -72,12 +79,11 @@ class BufferedWriter:
         *,
         monotonic: Callable[[], float],
         max_buffered_rows: int = MAX_BUFFERED_ROWS,
-        batch_rows: int = BATCH_ROWS,
     ) -> None:
         self._backend = backend
         self._monotonic = monotonic
         self._max_rows = max_buffered_rows
-        self._batch_rows = batch_rows
+        self._batch_rows = backend.batch_rows
         self._waiting: deque[_Chunk] = deque()
         self._buffered = 0
         self._numbers = 0

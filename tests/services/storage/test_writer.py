@@ -22,7 +22,8 @@ class Backend:
 
     lanes = 1
 
-    def __init__(self) -> None:
+    def __init__(self, *, batch_rows: int = 1_000) -> None:
+        self.batch_rows = batch_rows
         self.stored: list[tuple[Any, ...]] = []
         self.batches: list[tuple[str, int]] = []
         self.broken: str | None = None
@@ -73,9 +74,9 @@ async def test_rows_of_two_tables_are_written_apart_and_in_order() -> None:
 
 
 async def test_small_puts_become_one_batch_and_large_ones_are_cut() -> None:
-    backend = Backend()
+    backend = Backend(batch_rows=10)
     events = liquidations(25)
-    async with running(backend, batch_rows=10) as writer:
+    async with running(backend) as writer:
         backend.gate.clear()
         for event in events[:7]:
             writer.put([event])
@@ -88,10 +89,10 @@ async def test_small_puts_become_one_batch_and_large_ones_are_cut() -> None:
 
 
 async def test_what_does_not_fit_is_turned_away_and_counted() -> None:
-    backend = Backend()
+    backend = Backend(batch_rows=10)
     backend.broken = "database or disk is full"
     events = liquidations(30)
-    async with running(backend, max_buffered_rows=20, batch_rows=10) as writer:
+    async with running(backend, max_buffered_rows=20) as writer:
         assert writer.put(events[:12]) == 12
         assert writer.put(events[12:]) == 8
         assert writer.put(events[:1]) == 0
@@ -149,9 +150,9 @@ async def test_the_same_rows_again_count_as_duplicates() -> None:
 
 
 async def test_put_all_waits_for_room_and_loses_nothing() -> None:
-    backend = Backend()
+    backend = Backend(batch_rows=10)
     events = liquidations(95)
-    async with running(backend, max_buffered_rows=20, batch_rows=10) as writer:
+    async with running(backend, max_buffered_rows=20) as writer:
         seen = []
 
         async def watch() -> None:
