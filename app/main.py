@@ -7,6 +7,7 @@ is `app.bootstrap`'s.
 from __future__ import annotations
 
 import argparse
+import gc
 import signal
 import socket
 import sys
@@ -37,6 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             application = build(settings, clock=clock)
             sys.stdout.write(_what_to_open(settings))
             sys.stdout.flush()
+            # What is built by now lives as long as the process. Left to the collector, walking all of it again and
+            # again would hold up every answer by a tenth of a second, several times a minute under load.
+            gc.collect()
+            gc.freeze()
             _serve(application, listener)
     except (SettingsError, ConfigurationError) as error:
         sys.stderr.write(f"cannot start: {error}\n")
