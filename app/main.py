@@ -38,8 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             application = build(settings, clock=clock)
             sys.stdout.write(_what_to_open(settings))
             sys.stdout.flush()
-            # What is built by now lives as long as the process. Left to the collector, walking all of it again
-            # and again would hold up every answer by a tenth of a second, several times a minute under load.
+            # What is built by now lives as long as the process. Left to the collector, walking it again
+            # and again would hold up answers by a tenth of a second, several times a minute under load.
             gc.collect()
             gc.freeze()
             _serve(application, listener)
