@@ -294,7 +294,9 @@ class Rig:
                 self.budget,
                 self.health,
                 heatmap=self.heatmap.service,
-                history=HistoryService(self.store, resolve=self.derivatives.resolve),
+                history=HistoryService(
+                    self.store, resolve=self.derivatives.resolve, clock=ManualClock(NOW_MS)
+                ),
                 replay=OpenInterestReplay(
                     bars=self.store,
                     upstream=self.derivatives,
