@@ -72,8 +72,8 @@ class FakeTiles:
             raise self.error
         return [t for t in self.kept if t.symbol == symbol and from_min <= t.ts_min < to_min]
 
-    async def newest_minute(self, symbol: str) -> int | None:
-        return max((t.ts_min for t in self.kept if t.symbol == symbol), default=None)
+    async def newest_minute(self, symbol: str, to_min: int) -> int | None:
+        return max((t.ts_min for t in self.kept if t.symbol == symbol and t.ts_min < to_min), default=None)
 
     async def composite_tiles(self, symbol: str, from_min: int, to_min: int) -> Sequence[CompositeRow]:
         raise NotImplementedError

@@ -124,7 +124,7 @@ class HeatmapService:
         shown = [tile for tile in tiles if tile.ts_min >= from_min]
         newest_min = max((tile.ts_min for tile in shown), default=None)
         if newest_min is None:
-            newest_min = await self._store.newest_minute(symbol.base)
+            newest_min = await self._store.newest_minute(symbol.base, to_min)
         state = _state(shown, newest_min)
         # Thousands of tiles take milliseconds: not on the event loop.
         grid, composite = await asyncio.to_thread(

@@ -33,11 +33,11 @@ class SqlTiles:
         """The same for composite tiles."""
         return [CompositeRow(*row) for row in await self._read(composite_heatmap, symbol, from_min, to_min)]
 
-    async def newest_minute(self, symbol: str) -> int | None:
-        """Minute of the newest tile of a coin; None when it never had one."""
+    async def newest_minute(self, symbol: str, to_min: int) -> int | None:
+        """Minute of a coin's newest tile before `to_min`; None when it had none by then."""
         statement = (
             select(liquidation_heatmap.c.ts_min)
-            .where(liquidation_heatmap.c.symbol == symbol)
+            .where(liquidation_heatmap.c.symbol == symbol, liquidation_heatmap.c.ts_min < to_min)
             .order_by(liquidation_heatmap.c.ts_min.desc())
             .limit(1)
         )

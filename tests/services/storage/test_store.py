@@ -161,8 +161,11 @@ class TestLiquidations:
     async def test_the_newest_minute_is_known_per_coin(self, store: SqlStore) -> None:
         store.market.put([liquidation(ts_event_ms=T0_MS), liquidation(ts_event_ms=T0_MS + 90_000)])
         await store.market.flush()
-        assert await store.tiles.newest_minute("BTC") == T0_MS // 60_000 + 1
-        assert await store.tiles.newest_minute("ETH") is None
+        first = T0_MS // 60_000
+        assert await store.tiles.newest_minute("BTC", 10**9) == first + 1
+        assert await store.tiles.newest_minute("BTC", first + 1) == first
+        assert await store.tiles.newest_minute("BTC", first) is None
+        assert await store.tiles.newest_minute("ETH", 10**9) is None
 
 
 class TestBars:
