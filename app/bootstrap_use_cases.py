@@ -45,8 +45,8 @@ def build_services(
     redis: RedisLink | None,
     metrics: Metrics,
     store: SqlStore,
-) -> ApiServices:
-    """The use cases behind the routes, over the adapters that were built.
+) -> tuple[ApiServices, RecordService]:
+    """The use cases behind the routes, over the adapters that were built; and the record, to be run.
 
     Raises:
         ConfigurationError: the signals file names a provider that does not exist.
@@ -104,7 +104,7 @@ def build_services(
         clock=clock,
         deadline_s=settings.request_deadline_seconds,
     )
-    return ApiServices(
+    services = ApiServices(
         signals=use_cases,
         market=use_cases,
         derivatives=derivatives,
@@ -117,6 +117,7 @@ def build_services(
         record=record,
         exports=ExportService(store.exports, resolve=use_cases.resolve),
     )
+    return services, record
 
 
 def _dependencies(store: SqlStore, redis: RedisLink | None) -> list[Callable[[], DependencyStatus]]:

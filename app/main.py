@@ -7,7 +7,6 @@ is `app.bootstrap`'s.
 from __future__ import annotations
 
 import argparse
-import gc
 import signal
 import socket
 import sys
@@ -16,7 +15,7 @@ from contextlib import ExitStack
 
 import uvicorn
 
-from app.bootstrap import Application, build
+from app.bootstrap import Application, build, settle_memory
 from app.core.clock import Clock, ReplayClock, SystemClock
 from app.core.errors import ConfigurationError
 from app.settings import Settings, SettingsError, load_settings
@@ -38,10 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             application = build(settings, clock=clock)
             sys.stdout.write(_what_to_open(settings))
             sys.stdout.flush()
-            # What is built by now lives as long as the process. Left to the collector, walking it again
-            # and again would hold up answers by a tenth of a second, several times a minute under load.
-            gc.collect()
-            gc.freeze()
+            settle_memory()
             _serve(application, listener)
     except (SettingsError, ConfigurationError) as error:
         sys.stderr.write(f"cannot start: {error}\n")

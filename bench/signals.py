@@ -21,7 +21,7 @@ import httpx2
 import uvicorn
 
 from app.api.schemas.signal import SignalResponse
-from app.bootstrap import Application, build
+from app.bootstrap import Application, build, settle_memory
 from app.services.transport.http import CallRecord
 from app.settings import load_settings
 from bench.children import cores, free_port, provider_env, simulator
@@ -54,6 +54,7 @@ async def serve(base: str) -> AsyncIterator[Served]:
     calls: list[CallRecord] = []
     settings = load_settings({**provider_env(base), "PORT": str(port)})
     app = build(settings, observe_call=calls.append)
+    settle_memory()
     config = uvicorn.Config(app.api, port=port, log_level="warning", access_log=False, lifespan="on")
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())

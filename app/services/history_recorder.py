@@ -6,8 +6,9 @@ Owns the memory of what was handed on; rows are made in `history_rows`, buffered
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -32,6 +33,8 @@ from app.services.history_rows import (
 MAX_KEYS = 5_000
 
 _Key: TypeAlias = tuple[str, ...]
+# What to remember once the rows were taken, and the rows.
+_Batch: TypeAlias = tuple[dict[_Key, int], Sequence[MarketRow]]
 _Bars: TypeAlias = Candles | Series | OpenInterestHistory
 
 
@@ -48,17 +51,25 @@ class HistoryRecorder:
         self._max_keys = max_keys
         self._newest: OrderedDict[_Key, int] = OrderedDict()
 
-    def record(self, context: EnhancedSignalContext) -> None:
-        """Hand on the new bars of a context. Bars that were not closed at its `as_of_ms` stay out."""
+    async def record(self, context: EnhancedSignalContext) -> None:
+        """Hand on the new bars of a context. Bars that were not closed at its `as_of_ms` stay out.
+
+        The first context of a coin has thousands of bars to judge and to copy: in a thread, not here.
+        """
+        for newest, rows in await asyncio.to_thread(lambda: list(self._prepare(context))):
+            self._put(newest, rows)
+
+    def _prepare(self, context: EnhancedSignalContext) -> Iterator[_Batch]:
         coin, until_ms = context.symbol.base, context.as_of_ms
         if isinstance(context.candles, Reading):
-            self._candles(coin, context.candles, until_ms)
+            yield from self._candles(coin, context.candles, until_ms)
         if isinstance(context.funding, Reading):
-            self._funding(coin, context.funding, until_ms)
-        self._ratio(coin, RatioScope.GLOBAL_ACCOUNT, context.account_ratio, until_ms)
-        self._ratio(coin, RatioScope.TOP_POSITION, context.top_position_ratio, until_ms)
+            yield from self._funding(coin, context.funding, until_ms)
+        yield from self._ratio(coin, RatioScope.GLOBAL_ACCOUNT, context.account_ratio, until_ms)
+        yield from self._ratio(coin, RatioScope.TOP_POSITION, context.top_position_ratio, until_ms)
         found = (context.open_interest_usd, context.open_interest_base)
-        self._interest(coin, [_with_bars(item) for item in found if isinstance(item, Reading)], until_ms, "")
+        readings = [_with_bars(item) for item in found if isinstance(item, Reading)]
+        yield from self._interest(coin, readings, until_ms, "")
 
     def record_interest(self, coin: str, reading: Reading[OpenInterestHistory], until_ms: int) -> None:
         """Hand on the new bars of one open interest history with its open, high and low.
@@ -67,29 +78,38 @@ class HistoryRecorder:
         older word change a newer one.
         """
         learned = replace(reading, ts_init_ms=max(reading.ts_init_ms, until_ms))
-        self._interest(coin, [learned], until_ms, "ohlc")
+        for newest, rows in self._interest(coin, [learned], until_ms, "ohlc"):
+            self._put(newest, rows)
 
-    def _candles(self, coin: str, reading: Reading[Candles], until_ms: int) -> None:
+    def _candles(self, coin: str, reading: Reading[Candles], until_ms: int) -> Iterator[_Batch]:
         interval = interval_text(reading.value.interval_ms)
         if interval is not None:
             key = (SeriesName.CANDLES, coin, reading.value.exchange, interval)
-            self._hand_on(key, reading.value, until_ms, lambda p: candle_rows(coin, interval, reading, p))
+            yield from self._build(
+                key, reading.value, until_ms, lambda p: candle_rows(coin, interval, reading, p)
+            )
 
-    def _funding(self, coin: str, reading: Reading[Series], until_ms: int) -> None:
+    def _funding(self, coin: str, reading: Reading[Series], until_ms: int) -> Iterator[_Batch]:
         place = _place(reading.value, reading.provider)
         if place is not None:
             key = (SeriesName.FUNDING, coin, *place)
-            self._hand_on(key, reading.value, until_ms, lambda p: funding_rows(coin, *place, reading, p))
+            yield from self._build(
+                key, reading.value, until_ms, lambda p: funding_rows(coin, *place, reading, p)
+            )
 
-    def _ratio(self, coin: str, scope: RatioScope, reading: Reading[Series] | Missing, until_ms: int) -> None:
+    def _ratio(
+        self, coin: str, scope: RatioScope, reading: Reading[Series] | Missing, until_ms: int
+    ) -> Iterator[_Batch]:
         place = _place(reading.value, reading.provider) if isinstance(reading, Reading) else None
         if isinstance(reading, Reading) and place is not None:
             key = (SeriesName.LONG_SHORT, scope, coin, *place)
-            self._hand_on(key, reading.value, until_ms, lambda p: ratio_rows(coin, scope, *place, reading, p))
+            yield from self._build(
+                key, reading.value, until_ms, lambda p: ratio_rows(coin, scope, *place, reading, p)
+            )
 
     def _interest(
         self, coin: str, readings: Sequence[Reading[OpenInterestHistory]], until_ms: int, detail: str
-    ) -> None:
+    ) -> Iterator[_Batch]:
         """USD and coins of the same exchange, bar size and provider go into one row, others into rows of
         their own: the total of all exchanges must never stand beside the coins of one."""
         groups: dict[tuple[str, ...], list[Reading[OpenInterestHistory]]] = {}
@@ -107,14 +127,14 @@ class HistoryRecorder:
                     newest[key] = reading.value.close_ms[picked[-1]]
                     closes |= {reading.value.close_ms[index] for index in picked}
             if closes:
-                self._put(newest, interest_rows(coin, exchange, interval, group, sorted(closes)))
+                yield newest, interest_rows(coin, exchange, interval, group, sorted(closes))
 
-    def _hand_on(
+    def _build(
         self, key: _Key, bars: _Bars, until_ms: int, build: Callable[[list[int]], Sequence[MarketRow]]
-    ) -> None:
+    ) -> Iterator[_Batch]:
         picked = self._pick(key, bars, until_ms)
         if picked:
-            self._put({key: bars.close_ms[picked[-1]]}, build(picked))
+            yield {key: bars.close_ms[picked[-1]]}, build(picked)
 
     def _pick(self, key: _Key, bars: _Bars, until_ms: int) -> list[int]:
         """Bars from the newest one handed on, that one included; none while it is still the newest."""

@@ -5,6 +5,8 @@ Owns nothing but the meeting of the signal log and the recorder. Keeping never w
 
 from __future__ import annotations
 
+import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 
 from app.core.domain.context import EnhancedSignalContext
@@ -13,6 +15,9 @@ from app.core.domain.stored import Page, SignalQuery, StoredSignal, Trigger
 from app.core.domain.symbol import Symbol
 from app.core.store_ports import SignalLog
 from app.services.history_recorder import HistoryRecorder
+
+PAUSE_S = 0.1
+MAX_WAITING = 200  # coins whose bars have not been handed on yet
 
 
 class RecordService:
@@ -24,11 +29,35 @@ class RecordService:
         self._log = log
         self._recorder = recorder
         self._resolve = resolve
+        self._waiting: OrderedDict[str, EnhancedSignalContext] = OrderedDict()
+        self._wake = asyncio.Event()
 
     def keep(self, signal: Signal, context: EnhancedSignalContext, trigger: Trigger) -> None:
-        """Append the signal to the record and hand its closed bars to the store."""
+        """Append the signal to the record; its closed bars follow within moments (`run`).
+
+        Of a coin only its newest context waits: it has all the bars of those before. Of too many coins the
+        oldest is dropped, and the coin's next signal brings the same bars again.
+        """
         self._log.append(signal, context, trigger)
-        self._recorder.record(context)
+        self._waiting[context.symbol.base] = context
+        self._waiting.move_to_end(context.symbol.base)
+        if len(self._waiting) > MAX_WAITING:
+            self._waiting.popitem(last=False)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Hand the bars of kept contexts to the store until cancelled."""
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(PAUSE_S)  # the answer first
+            self._wake.clear()
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Hand on what waits now."""
+        while self._waiting:
+            _, context = self._waiting.popitem(last=False)
+            await self._recorder.record(context)
 
     def resolve(self, text: str) -> Symbol:
         """Any usual spelling to a known coin. Raises: InvalidParameter, UnknownSymbol."""

@@ -73,9 +73,9 @@ def keys(rows: list[Any]) -> list[tuple[Any, ...]]:
     ]
 
 
-def test_every_history_of_a_context_is_handed_on_in_its_own_unit() -> None:
+async def test_every_history_of_a_context_is_handed_on_in_its_own_unit() -> None:
     store = FakeStore()
-    HistoryRecorder(store).record(context(START_H))
+    await HistoryRecorder(store).record(context(START_H))
     assert Counter(type(row) for row in store.put_rows) == {
         CandleRow: 4,
         OpenInterestRow: 4,
@@ -94,28 +94,28 @@ def test_every_history_of_a_context_is_handed_on_in_its_own_unit() -> None:
     assert {row.source for row in store.put_rows} == {"coinglass"}
 
 
-def test_the_same_context_again_hands_on_nothing() -> None:
+async def test_the_same_context_again_hands_on_nothing() -> None:
     store = FakeStore()
     recorder = HistoryRecorder(store)
-    recorder.record(context(START_H))
+    await recorder.record(context(START_H))
     store.put_rows.clear()
-    recorder.record(context(START_H))
+    await recorder.record(context(START_H))
     assert store.put_rows == []
 
 
-def test_a_new_bar_comes_with_the_one_before_it_which_may_have_been_corrected() -> None:
+async def test_a_new_bar_comes_with_the_one_before_it_which_may_have_been_corrected() -> None:
     store = FakeStore()
     recorder = HistoryRecorder(store)
-    recorder.record(context(START_H))
+    await recorder.record(context(START_H))
     store.put_rows.clear()
-    recorder.record(context(START_H + 1))
+    await recorder.record(context(START_H + 1))
     candles = [row.close_ms // HOUR_MS for row in store.put_rows if isinstance(row, CandleRow)]
     assert candles == [START_H, START_H + 1]
 
 
-def test_totals_and_the_coins_of_one_exchange_never_share_a_row() -> None:
+async def test_totals_and_the_coins_of_one_exchange_never_share_a_row() -> None:
     store = FakeStore()
-    HistoryRecorder(store).record(context(START_H, base_provider="okx"))
+    await HistoryRecorder(store).record(context(START_H, base_provider="okx"))
     rows = [row for row in store.put_rows if isinstance(row, OpenInterestRow)]
     assert {(row.exchange, row.close_usd is None, row.close_base is None) for row in rows} == {
         ("ALL", False, True),
@@ -123,29 +123,29 @@ def test_totals_and_the_coins_of_one_exchange_never_share_a_row() -> None:
     }
 
 
-def test_a_fallback_to_one_exchange_is_a_history_of_its_own() -> None:
+async def test_a_fallback_to_one_exchange_is_a_history_of_its_own() -> None:
     store = FakeStore()
     recorder = HistoryRecorder(store)
-    recorder.record(context(START_H))
+    await recorder.record(context(START_H))
     store.put_rows.clear()
-    recorder.record(context(START_H, provider="okx"))
+    await recorder.record(context(START_H, provider="okx"))
     funding = [row for row in store.put_rows if isinstance(row, FundingRow)]
     assert len(funding) == 4
     assert {(row.exchange, row.source, row.oi_weighted_8h_frac) for row in funding} == {("OKX", "okx", None)}
 
 
-def test_what_a_full_buffer_turned_away_is_handed_on_again() -> None:
+async def test_what_a_full_buffer_turned_away_is_handed_on_again() -> None:
     store = FakeStore()
     recorder = HistoryRecorder(store)
     store.capacity = 1
-    recorder.record(context(START_H))
+    await recorder.record(context(START_H))
     store.capacity = None
     store.put_rows.clear()
-    recorder.record(context(START_H))
+    await recorder.record(context(START_H))
     assert len(store.put_rows) == 20
 
 
-def test_missing_inputs_and_unknown_sizes_are_passed_over() -> None:
+async def test_missing_inputs_and_unknown_sizes_are_passed_over() -> None:
     store = FakeStore()
     whole = context(START_H)
     odd = dataclasses.replace(
@@ -159,21 +159,21 @@ def test_missing_inputs_and_unknown_sizes_are_passed_over() -> None:
             Series(Unit.FRAC_PER_8H, 2 * HOUR_MS, (START_H * HOUR_MS,), (0.1,), "OKX settled"), "okx"
         ),
     )
-    HistoryRecorder(store).record(odd)
+    await HistoryRecorder(store).record(odd)
     assert store.put_rows == []
 
 
-def test_memory_is_bounded_and_forgetting_only_repeats_rows() -> None:
+async def test_memory_is_bounded_and_forgetting_only_repeats_rows() -> None:
     store = FakeStore()
     recorder = HistoryRecorder(store, max_keys=6)  # one coin has six histories
-    recorder.record(context(START_H))
-    recorder.record(context(START_H, coin="ETH"))
+    await recorder.record(context(START_H))
+    await recorder.record(context(START_H, coin="ETH"))
     store.put_rows.clear()
-    recorder.record(context(START_H))
+    await recorder.record(context(START_H))
     assert len(store.put_rows) == 20
 
 
-def test_open_interest_with_its_highs_completes_what_a_context_gave() -> None:
+async def test_open_interest_with_its_highs_completes_what_a_context_gave() -> None:
     store = FakeStore()
     recorder = HistoryRecorder(store)
     history = dataclasses.replace(interest_history(), label="open interest, all exchanges")
@@ -190,7 +190,9 @@ def test_open_interest_with_its_highs_completes_what_a_context_gave() -> None:
 @given(
     steps=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 6), st.integers(-2, 2)), max_size=12),
 )
-def test_bars_are_closed_and_none_but_the_last_is_handed_on_again(steps: list[tuple[int, int, int]]) -> None:
+async def test_bars_are_closed_and_none_but_the_last_is_handed_on_again(
+    steps: list[tuple[int, int, int]],
+) -> None:
     """Whatever contexts come: later ones, the same again, with more or fewer bars, with unclosed ones."""
     store = FakeStore()
     recorder = HistoryRecorder(store)
@@ -200,7 +202,7 @@ def test_bars_are_closed_and_none_but_the_last_is_handed_on_again(steps: list[tu
         as_of_ms = (last_h + as_of_h) * HOUR_MS + 1_000
         newest_ms = max((close_ms for *_, close_ms in seen), default=0)
         store.put_rows.clear()
-        recorder.record(context(last_h, bars=bars, as_of_ms=as_of_ms))
+        await recorder.record(context(last_h, bars=bars, as_of_ms=as_of_ms))
         handed_on = keys(store.put_rows)
         assert len(handed_on) == len(set(handed_on))
         assert all(row.close_ms <= min(as_of_ms, row.ts_init_ms) for row in store.put_rows)

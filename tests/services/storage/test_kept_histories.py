@@ -74,6 +74,7 @@ async def test_what_a_signal_saw_is_read_back_page_by_page(store: SqlStore) -> N
     record = RecordService(log=store.signals, recorder=recorder, resolve=Symbol)
     seen = context()
     record.keep(evaluate(seen, EngineConfig(), Mode.BALANCED), seen, Trigger.REQUEST)
+    await record.settle()
     await store.market.flush()
     await store.signals.flush()
     use_case = HistoryService(store.bars, resolve=Symbol, clock=ManualClock(seen.as_of_ms))
@@ -94,7 +95,7 @@ async def test_what_a_signal_saw_is_read_back_page_by_page(store: SqlStore) -> N
 
 async def test_open_interest_is_asked_upstream_once_and_then_comes_out_of_the_store(store: SqlStore) -> None:
     recorder, upstream = HistoryRecorder(store.market), Upstream()
-    recorder.record(context())
+    await recorder.record(context())
     await store.market.flush()
     use_case = OpenInterestReplay(
         bars=store.bars, upstream=upstream, recorder=recorder, clock=ManualClock(NOW_MS)
