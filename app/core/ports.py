@@ -94,9 +94,9 @@ class EndpointCatalog(Protocol):
         ...
 
     async def call(
-        self, endpoint: str, params: Mapping[str, str], *, is_raw: bool, cursor: int
+        self, endpoint: str, params: Mapping[str, str], *, is_raw: bool, cursor: str
     ) -> CatalogAnswer:
-        """Ask one endpoint; `cursor`: rows to skip.
+        """Ask one endpoint; `cursor`: the `next_cursor` of the page before, empty for the first.
 
         Raises:
             UnknownEndpoint, InvalidParameter, PlanTooLow: before anything is asked.

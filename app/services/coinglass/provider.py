@@ -121,7 +121,7 @@ class CoinGlassProvider:
         """Every endpoint of the provider, described and callable."""
         if self._resources is None or self._catalogue is None:
             return Explorer(None, None)
-        return Explorer(CoinGlassClient(self._catalogue, self._access), self._access)
+        return Explorer(CoinGlassClient(self._catalogue, self._access), self._access, self._listing.held)
 
     async def start(self) -> None:
         """Learn the plan (and with it the budget), then the lists. Failures are states."""

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from app.core.errors import ProviderBadPayload
 from app.services.coinglass.catalog import ENDPOINTS
-from app.services.coinglass.explorer import MAX_CHARS, cut
 from app.services.coinglass.normalise import normalise, read_data
 from app.services.coinglass.unit_names import unit_name
 
@@ -73,7 +72,9 @@ def test_taker_volume_asked_for_in_coins_is_not_called_usd(market: str) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["option_exchange_oi_history", "option_exchange_vol_history"])
-@pytest.mark.parametrize(("unit", "name"), [("USD", "valuesUsd"), ("usd", "valuesUsd"), ("BTC", "valuesBase")])
+@pytest.mark.parametrize(
+    ("unit", "name"), [("USD", "valuesUsd"), ("usd", "valuesUsd"), ("BTC", "valuesBase")]
+)
 def test_options_in_the_coin_they_were_asked_for_are_in_coins(endpoint: str, unit: str, name: str) -> None:
     data = [{"time_list": [1_760_000_400_000], "price_list": [1.0], "data_map": {"Deribit": [5.0]}}]
     (found,) = normal(endpoint, data, unit=unit)
@@ -242,28 +243,3 @@ def test_whatever_comes_is_finite_or_refused(endpoint: str, data: Any) -> None:
     except ProviderBadPayload:
         return
     assert all(math.isfinite(number) for number in numbers_in(found))
-
-
-@settings(max_examples=60, deadline=None)
-@given(rows=st.integers(0, 6_000), width=st.integers(1, 400))
-def test_a_walk_by_cursor_sees_every_row_once(rows: int, width: int) -> None:
-    data = [{"n": n, "text": "x" * width} for n in range(rows)]
-    seen: list[int] = []
-    skip = 0
-    while True:
-        part, length, following = cut(data, skip)
-        assert length == rows
-        assert len(json.dumps(part)) <= MAX_CHARS * 1.2
-        seen += [row["n"] for row in part]
-        if following is None:
-            break
-        skip = following
-    assert seen == list(range(rows))
-
-
-def test_parallel_lists_are_cut_together() -> None:
-    data = {"timeList": list(range(50_000)), "map": [{"values": list(range(50_000))}], "few": [1, 2]}
-    part, length, following = cut(data, 0)
-    assert length == 50_000
-    assert len(part["timeList"]) == len(part["map"][0]["values"]) == following
-    assert part["few"] == [1, 2]
