@@ -1,7 +1,8 @@
 """The use case behind the typed derivatives routes: several views of the market under one deadline.
 
-Each view walks its sources in order (CoinGlass, then OKX) and fails alone; what failed is `Missing`, with the
-plan that would have it. No HTTP, no provider names, no arithmetic (that is `domain.derivatives_figures`).
+Each view walks its sources in order (CoinGlass, then OKX) and fails alone. What failed is `Missing`, with the
+plan that would have it; what a lesser source answered says why the better one did not. No HTTP, no provider
+names, no arithmetic (that is `domain.derivatives_figures`).
 """
 
 from __future__ import annotations
@@ -81,7 +82,12 @@ class DerivativesService:
             )
             attempts.append(attempt)
             if fetched is not None:
-                return Part(view, _reading(fetched, source.provider, attempts), None)
+                reading = _reading(fetched, source.provider, attempts)
+                if source.provider == sources[0].provider and not source.is_reduced:
+                    return Part(view, reading, None)
+                failed = attempts[:-1]
+                needed = _plan_needed(sources[:index], failed, query)
+                return Part(view, reading, needed, _missing(failed) if failed else None)
         return Part(view, _missing(attempts), _plan_needed(sources, attempts, query))
 
 
@@ -107,13 +113,19 @@ def _missing(attempts: Sequence[Attempt]) -> Missing:
         return Missing(MissingReason.NO_DATA, "no source has this view")
     faults = [attempt for attempt in attempts if attempt.outcome not in _CURABLE]
     told = (faults or attempts)[0]
-    detail = "; ".join(f"{attempt.provider}: {attempt.detail or attempt.outcome}" for attempt in attempts)
+    # Two forms of one view fail alike at times (no key set): said once.
+    told_each = dict.fromkeys(
+        f"{attempt.provider}: {attempt.detail or attempt.outcome}" for attempt in attempts
+    )
+    detail = "; ".join(told_each)
     return Missing(MissingReason(told.outcome), detail, tuple(attempts))
 
 
 def _plan_needed(sources: Sequence[ViewSource], attempts: Sequence[Attempt], query: ViewQuery) -> str | None:
-    """The plan of the first source that lacked one."""
-    for source, attempt in zip(sources, attempts, strict=True):
-        if attempt.outcome in _CURABLE and (plan := source.plan_needed(query)) is not None:
-            return plan
-    return None
+    """The plan of the last source that lacked one: of two whole forms the cheaper is the second."""
+    plans = [
+        source.plan_needed(query)
+        for source, attempt in zip(sources, attempts, strict=True)
+        if attempt.outcome in _CURABLE and not source.is_reduced
+    ]
+    return next((plan for plan in reversed(plans) if plan is not None), None)

@@ -139,6 +139,53 @@ async def test_a_bar_below_the_floor_of_the_plan_comes_from_okx() -> None:
     assert (asked["interval"], asked["sources"][0]["provider"]) == ("1h", "okx")
 
 
+async def test_bars_of_another_source_say_whose_they_are_and_which_plan_has_the_whole() -> None:
+    async with live_rig(plan="hobbyist") as rig:
+        body = await ask(rig, "/coinglass/open-interest/BTC?interval=1h")
+    assert body["scope"] == "all exchanges"
+    assert body["barsScope"].startswith("OKX")
+    assert body["bars"][-1]["closeUsd"] < body["openInterestUsd"] / 2
+    (fallback,) = body["fallbacks"]
+    assert (fallback["part"], fallback["answeredBy"]) == ("open_interest_history", "okx")
+    assert (fallback["reason"], fallback["planNeeded"]) == ("not_in_plan", "startup")
+
+
+async def test_without_a_key_open_interest_is_now_and_its_changes_agree_with_its_row() -> None:
+    async with live_rig(NO_KEY) as rig:
+        body = await ask(rig, "/coinglass/open-interest/PEPE?interval=d1")
+    (row,) = body["exchanges"]
+    assert (body["openInterestUsd"], body["openInterestBase"]) == (
+        row["openInterestUsd"],
+        row["openInterestBase"],
+    )
+    assert body["scope"] == "OKX alone"
+    assert body["interval"] == "1d"
+    changes = {change["window"]: change["changeFrac"] for change in body["changes"]}
+    assert changes["24h"] == row["change24hFrac"]
+    assert None not in changes.values()
+
+
+async def test_every_fallback_of_a_plan_names_its_source_and_the_plan_with_the_whole() -> None:
+    async with live_rig(plan="hobbyist") as rig:
+        ratios = (await ask(rig, "/coinglass/long-short-ratio/BTC?interval=1h"))["fallbacks"]
+        own = (await ask(rig, "/coinglass/long-short-ratio/BTC"))["fallbacks"]
+        (market,) = (await ask(rig, "/coinglass/markets/BTC"))["fallbacks"]
+    assert {(part["answeredBy"], part["planNeeded"]) for part in ratios} == {("okx", "startup")}
+    assert own == []
+    assert (market["answeredBy"], market["planNeeded"]) == ("coinglass", "standard")
+    assert {"marketCapUsd", "liquidations 1h 4h 12h"} <= set(market["without"])
+
+
+async def test_a_dashboard_without_a_key_names_every_fallback_within_its_size() -> None:
+    async with live_rig(NO_KEY) as rig:
+        answer = await rig.app.client.get("/coinglass/dashboard/BTC")
+    body = answer.json()
+    assert {part["part"] for part in body["fallbacks"]} == {source["part"] for source in body["sources"]}
+    assert {part["reason"] for part in body["fallbacks"]} == {"not_configured"}
+    assert all(part["planNeeded"] for part in body["fallbacks"])
+    assert len(answer.content) <= 20_000
+
+
 async def test_oi_trend_from_aggregated_history_rows_is_not_zero() -> None:
     """The earlier system read `openInterest` from rows that have time, open, high, low, close: 0 for ever."""
     async with live_rig() as rig:

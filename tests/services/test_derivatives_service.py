@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import Any
 
 import pytest
@@ -70,6 +71,43 @@ async def test_a_source_without_plan_or_key_makes_way_for_the_next() -> None:
         assert isinstance(part.found, Reading)
         assert part.found.provider == "okx"
         assert [attempt.outcome for attempt in part.found.attempts] == [error.code, "ok"]
+
+
+async def test_what_a_lesser_source_answered_says_why_and_which_plan_has_the_whole() -> None:
+    error = ProviderPlanLimited("coinglass", "e", "not asked: the hobbyist plan lacks 1h bars")
+    part = await one(failing(error, plan="startup"), answering("public", "okx"))
+    assert isinstance(part.fell_back, Missing)
+    assert part.fell_back.reason is MissingReason.NOT_IN_PLAN
+    assert part.fell_back.detail == "coinglass: not asked: the hobbyist plan lacks 1h bars"
+    assert part.plan_needed == "startup"
+
+
+async def test_a_fault_behind_a_fallback_is_told_without_a_plan() -> None:
+    part = await one(failing(ProviderTimeout("coinglass", "e", "slow")), answering("public", "okx"))
+    assert isinstance(part.fell_back, Missing)
+    assert (part.fell_back.reason, part.plan_needed) == (MissingReason.TIMEOUT, None)
+
+
+async def test_a_reduced_form_of_the_same_provider_is_told_a_whole_one_is_not() -> None:
+    refused = failing(ProviderPlanLimited("coinglass", "e", "no"), plan="standard")
+    reduced = await one(refused, dataclasses.replace(answering("part"), is_reduced=True))
+    whole = await one(refused, answering("all of it"))
+    assert reduced.fell_back is not None
+    assert reduced.plan_needed == "standard"
+    assert (whole.fell_back, whole.plan_needed) == (None, None)
+
+
+async def test_of_two_whole_forms_the_plan_of_the_cheaper_is_named() -> None:
+    error = ProviderNotConfigured("coinglass", "e", "no key set")
+    part = await one(failing(error, plan="standard"), failing(error, plan="hobbyist"))
+    assert part.plan_needed == "hobbyist"
+
+
+async def test_what_two_forms_say_alike_is_said_once() -> None:
+    error = ProviderNotConfigured("coinglass", "e", "no key set")
+    part = await one(failing(error), failing(error), failing(ProviderNoData("okx", "e", "none"), "okx"))
+    assert isinstance(part.found, Missing)
+    assert part.found.detail == "coinglass: no key set; okx: none"
 
 
 async def test_what_nobody_has_names_the_plan_that_would_have_it() -> None:

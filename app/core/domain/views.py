@@ -53,13 +53,15 @@ class ViewQuery:
 class Part:
     """One view of an answer: what was found, or why not and which plan would have it.
 
-    plan_needed: the cheapest CoinGlass plan that has the view at this interval, None when no plan is the
-    reason or none is known.
+    plan_needed: the cheapest CoinGlass plan that has the view at this interval (of a found one: the whole of
+    it, from the better source), None when no plan is the reason or none is known.
+    fell_back: why a better source did not answer what is found; None when the best one did.
     """
 
     view: View
     found: Reading[object] | Missing
     plan_needed: str | None
+    fell_back: Missing | None = None
 
 
 Parts = Mapping[View, Part]
