@@ -21,7 +21,7 @@ from app.core.domain.derivatives import (
     LiquidationHeatmap,
     LiquidationLevel,
     LiquidationLevels,
-    LiquidationOrder,
+    LiquidationOrders,
     LiquidationTotals,
     OpenInterestHistory,
     PairMarket,
@@ -75,18 +75,18 @@ def pair_markets(symbol: Symbol, parts: Parts, **shared: Any) -> answers.PairMar
 
 def liquidations(symbol: Symbol, parts: Parts, **shared: Any) -> answers.LiquidationsResponse:
     totals = value(parts, View.LIQUIDATION_TOTALS, LiquidationTotals)
-    orders = parts.get(View.LIQUIDATION_ORDERS)
+    orders = value(parts, View.LIQUIDATION_ORDERS, LiquidationOrders)
     levels = value(parts, View.LIQUIDATION_MAP, LiquidationLevels)
-    newest = rows(parts, View.LIQUIDATION_ORDERS, LiquidationOrder)[: answers.MAX_ORDERS]
+    newest = () if orders is None else orders.orders[: answers.MAX_ORDERS]
     return answers.LiquidationsResponse(
         **common(parts, **shared),
         symbol=symbol.base,
         scope=None if totals is None else item.words(totals.scope),
         windows=[] if totals is None else item.liquidation_windows(totals.by_window),
         exchanges=[] if totals is None else item.venue_liquidations(totals.by_exchange)[: answers.MAX_VENUES],
-        orders=[item.order(row) for row in newest]
-        if orders is not None and isinstance(orders.found, Reading)
-        else None,
+        orders=None if orders is None else [item.order(row) for row in newest],
+        orders_min_usd=None if orders is None else item.number(orders.min_usd),
+        orders_truncated=None if orders is None else orders.is_cut or len(orders.orders) > len(newest),
         map_model=None if levels is None else item.words(levels.model),
         levels=None if levels is None else _largest(levels.levels, levels.price_usd, _LEVELS_PER_SIDE),
     )

@@ -186,6 +186,14 @@ async def test_a_dashboard_without_a_key_names_every_fallback_within_its_size() 
     assert len(answer.content) <= 20_000
 
 
+async def test_orders_name_their_exchange_like_every_other_part() -> None:
+    async with live_rig(plan="standard") as rig:
+        body = await ask(rig, "/coinglass/liquidations/BTC?include_orders=true")
+    assert {order["exchange"] for order in body["orders"]} <= {"Binance", "OKX", "Bybit"}
+    assert body["ordersMinUsd"] == 10_000
+    assert min(order["sizeUsd"] for order in body["orders"]) >= 10_000
+
+
 async def test_oi_trend_from_aggregated_history_rows_is_not_zero() -> None:
     """The earlier system read `openInterest` from rows that have time, open, high, low, close: 0 for ever."""
     async with live_rig() as rig:

@@ -89,6 +89,12 @@ class LiquidationsResponse(DerivativesAnswer):
     orders: list[OrderItem] | None = Field(
         max_length=MAX_ORDERS, description="Newest forced orders; null unless asked for and known."
     )
+    orders_min_usd: Usd | None = Field(
+        description="Orders below this many USD are left out by the source; null: none are, or no orders."
+    )
+    orders_truncated: bool | None = Field(
+        description="True when there are older orders than shown; null without `orders`."
+    )
     map_model: Detail | None = Field(description="Whose estimate the levels are; null when there are none.")
     levels: list[LevelItem] | None = Field(
         max_length=MAX_LEVELS, description="Largest estimated levels; null unless asked for and known."

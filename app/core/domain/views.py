@@ -20,7 +20,7 @@ class View(StrEnum):
     ALL_MARKETS = "all_markets"  # tuple[CoinMarket, ...], largest open interest first
     PAIR_MARKETS = "pair_markets"  # tuple[PairMarket, ...], largest open interest first
     LIQUIDATION_TOTALS = "liquidation_totals"  # LiquidationTotals, windows 1h 4h 12h 24h where known
-    LIQUIDATION_ORDERS = "liquidation_orders"  # tuple[LiquidationOrder, ...], newest first
+    LIQUIDATION_ORDERS = "liquidation_orders"  # LiquidationOrders, newest first
     LIQUIDATION_MAP = "liquidation_map"  # LiquidationLevels
     LIQUIDATION_HEATMAP = "liquidation_heatmap"  # LiquidationHeatmap
     ACCOUNT_RATIO = "account_ratio"  # Series, long share of all accounts

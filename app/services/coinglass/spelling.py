@@ -21,6 +21,7 @@ _FUTURES = (
 )
 EXCHANGES = (*_FUTURES.split(), "ApeX Omni")
 _SPOT_ONLY = ("Bitstamp", "Upbit", "Bithumb", "LBank", "Bitkub", "Bitso")
+_BY_FOLD = {name.lower(): name for name in (*EXCHANGES, *_SPOT_ONLY)}
 # Groups whose exchanges are these; wallets and assets on chain belong to many more.
 _CHECKED_GROUPS = ("futures", "spot", "options")
 # Their pairs are spelt like coins.
@@ -60,6 +61,11 @@ def exchange(parameter: str, text: str, group: str, held: Held) -> str:
         listed = ", ".join(sorted(by_fold.values(), key=str.lower))
         raise InvalidParameter(parameter, f"no exchange is called {text[:20]!r}; there are {listed}")
     return found or text
+
+
+def usual_name(text: str) -> str:
+    """An exchange of an answer as the lists spell it: BINANCE -> Binance; unknown ones as they came."""
+    return _BY_FOLD.get(text.lower(), text)
 
 
 def exchange_list(parameter: str, text: str, group: str, held: Held) -> str:
