@@ -238,6 +238,7 @@ def _services(
         resolve=use_cases.resolve,
         clock=clock,
         deadline_s=settings.request_deadline_seconds,
+        watch=[Symbol(base) for base in settings.symbols],
     )
     return ApiServices(
         signals=use_cases,

@@ -108,6 +108,10 @@ def _fallbacks(parts: Iterable[Part]) -> list[FallbackPart]:
 
 def _lacking(found: object) -> list[str]:
     """Names of the figures a reduced market does not have, its windows in one entry each."""
+    if isinstance(found, tuple) and found:
+        return (
+            ["coins outside the watchlist", *_lacking(found[0])] if isinstance(found[0], CoinMarket) else []
+        )
     if not isinstance(found, CoinMarket):
         return []
     shown = market(found)

@@ -33,14 +33,12 @@ ROUTES = (
 # What nobody has on a plan, and the plan that has it. OKX answers the rest.
 LACKING = {
     "hobbyist": {
-        View.ALL_MARKETS: "standard",
         View.LIQUIDATION_MAP: "professional",
         View.LIQUIDATION_HEATMAP: "professional",
         View.WHALE_ALERTS: "startup",
         View.WHALE_POSITIONS: "startup",
     },
     "startup": {
-        View.ALL_MARKETS: "standard",
         View.LIQUIDATION_MAP: "professional",
         View.LIQUIDATION_HEATMAP: "professional",
     },
@@ -94,7 +92,6 @@ async def test_without_a_key_okx_answers_under_its_own_name() -> None:
         assert rig.sim.calls("coinglass") == []
     assert providers == {"okx"}
     assert missing == {
-        View.ALL_MARKETS: ("not_configured", "standard"),
         View.LIQUIDATION_MAP: ("not_configured", "professional"),
         View.LIQUIDATION_HEATMAP: ("not_configured", "professional"),
         View.WHALE_ALERTS: ("not_configured", "startup"),
@@ -117,6 +114,23 @@ async def test_price_and_sides_agree_with_the_market_behind_them(settings: dict[
     # Edges of bars and of windows differ by minutes of a day.
     assert day["longUsd"] == pytest.approx(float(truth.long_usd.sum()), rel=0.06)
     assert day["shortUsd"] == pytest.approx(float(truth.short_usd.sum()), rel=0.06)
+
+
+@pytest.mark.parametrize(("settings", "by"), [({}, "coinglass"), (NO_KEY, "okx")])
+async def test_the_list_of_markets_is_the_watchlist_where_the_plan_has_no_list(
+    settings: dict[str, str], by: str
+) -> None:
+    async with live_rig(settings, plan="hobbyist") as rig:
+        body = await ask(rig, "/coinglass/markets")
+        (one,) = [item for item in body["items"] if item["symbol"] == "BTC"]
+        alone = (await ask(rig, "/coinglass/markets/BTC"))["market"]
+    assert body["total"] == len(body["items"]) == 3
+    assert one == alone
+    assert all(item["reduced"] for item in body["items"])
+    (fallback,) = body["fallbacks"]
+    assert (fallback["answeredBy"], fallback["planNeeded"]) == (by, "standard")
+    assert fallback["without"][0] == "coins outside the watchlist"
+    assert body["missing"] == []
 
 
 async def test_the_reduced_market_agrees_with_the_whole_one() -> None:

@@ -21,6 +21,7 @@ from app.core.errors import (
 )
 from app.core.ports import Fetched, ViewSource
 from app.services.derivatives_service import DerivativesService
+from tests.derivatives_facts import coin_market
 
 BTC = ViewQuery(symbol=Symbol("BTC"))
 VIEW = View.COIN_MARKET
@@ -127,6 +128,34 @@ async def test_a_fault_is_told_before_a_plan_that_never_had_it() -> None:
     assert part.found.reason is MissingReason.TIMEOUT
     assert "okx: none" in part.found.detail
     assert part.plan_needed == "standard"
+
+
+async def test_the_list_of_markets_falls_back_to_the_coins_of_the_watchlist() -> None:
+    async def of_coin(query: ViewQuery) -> Fetched[object]:
+        assert query.symbol is not None
+        if query.symbol.base == "SOL":
+            raise ProviderNoData("okx", "e", "SOL is not listed")
+        size = {"BTC": 1e9, "ETH": 2e9}[query.symbol.base]
+        at_ms = 1_000 if query.symbol.base == "BTC" else 900
+        market = coin_market(query.symbol.base, interest_usd=size)
+        return Fetched(market, "e", at_ms, 2_000, CacheState.HIT)
+
+    whole = failing(ProviderPlanLimited("coinglass", "e", "no list"), plan="standard", view=View.ALL_MARKETS)
+    coins = ViewSource(View.COIN_MARKET, "okx", "e", of_coin, lambda _query: None)
+    use_case = DerivativesService(
+        sources=[whole, coins],
+        resolve=Symbol,
+        clock=ManualClock(0),
+        deadline_s=5.0,
+        watch=[Symbol("BTC"), Symbol("ETH"), Symbol("SOL")],
+    )
+    part = (await use_case.parts([View.ALL_MARKETS], ViewQuery()))[View.ALL_MARKETS]
+    assert isinstance(part.found, Reading)
+    assert isinstance(part.found.value, tuple)
+    assert [market.base for market in part.found.value] == ["ETH", "BTC"]
+    assert (part.found.ts_event_ms, part.found.provider, part.plan_needed) == (900, "okx", "standard")
+    assert part.fell_back is not None
+    assert part.fell_back.detail == "coinglass: no list; SOL: okx: SOL is not listed"
 
 
 async def test_a_view_without_any_source_is_missing_not_an_error() -> None:
