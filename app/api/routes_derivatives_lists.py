@@ -83,7 +83,8 @@ def _all_coins(router: APIRouter, wide: MarketWide, coin: CoinParts) -> None:
         "/coinglass/markets",
         operation_id="getCoinMarkets",
         summary="Derivatives markets of all coins",
-        description="Coins by open interest, largest first, page by page; getCoinMarket has one coin. A fair "
+        description="Coins by open interest, largest first, page by page; below the plan Standard those of "
+        "the watchlist alone. getCoinMarket has one coin. A fair "
         "summary states sources, ages, missing parts and dataMode.",
         response_model=None,
         responses={200: success(answers.MarketsResponse, "One page of coins."), **problems(400, 403)},
