@@ -90,7 +90,7 @@ class LiquidationsResponse(DerivativesAnswer):
         max_length=MAX_ORDERS, description="Newest forced orders; null unless asked for and known."
     )
     orders_min_usd: Usd | None = Field(
-        description="Orders below this many USD are left out; higher leaves out more; null: none, or no orders."
+        description="Orders below this many USD are left out; higher leaves out more; null: none are."
     )
     orders_truncated: bool | None = Field(
         description="True when there are older orders than shown; null without `orders`."
