@@ -192,5 +192,6 @@ async def test_without_a_key_the_catalogue_is_shown_and_a_call_says_what_is_miss
         wrong = await ask(rig, "futures_supported_coin")
     assert {item["whyNot"] for item in listed["items"]} == {"not_configured"}
     assert (answer.status_code, answer.json()["code"]) == (503, "not_configured")
+    assert "plan hobbyist" in answer.json()["detail"]
     assert (wrong.status_code, wrong.json()["code"]) == (404, "unknown_endpoint")
     assert "futures_supported_coins" in wrong.json()["detail"]

@@ -82,7 +82,9 @@ class Explorer:
         plan = self._access.plan if self._access is not None else None
         sent = validate(row, params, plan, self._held())
         if self._client is None:
-            raise ProviderNotConfigured(PROVIDER, endpoint, "no key set")
+            needed = _needed(row)
+            where = f"; this is in the plan {needed} and above" if needed else ""
+            raise ProviderNotConfigured(PROVIDER, endpoint, f"no key set{where}")
         try:
             cached = await self._client.fetch(
                 endpoint,

@@ -53,6 +53,7 @@ class Listing:
         self._directory: PairDirectory | None = None
         self._built_from: tuple[tuple[ListedPair, ...], Mapping[str, str]] = ((), {})
         self._exchanges: frozenset[str] = frozenset()
+        self._instruments: Mapping[tuple[str, str], str] = {}
         self._coins_retry_s = -inf
 
     async def load(self) -> None:
@@ -64,8 +65,8 @@ class Listing:
         return frozenset(self._coins or (self._directory.by_base if self._directory is not None else ()))
 
     def held(self) -> Held:
-        """Exchanges and coins by the last lists; empty while there are none."""
-        return Held(self._exchanges, self.known_bases())
+        """Exchanges, coins and pairs by the last lists; empty while there are none."""
+        return Held(self._exchanges, self.known_bases(), self._instruments)
 
     def spelled(self, symbol: Symbol, endpoint: str) -> str:
         """The coin as CoinGlass spells it, by the last list; without a list the plain name.
@@ -129,6 +130,7 @@ class Listing:
             self._directory = build_directory(cached.value, self._coins)
             self._built_from = (cached.value, self._coins)
             self._exchanges = frozenset(pair.exchange for pair in cached.value)
+            self._instruments = {(p.exchange, p.instrument.lower()): p.instrument for p in cached.value}
         return self._directory
 
     async def _try_pairs(self) -> None:

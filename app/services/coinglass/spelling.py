@@ -7,8 +7,8 @@ does. So case and spaces are mended here, and what stays unknown is refused. Cal
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from app.core.domain.symbol import strip_multiplier
 from app.core.errors import InvalidParameter
@@ -47,6 +47,8 @@ class Held:
 
     exchanges: frozenset[str] = frozenset()
     coins: frozenset[str] = frozenset()
+    # (exchange, pair in small letters) -> the pair as the exchange spells it.
+    pairs: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 NOTHING_HELD = Held()
@@ -88,6 +90,9 @@ def coin(parameter: str, text: str) -> str:
 
 def pair(parameter: str, text: str, on_exchange: str | None, held: Held) -> str:
     """`btcusdt` -> `BTCUSDT`. Raises: InvalidParameter for a coin, save on exchanges that spell pairs so."""
+    listed = held.pairs.get((on_exchange or "", text.lower()))
+    if listed is not None and _PAIR.fullmatch(listed) is not None:
+        return listed
     upper = text.upper()
     is_coin = _QUOTED.fullmatch(text) is None and (
         upper in _ALWAYS_COINS or upper in held.coins or strip_multiplier(upper) in held.coins

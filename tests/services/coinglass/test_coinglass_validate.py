@@ -118,6 +118,16 @@ def test_a_listed_coin_where_a_pair_belongs_is_refused_with_its_pair() -> None:
     assert validate(ENDPOINTS[PRICE], on_hyperliquid, None, held)["symbol"] == "PEPE"
 
 
+def test_a_pair_the_exchange_lists_is_spelt_as_listed_also_where_it_looks_like_a_coin() -> None:
+    held = Held(
+        coins=frozenset({"PEPE"}),
+        pairs={("Binance", "pepe"): "PEPE", ("Hyperliquid", "kpepe"): "kPEPE"},
+    )
+    for exchange, text, pair in (("binance", "pepe", "PEPE"), ("hyperliquid", "KPEPE", "kPEPE")):
+        given = PAIR | {"exchange": exchange, "symbol": text}
+        assert validate(ENDPOINTS[PRICE], given, None, held)["symbol"] == pair
+
+
 def test_a_window_that_ends_before_it_starts_is_refused() -> None:
     times = {"start_time": "1749637000000", "end_time": "1749500000000"}
     with pytest.raises(InvalidParameter, match="not after end_time"):
