@@ -2,7 +2,7 @@
 # Every target creates what it needs: a .venv and the pinned, hashed requirements, once.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup deps demo run replay replay-data test check bench lint-openapi clean
+.PHONY: help setup deps demo run migrate replay replay-data test check bench lint-openapi clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -37,6 +37,9 @@ demo: $(VENV)/.run ## the service on a simulated market, no key and no internet 
 run: $(VENV)/.run ## the service on real providers (keys from the environment or .env; works without any)
 	@exec $(PY) -m app.main
 
+migrate: $(VENV)/.run ## bring the database of DATABASE_URL up to this version
+	@exec $(PY) -m app.store migrate
+
 replay: replay-data $(VENV)/.run ## the service on recorded data: DATA=folder START=2025-12-05 [SPEED=60]
 	@REPLAY_DATA="$(DATA)" REPLAY_START="$(or $(START),$(REPLAY_START))" \
 		REPLAY_SPEED="$(or $(SPEED),$(REPLAY_SPEED))" exec $(PY) -m app.main --replay
@@ -65,7 +68,7 @@ bench: $(VENV)/.dev ## benchmarks; BENCH=signals runs one
 
 clean: ## remove .venv and caches, never data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	find app tests bench -type d -name __pycache__ -prune -exec rm -rf {} +
+	find app migrations tests bench -type d -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.created:
 	@found=; for candidate in $(CANDIDATES); do \

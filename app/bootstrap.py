@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypedDict
@@ -18,27 +18,19 @@ from pydantic import SecretStr
 
 from app import __version__
 from app.api.app import Lifespan, create_api
-from app.api.deps import ApiServices
 from app.api.options import ApiKey, ApiOptions
+from app.bootstrap_use_cases import build_services
 from app.core.clock import Clock, SystemClock
-from app.core.domain.context import Capability, DataMode
-from app.core.domain.engine_config import AbsoluteScales, EngineConfig, MaxAge, Thresholds
-from app.core.domain.market import Candles, LiquidationHistory, Series
-from app.core.domain.signal import FactorName, Mode, Signal
-from app.core.domain.status import DependencyStatus
-from app.core.domain.symbol import Symbol
-from app.core.errors import ConfigurationError
-from app.core.ports import Fetched, Provider
+from app.core.domain.context import DataMode
+from app.core.ports import Provider
 from app.services.coinglass import CoinGlassProvider
 from app.services.coinglass.build import build_provider as build_coinglass
 from app.services.coinglass.catalog import CALLS_PER_MINUTE, Plan
-from app.services.context_service import ContextService, IsFresh, SourceOrder
-from app.services.derivatives_service import DerivativesService
-from app.services.health_service import HealthService
 from app.services.okx.build import build_provider as build_okx
 from app.services.sentiment.build import build_alternative_me, build_lunarcrush
-from app.services.signal_service import SignalService
 from app.services.spot.build import build_provider as build_coinapi
+from app.services.storage.retention import Keep
+from app.services.storage.store import SqlStore
 from app.services.transport.cache import ResourceCache
 from app.services.transport.circuit import BreakerState
 from app.services.transport.http import CallRecord
@@ -46,7 +38,7 @@ from app.services.transport.redact import Redactor
 from app.services.transport.redis_link import RedisLink
 from app.services.transport.shared import RedisStore
 from app.services.transport.shared_limits import SharedQuota
-from app.settings import Settings, SignalsConfig, load_signals_config
+from app.settings import Settings, load_signals_config
 from app.telemetry import Metrics, configure_logging
 
 _log = logging.getLogger(__name__)
@@ -136,14 +128,22 @@ def build(
         **common,
     )
     providers = _providers(settings, coinglass, common)
-    services = _services(settings, signals, clock, providers, coinglass, redis, metrics)
+    store = SqlStore(
+        settings.store_url(),
+        data_mode=data_mode,
+        now_ms=clock.now_ms,
+        monotonic=clock.monotonic_s,
+        keep=Keep(**settings.retention_days()),
+    )
+    metrics.watch_store(store.status)
+    services = build_services(settings, signals, clock, providers, coinglass, redis, metrics, store)
     started = asyncio.Event()
     api = create_api(
         _api_options(settings),
         services,
         metrics_text=metrics.metrics_text,
         observe=metrics.observe_request,
-        lifespan=_lifespan(providers, cache, quota, redis, started),
+        lifespan=_lifespan(providers, cache, quota, redis, started, store),
         now_ms=clock.now_ms,
         monotonic=clock.monotonic_s,
     )
@@ -191,104 +191,6 @@ def _plain(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret is not None else None
 
 
-def _services(
-    settings: Settings,
-    signals: SignalsConfig,
-    clock: Clock,
-    providers: tuple[Provider, ...],
-    coinglass: CoinGlassProvider,
-    redis: RedisLink | None,
-    metrics: Metrics,
-) -> ApiServices:
-    data_mode = DataMode(settings.data_mode)
-    engine = _engine_config(signals)
-    order = {
-        Capability(name): names
-        for name, names in signals.source_order(replay=data_mode is DataMode.REPLAY).items()
-    }
-    _check_names(order, providers)
-    contexts = ContextService(
-        sources=SourceOrder.build(order, [s for provider in providers for s in provider.sources()]),
-        clock=clock,
-        data_mode=data_mode,
-        deadline_s=settings.request_deadline_seconds,
-        is_fresh=_freshness(engine.max_age),
-    )
-
-    def on_signal(signal: Signal) -> None:
-        metrics.observe_signal(signal.direction, signal.mode)
-
-    use_cases = SignalService(
-        contexts=contexts,
-        providers=providers,
-        engine=engine,
-        clock=clock,
-        deadline_s=settings.request_deadline_seconds,
-        on_signal=on_signal,
-    )
-    health = HealthService(
-        providers=providers,
-        price_providers=order[Capability.PRICE],
-        dependencies=[] if redis is None else [lambda: _redis_status(redis)],
-        data_mode=data_mode,
-        try_price=lambda: contexts.price(Symbol(settings.symbols[0]), READY_PROBE_S),
-    )
-    derivatives = DerivativesService(
-        sources=[source for provider in providers for source in provider.views()],
-        resolve=use_cases.resolve,
-        clock=clock,
-        deadline_s=settings.request_deadline_seconds,
-        watch=[Symbol(base) for base in settings.symbols],
-    )
-    return ApiServices(
-        signals=use_cases,
-        market=use_cases,
-        derivatives=derivatives,
-        catalog=coinglass.catalog(),
-        budget=coinglass,
-        health=health,
-    )
-
-
-def _check_names(order: Mapping[Capability, tuple[str, ...]], providers: tuple[Provider, ...]) -> None:
-    """A source order that names nobody would silently lose a fallback.
-
-    Raises:
-        ConfigurationError: a name in `[sources]` that no adapter has.
-    """
-    unknown = {name for names in order.values() for name in names} - {p.name for p in providers}
-    if unknown:
-        raise ConfigurationError(f"[sources] names providers that do not exist: {', '.join(sorted(unknown))}")
-
-
-def _redis_status(redis: RedisLink) -> DependencyStatus:
-    if redis.is_healthy:
-        return DependencyStatus("redis", "ok", "")
-    return DependencyStatus("redis", "down", "not answering; this process works from its own memory")
-
-
-def _engine_config(signals: SignalsConfig) -> EngineConfig:
-    return EngineConfig(
-        weights={FactorName(name): weight for name, weight in signals.weights},
-        thresholds={Mode(name): Thresholds(pair.long, pair.short) for name, pair in signals.thresholds},
-        min_coverage_frac=signals.min_coverage_frac,
-        max_age=MaxAge(**signals.max_age.model_dump()),
-        scales=AbsoluteScales(**signals.scales.model_dump()),
-        **signals.history.model_dump(),
-    )
-
-
-def _freshness(max_age: MaxAge) -> IsFresh:
-    """The engine's own age limits, so that a stale first choice makes way for a fresh second one."""
-
-    def is_fresh(capability: Capability, fetched: Fetched[object], now_ms: int) -> bool:
-        value = fetched.value
-        interval_ms = value.interval_ms if isinstance(value, Candles | Series | LiquidationHistory) else 0
-        return now_ms - fetched.ts_event_ms <= max_age.limit_ms(capability, interval_ms)
-
-    return is_fresh
-
-
 def _api_options(settings: Settings) -> ApiOptions:
     return ApiOptions(
         public_url=settings.public_url or f"http://localhost:{settings.port}",
@@ -310,16 +212,19 @@ def _lifespan(
     quota: SharedQuota | None,
     redis: RedisLink | None,
     started: asyncio.Event,
+    store: SqlStore,
 ) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         # Not awaited: a provider that hangs at start must not keep the process from living.
+        store.start()
         starting = asyncio.create_task(_start(providers, started))
         try:
             yield
         finally:
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
+            await store.close()
             await cache.aclose()
             await asyncio.gather(*(provider.close() for provider in providers))
             if quota is not None:

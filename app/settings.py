@@ -48,6 +48,7 @@ __all__ = [
 
 MIN_API_KEY_CHARS = 16
 _PROJECT_ROOT = Path(__file__).resolve().parent.parent
+_DATABASE_URL = "sqlite:///data/signals.db"
 _PLACEHOLDER = re.compile(
     r"(?:change[-_ ]?me|replace[-_ ]?me|your|x{3,}|tests?|demo|example|placeholder|secret|password|todo|<.*>)"
     r"(?:[-_ .].*)?",
@@ -99,9 +100,12 @@ class Settings(BaseSettings):
     telegram_chat_id: str | None = None
 
     database_url: DatabaseUrl = Field(
-        default=SecretStr("sqlite:///signals.db"), validation_alias=AliasChoices("DATABASE_URL", "DB_URL")
+        default=SecretStr(_DATABASE_URL), validation_alias=AliasChoices("DATABASE_URL", "DB_URL")
     )
     redis_url: RedisUrl | None = None
+    retention_liquidations_days: int = Field(default=90, ge=1)
+    retention_open_interest_days: int = Field(default=365, ge=1)
+    retention_funding_days: int = Field(default=365, ge=1)
 
     symbols: Symbols = ("BTC", "ETH", "SOL")
     planner: bool = True
@@ -140,6 +144,24 @@ class Settings(BaseSettings):
         if problems:
             raise SettingsError(tuple(problems))
         return self
+
+    def store_url(self) -> str:
+        """The database of this data mode; holds a password, so never log it.
+
+        `DATABASE_URL` as it is, but at its default demo and replay have a file of their own beside it.
+        """
+        url = self.database_url.get_secret_value()
+        if url == _DATABASE_URL and self.data_mode != "live":
+            return f"sqlite:///data/{self.data_mode}.db"
+        return url
+
+    def retention_days(self) -> dict[str, int]:
+        """Days by the name of the table, for those that can be set."""
+        return {
+            "liquidations": self.retention_liquidations_days,
+            "futures_oi_ohlc": self.retention_open_interest_days,
+            "funding_rate": self.retention_funding_days,
+        }
 
     def secret_values(self) -> tuple[str, ...]:
         """Every secret in the clear, for the redaction of logs and errors; never log this."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol, TextIO
 
 import structlog
@@ -20,6 +20,8 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from structlog.typing import EventDict, Processor
 
 # Their INFO lines print whole request URLs; uvicorn's access log prints paths the API has already counted.
@@ -156,6 +158,51 @@ class CallFigures(Protocol):
     def attempts(self) -> int: ...
 
 
+class StoreFigures(Protocol):
+    """What the store tells the metrics; its status is one. Rows since the start, but for what is buffered."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def backend(self) -> str: ...
+    @property
+    def buffered_rows(self) -> int: ...
+    @property
+    def oldest_buffered_s(self) -> float: ...
+    @property
+    def written_rows(self) -> int: ...
+    @property
+    def duplicate_rows(self) -> int: ...
+    @property
+    def lost_rows(self) -> int: ...
+    @property
+    def rejected_rows(self) -> int: ...
+    @property
+    def failed_batches(self) -> int: ...
+
+
+class _StoreCollector(Collector):
+    """Reads the store when it is scraped: no figure of it is kept twice."""
+
+    def __init__(self, read: Callable[[], StoreFigures]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        now = self._read()
+        up = GaugeMetricFamily("store_up", "1 while the database takes rows", labels=["backend", "state"])
+        up.add_metric([now.backend, now.state], float(now.state == "ok"))
+        yield up
+        yield GaugeMetricFamily("store_buffered_rows", "Rows accepted, not written yet", now.buffered_rows)
+        yield GaugeMetricFamily(
+            "store_oldest_buffered_seconds", "How long the oldest of them has waited", now.oldest_buffered_s
+        )
+        rows = CounterMetricFamily("store_rows", "Rows by what became of them", labels=["fate"])
+        for fate in ("written", "duplicate", "lost", "rejected"):
+            rows.add_metric([fate], getattr(now, f"{fate}_rows"))
+        yield rows
+        yield CounterMetricFamily("store_failed_batches", "Batches to be tried again", now.failed_batches)
+
+
 class Metrics:
     """Every figure of `/metrics`. One registry each, so two apps in one process (tests) do not collide.
 
@@ -235,6 +282,10 @@ class Metrics:
         """One answer; `route` is the template (`/signals/{symbol}`), never the path as typed."""
         self._requests.labels(method, route, str(status)).inc()
         self._request_time.labels(method, route).observe(elapsed_s)
+
+    def watch_store(self, read: Callable[[], StoreFigures]) -> None:
+        """Ask the store at every scrape."""
+        self.registry.register(_StoreCollector(read))
 
     def metrics_text(self) -> bytes:
         """All figures in the Prometheus text format."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import freshness, report, signals, start
+from bench import freshness, report, signals, start, storage
 
 BENCHES: dict[str, Callable[[], list[report.Figure]]] = {
     "signals": signals.run,
     "freshness": freshness.run,
     "start": start.run,
+    "storage": storage.run,
 }
 
 

@@ -5,10 +5,14 @@ The machine has few cores, so the server under test gets one to itself and the l
 
 from __future__ import annotations
 
+import atexit
+import functools
+import itertools
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -68,9 +72,23 @@ def simulator(*args: str, core: int | None = None) -> Iterator[str]:
         yield line.split()[-1]
 
 
-def provider_env(base: str) -> dict[str, str]:
-    """Environment that points every provider of the app at the simulator, with every key set."""
+_NUMBERS = itertools.count()
+
+
+@functools.cache
+def _folder() -> str:
+    folder = tempfile.TemporaryDirectory(prefix="bench-")
+    atexit.register(folder.cleanup)
+    return folder.name
+
+
+def provider_env(base: str, *, database: str | None = None) -> dict[str, str]:
+    """Environment that points every provider of the app at the simulator, with every key set.
+
+    database: URL; None: an empty SQLite file of its own that goes with the process.
+    """
     return {
+        "DATABASE_URL": database or f"sqlite:///{_folder()}/{next(_NUMBERS)}.db",
         "DATA_MODE": "live",
         "COINGLASS_BASE_URL": f"{base}/coinglass",
         "OKX_BASE_URL": f"{base}/okx",

@@ -26,14 +26,15 @@ def run() -> list[Figure]:
                 live_s.append(wait_until_answers(f"http://127.0.0.1:{port}/health/live"))
                 wait_until_answers(f"http://127.0.0.1:{port}/health/ready")
                 time.sleep(IDLE_S)
-                rss_mb = max(rss_mb, _resident_mb(process.pid))
+                rss_mb = max(rss_mb, resident_mb(process.pid))
     return [
         Figure("start", "live_s", statistics.median(live_s), "s", f"median of {RUNS}; aim <= 1.5"),
         Figure("start", "rss_mb", rss_mb, "MB", f"idle, after ready, worst of {RUNS}; aim <= 140"),
     ]
 
 
-def _resident_mb(pid: int) -> float:
+def resident_mb(pid: int) -> float:
+    """Resident memory of a process."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024

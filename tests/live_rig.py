@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -173,6 +174,7 @@ async def live_app(
     """An application whose providers are at `sim`; `settings` win, an empty value unsets one."""
     given = {"DATA_MODE": "demo", "LOG_LEVEL": "WARNING", "RATE_LIMIT_PER_MINUTE": "1000000"}
     given |= {"PLANNER": "off"}  # tests count calls; those of the planner turn it on
+    given |= {"DATABASE_URL": os.environ["DATABASE_URL"]}  # the test's own
     given |= provider_settings(sim.url) | dict(settings or {})
     records: list[CallRecord] = []
     application = build(load_settings(given), clock=clock, observe_call=records.append)

@@ -86,6 +86,24 @@ class TestReading:
         url = load_settings({"DATABASE_URL": "postgres://u:p@h/n"}).database_url.get_secret_value()
         assert url == "postgresql://u:p@h/n"
 
+    @pytest.mark.parametrize(
+        ("environ", "url"),
+        [
+            ({}, "sqlite:///data/signals.db"),
+            ({"DATA_MODE": "demo"}, "sqlite:///data/demo.db"),
+            ({"DATA_MODE": "replay", "REPLAY_DATA": "."}, "sqlite:///data/replay.db"),
+            # As in a copy of .env.example.
+            ({"DATA_MODE": "demo", "DATABASE_URL": "sqlite:///data/signals.db"}, "sqlite:///data/demo.db"),
+            ({"DATA_MODE": "demo", "DATABASE_URL": "sqlite:///x.db"}, "sqlite:///x.db"),
+            ({"DATA_MODE": "demo", "DATABASE_URL": "postgres://u:p@h/n"}, "postgresql://u:p@h/n"),
+            ({"DATABASE_URL": "sqlite:///data/demo.db"}, "sqlite:///data/demo.db"),
+        ],
+    )
+    def test_demo_and_replay_have_a_database_of_their_own_unless_one_is_named(
+        self, environ: dict[str, str], url: str
+    ) -> None:
+        assert load_settings(environ).store_url() == url
+
     def test_the_environment_wins_over_the_env_file_and_overrides_over_both(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -138,6 +156,9 @@ REFUSED = [
     ("REQUEST_DEADLINE_SECONDS", "46"),
     ("RATE_LIMIT_PER_MINUTE", "0"),
     ("TRUSTED_PROXY_HOPS", "-1"),
+    ("RETENTION_LIQUIDATIONS_DAYS", "0"),
+    ("RETENTION_OPEN_INTEREST_DAYS", "-1"),
+    ("RETENTION_FUNDING_DAYS", "0.5"),
     ("SYMBOLS", "BTC,E TH"),
     ("SYMBOLS", ","),
     ("EXCHANGES", "Binance,<script>"),

@@ -27,12 +27,14 @@ def encode(body: bytes) -> Encoded:
     return Encoded(body, f'"{hashlib.blake2b(body, digest_size=8).hexdigest()}"')
 
 
-def conditional_answer(request: Request, encoded: Encoded) -> Response:
+def conditional_answer(
+    request: Request, encoded: Encoded, *, media_type: str = "application/json"
+) -> Response:
     """The body with its entity tag, or 304 when the caller has that very body already."""
     headers = {"ETag": encoded.etag, "Cache-Control": "private, max-age=1"}
     if _matches(request.headers.get("if-none-match"), encoded.etag):
         return Response(status_code=304, headers=headers)
-    return Response(encoded.body, headers=headers, media_type="application/json")
+    return Response(encoded.body, headers=headers, media_type=media_type)
 
 
 def _matches(if_none_match: str | None, etag: str) -> bool:

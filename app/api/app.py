@@ -23,10 +23,14 @@ from app.api.problems import install_problem_handlers
 from app.api.routes_catalog import catalog_routes
 from app.api.routes_derivatives import CoinParts, derivatives_routes
 from app.api.routes_derivatives_lists import MarketWide, list_routes
+from app.api.routes_export import Downloads, export_routes
 from app.api.routes_health import health_routes
+from app.api.routes_heatmap import heatmap_routes
+from app.api.routes_history import history_routes
 from app.api.routes_index import index_routes
 from app.api.routes_market import market_routes
 from app.api.routes_metrics import metrics_routes
+from app.api.routes_record import record_routes
 from app.api.routes_signals import SignalAnswers, signal_routes
 from app.api.routes_status import status_routes
 
@@ -74,6 +78,12 @@ def create_api(
     coin = CoinParts(options, services.derivatives, now_ms)
     app.include_router(derivatives_routes(coin))
     app.include_router(list_routes(MarketWide(options, services.derivatives), coin, cache))
+    # Pictures and grids are up to 100 kB each: a cache of their own, and a small one.
+    large = AnswerCache(reuse_s=options.answer_reuse_s, monotonic=monotonic, max_entries=32)
+    app.include_router(heatmap_routes(options, services.heatmap, large))
+    app.include_router(history_routes(coin, services.history, services.replay))
+    app.include_router(record_routes(options, services.record, now_ms=now_ms))
+    app.include_router(export_routes(options, Downloads(services.exports), now_ms=now_ms))
     app.include_router(status_routes(options, services.budget, now_ms=now_ms))
     app.include_router(catalog_routes(options, services.catalog, now_ms=now_ms))
     install_problem_handlers(app)

@@ -5,15 +5,18 @@ The composition root passes the real use cases, tests pass fakes. Nothing here k
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from app.core.domain.answer import MarketAnswer, ProbeResult, SignalAnswer
 from app.core.domain.budget import BudgetReport
 from app.core.domain.catalog import CatalogAnswer, EndpointInfo
+from app.core.domain.heatmap import HeatmapAnswer, HeatmapQuery
+from app.core.domain.history import HistoryAnswer, HistoryRequest, ReplayedInterest
 from app.core.domain.signal import Mode
 from app.core.domain.status import ReadyReport
+from app.core.domain.stored import ExportQuery, Page, SignalQuery, StoredSignal
 from app.core.domain.symbol import Symbol
 from app.core.domain.views import Parts, View, ViewQuery
 
@@ -58,6 +61,22 @@ class DerivativesUseCase(Protocol):
         ...
 
 
+class HeatmapUseCase(Protocol):
+    """Stored liquidations of one coin by time and price."""
+
+    def resolve(self, text: str) -> Symbol:
+        """Raises: InvalidParameter, UnknownSymbol."""
+        ...
+
+    async def heatmap(self, symbol: Symbol, query: HeatmapQuery) -> HeatmapAnswer:
+        """Raises: StorageUnavailable."""
+        ...
+
+    async def picture(self, symbol: Symbol, query: HeatmapQuery) -> bytes:
+        """The same as PNG. Raises: StorageUnavailable."""
+        ...
+
+
 class CatalogUseCase(Protocol):
     """Every endpoint of a provider, described and callable by its id."""
 
@@ -82,6 +101,54 @@ class HealthUseCase(Protocol):
     async def ready(self) -> ReadyReport: ...
 
 
+class HistoryUseCase(Protocol):
+    """Stored bars; asks nobody upstream."""
+
+    def resolve(self, text: str) -> Symbol:
+        """Raises: InvalidParameter, UnknownSymbol."""
+        ...
+
+    async def history(self, request: HistoryRequest) -> HistoryAnswer:
+        """Raises: InvalidParameter, StorageUnavailable."""
+        ...
+
+
+class ReplayUseCase(Protocol):
+    """Open interest bars out of the store, from upstream, or both."""
+
+    async def replay(
+        self, symbol: Symbol, interval: str | None, *, limit: int, before_ms: int | None
+    ) -> ReplayedInterest:
+        """Never raises a provider or a storage error."""
+        ...
+
+
+class RecordUseCase(Protocol):
+    """The signals that were kept."""
+
+    def resolve(self, text: str) -> Symbol:
+        """Raises: InvalidParameter, UnknownSymbol."""
+        ...
+
+    async def page(self, query: SignalQuery) -> Page[StoredSignal]:
+        """Raises: InvalidParameter, StorageUnavailable."""
+        ...
+
+
+class ExportUseCase(Protocol):
+    """Whole tables in pieces."""
+
+    def resolve(self, text: str) -> Symbol:
+        """Raises: InvalidParameter, UnknownSymbol."""
+        ...
+
+    def export(
+        self, query: ExportQuery
+    ) -> tuple[tuple[str, ...], AsyncIterator[Sequence[tuple[object, ...]]]]:
+        """Raises: InvalidParameter; iterating raises StorageUnavailable."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ApiServices:
     """The use cases behind the routes."""
@@ -92,3 +159,8 @@ class ApiServices:
     catalog: CatalogUseCase
     budget: BudgetUseCase
     health: HealthUseCase
+    heatmap: HeatmapUseCase
+    history: HistoryUseCase
+    replay: ReplayUseCase
+    record: RecordUseCase
+    exports: ExportUseCase

@@ -30,6 +30,7 @@ DESCRIPTION = (
 ACTION_OPERATIONS = (
     "getSignal",
     "getSignals",
+    "getSignalHistory",
     "getMarket",
     "getDashboard",
     "getCoinMarkets",
@@ -40,6 +41,7 @@ ACTION_OPERATIONS = (
     "getLongShortRatio",
     "getFundingRate",
     "getOpenInterest",
+    "getHistory",
     "getWhaleAlerts",
     "getWhalePositions",
     "getHealth",

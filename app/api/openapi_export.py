@@ -60,7 +60,17 @@ class _Never:
 def _no_services() -> ApiServices:
     never = _Never()
     return ApiServices(
-        signals=never, market=never, derivatives=never, catalog=never, budget=never, health=never
+        signals=never,
+        market=never,
+        derivatives=never,
+        catalog=never,
+        budget=never,
+        health=never,
+        heatmap=never,
+        history=never,
+        replay=never,
+        record=never,
+        exports=never,
     )
 
 

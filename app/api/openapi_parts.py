@@ -24,6 +24,10 @@ PROBLEM_TEXTS = {
 }
 _NO_PRICE_TEXT = "No price can be had, or too many requests in progress; Retry-After says when to ask again."
 
+_STORE_TEXT = (
+    "The store does not answer, or too many requests in progress; Retry-After says when to ask again."
+)
+
 
 def success(model: type[BaseModel], description: str) -> JsonObject:
     """The documented success of a route."""
@@ -31,7 +35,7 @@ def success(model: type[BaseModel], description: str) -> JsonObject:
 
 
 def problems(
-    *statuses: int, no_price: bool = False, conditional: bool = False
+    *statuses: int, no_price: bool = False, needs_store: bool = False, conditional: bool = False
 ) -> dict[int | str, JsonObject]:
     """The `responses` of a route: `statuses` plus what the edge can answer; 304 when `conditional`."""
     found: dict[int | str, JsonObject] = {
@@ -40,6 +44,8 @@ def problems(
     }
     if no_price:
         found[503]["description"] = _NO_PRICE_TEXT
+    if needs_store:
+        found[503]["description"] = _STORE_TEXT
     if conditional:
         found[304] = {"description": "Not modified since the given ETag."}
     return found

@@ -6,10 +6,12 @@ parser, so the framework must not refuse them first. That is why they sit in `js
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import Path, Query
 
+from app.core.domain.history import END_OF_TIME_MS
 from app.core.errors import InvalidParameter
 
 SymbolPath = Annotated[
@@ -58,6 +60,42 @@ CursorQuery = Annotated[
         json_schema_extra={"pattern": "^[0-9]{0,15}$", "maxLength": 15},
     ),
 ]
+PageCursorQuery = Annotated[
+    str,
+    Query(
+        description="The `next` of the answer before, of the same list; empty for the first page.",
+        json_schema_extra={"pattern": "^[A-Za-z0-9_-]{0,400}$", "maxLength": 400},
+    ),
+]
+_TIME_PATTERN = {"pattern": "^[0-9TZ:.+-]{0,35}$", "maxLength": 35}
+FromQuery = Annotated[
+    str,
+    Query(
+        alias="from",
+        description="First moment, inclusive: ISO-8601 (UTC unless it says otherwise) or epoch milliseconds; "
+        "empty for no bound.",
+        examples=["2026-01-31T00:00:00Z"],
+        json_schema_extra=_TIME_PATTERN,
+    ),
+]
+ToQuery = Annotated[
+    str,
+    Query(
+        alias="to",
+        description="Last moment, exclusive: ISO-8601 (UTC unless it says otherwise) or epoch milliseconds; "
+        "empty for no bound.",
+        examples=["2026-02-01T00:00:00Z"],
+        json_schema_extra=_TIME_PATTERN,
+    ),
+]
+OneOrAllQuery = Annotated[
+    str,
+    Query(
+        description="One coin in any usual spelling; empty for every coin.",
+        examples=["BTC"],
+        json_schema_extra={"pattern": "^[A-Za-z0-9/_:-]{0,40}$", "maxLength": 40},
+    ),
+]
 WhaleExchangeQuery = Annotated[
     str,
     Query(
@@ -92,3 +130,44 @@ def read_interval(text: str) -> str | None:
     if interval not in _INTERVALS:
         raise InvalidParameter("interval", f"one of {', '.join(_INTERVALS)} or auto")
     return interval
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# 3 March 1973. A smaller number is a time in seconds, or a date without dashes: both would be misread.
+_SMALLEST_EPOCH_MS = 100_000_000_000
+
+
+def read_time(text: str, parameter: str) -> int | None:
+    """A moment in epoch milliseconds, None for empty text; without a zone it is UTC.
+
+    Worked numbers: `2026-02-25T06:13:20Z` -> 1,772,000,000,000; `1772000000000` -> itself.
+
+    Raises: InvalidParameter for anything else, epoch seconds included.
+    """
+    folded = text.strip()
+    if not folded:
+        return None
+    expected = "ISO-8601 such as 2026-01-31T00:00:00Z, or epoch milliseconds (13 digits, not seconds)"
+    if folded.isascii() and folded.isdigit():
+        if len(folded) > 14 or int(folded) < _SMALLEST_EPOCH_MS:
+            raise InvalidParameter(parameter, expected)
+        return int(folded)
+    try:
+        moment = datetime.fromisoformat(folded)
+        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        epoch_ms = (moment - _EPOCH) // timedelta(milliseconds=1)
+    except (ValueError, OverflowError):
+        raise InvalidParameter(parameter, expected) from None
+    if not 0 <= epoch_ms < END_OF_TIME_MS:
+        raise InvalidParameter(parameter, expected)
+    return epoch_ms
+
+
+def read_cursor(text: str) -> str | None:
+    """Empty text -> None. What a cursor holds is the store's business; how long it may be is not.
+
+    Raises: InvalidParameter.
+    """
+    if len(text) > 400:
+        raise InvalidParameter("cursor", "the value of `next` in the answer before")
+    return text or None

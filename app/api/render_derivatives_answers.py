@@ -42,7 +42,6 @@ from app.core.errors import InvalidParameter
 HISTORY_POINTS = 48
 _DASHBOARD_VENUES = 6
 _LEVELS_PER_SIDE = 20
-_OWN_HEATMAP = "our own heatmap needs stored liquidations and the open-interest estimate, which are to come"
 
 
 def markets(parts: Parts, limit: int, cursor: str | None, **shared: Any) -> answers.MarketsResponse:
@@ -108,7 +107,7 @@ def heatmap(symbol: Symbol, parts: Parts, **shared: Any) -> answers.HeatmapRespo
     if isinstance(part.found, Missing):
         absent = answers.NotAvailable(
             reason=part.found.reason,
-            detail=item.words(f"{_OWN_HEATMAP}; {part.found.detail}"),
+            detail=item.words(part.found.detail),
             plan_needed=part.plan_needed,
         )
     return answers.HeatmapResponse(
@@ -120,18 +119,21 @@ def heatmap(symbol: Symbol, parts: Parts, **shared: Any) -> answers.HeatmapRespo
 
 
 def _heatmap(found: LiquidationHeatmap) -> answers.HeatmapItem:
-    by_price: defaultdict[float, float] = defaultdict(float)
+    by_level: defaultdict[tuple[float, PositionSide | None], float] = defaultdict(float)
     for cell in found.cells:
-        by_price[cell.price_usd] += cell.size_usd
+        by_level[cell.price_usd, cell.liquidated_side] += cell.size_usd
     levels: list[LevelItem] = []
     if found.price_usd is not None:
         summed = [
-            LiquidationLevel(price, usd, PositionSide.LONG if price < found.price_usd else PositionSide.SHORT)
-            for price, usd in by_price.items()
+            LiquidationLevel(
+                price, usd, side or (PositionSide.LONG if price < found.price_usd else PositionSide.SHORT)
+            )
+            for (price, side), usd in by_level.items()
         ]
         levels = _largest(summed, found.price_usd, answers.MAX_LEVELS // 2)
     return answers.HeatmapItem(
         model=item.words(found.model),
+        is_estimate=found.is_estimate,
         price_usd=item.number(found.price_usd),
         cells=len(found.cells),
         levels=levels,
@@ -343,29 +345,4 @@ def _sides(found: Sequence[WhaleAlert | WhalePosition]) -> answers.WhaleSummary:
         short_usd=significant(sum(shorts)),
         long_count=len(longs),
         short_count=len(shorts),
-    )
-
-
-def open_interest_series(
-    symbol: Symbol, parts: Parts, limit: int, cursor: str | None, **shared: Any
-) -> answers.OpenInterestSeriesResponse:
-    """The newest `limit` bars that closed before the cursor (epoch ms of the page before).
-
-    Raises: InvalidParameter for a cursor that is no such time.
-    """
-    if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 15):
-        raise InvalidParameter("cursor", "the value of `next` in the answer before")
-    history = value(parts, View.OPEN_INTEREST_HISTORY, OpenInterestHistory)
-    start = stop = 0
-    if history is not None:
-        before_ms = None if cursor is None else int(cursor)
-        stop = sum(before_ms is None or at_ms < before_ms for at_ms in history.close_ms)
-        start = max(0, stop - limit)
-    return answers.OpenInterestSeriesResponse(
-        **common(parts, **shared),
-        symbol=symbol.base,
-        interval=None if history is None else item.interval_name(history.interval_ms),
-        label=None if history is None else item.words(history.label),
-        bars=[] if history is None else item.bars(history, start, stop),
-        next=str(history.close_ms[start]) if history is not None and start > 0 else None,
     )

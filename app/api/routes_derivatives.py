@@ -16,7 +16,7 @@ from app.api.auth import require_scope
 from app.api.deps import DerivativesUseCase
 from app.api.openapi_parts import json_answer, problems, success
 from app.api.options import ApiOptions, Scope
-from app.api.params import CursorQuery, IntervalQuery, SymbolPath, read_interval
+from app.api.params import IntervalQuery, SymbolPath, read_interval
 from app.api.schemas import derivatives_answers as answers
 from app.core.domain.context import DataMode
 from app.core.domain.symbol import Symbol
@@ -26,7 +26,6 @@ _HONEST = " A fair summary states sources, ages, missing, fallbacks and dataMode
 
 IncludeQuery = Annotated[bool, Query(description="Adds what the name says, where the plan has it.")]
 ModelQuery = Annotated[int, Query(ge=1, le=3, description="Number of the CoinGlass model, 1 to 3.")]
-BarsQuery = Annotated[int, Query(ge=1, le=500, description="Number of bars at most.")]
 
 
 class CoinParts:
@@ -124,9 +123,10 @@ def _liquidation_routes(router: APIRouter, coin: CoinParts) -> None:
     @router.get(
         "/coinglass/liquidations/{symbol}/heatmap",
         operation_id="getLiquidationHeatmap",
-        summary="Estimated liquidation levels of one coin",
-        description="Prices at which most positions would be closed by force, by the named model; "
-        "`notAvailable` says why there are none and which plan has them." + _HONEST,
+        summary="Liquidation levels of one coin",
+        description="Prices at which most positions would be closed by force, by the named model; with "
+        "`isEstimate` false the own record of where they were. `notAvailable` says why there are none."
+        + _HONEST,
         response_model=None,
         responses={200: success(answers.HeatmapResponse, "The largest levels."), **problems(400, 403, 404)},
     )
@@ -184,23 +184,3 @@ def _positioning_routes(router: APIRouter, coin: CoinParts) -> None:
         views = [View.OPEN_INTEREST_HISTORY, View.OPEN_INTEREST_VENUES]
         base, parts = await coin.ask(request, symbol, views, interval)
         return json_answer(render.open_interest(base, parts, now_ms=coin.now_ms, data_mode=coin.data_mode))
-
-    @router.get(
-        "/replay/oi/{symbol}",
-        operation_id="replayOpenInterest",
-        summary="Open interest bars of one coin",
-        description="Closed bars, newest last, paged backwards by `cursor`; asked upstream until there is a "
-        "store.",
-        response_model=None,
-        responses={200: success(answers.OpenInterestSeriesResponse, "Bars."), **problems(400, 403, 404)},
-    )
-    async def replay_open_interest(
-        request: Request,
-        symbol: SymbolPath,
-        interval: IntervalQuery = "1h",
-        limit: BarsQuery = 200,
-        cursor: CursorQuery = "",
-    ) -> Response:
-        base, parts = await coin.ask(request, symbol, [View.OPEN_INTEREST_HISTORY], interval)
-        shared = {"now_ms": coin.now_ms, "data_mode": coin.data_mode}
-        return json_answer(render.open_interest_series(base, parts, limit, cursor or None, **shared))

@@ -23,6 +23,7 @@ URLs with a query.
     |  |- ProviderBadPayload         answered, but not what the contract says
     |  `- ProviderNoData             answered, valid and empty
     |- StorageUnavailable            503, retryable: the database is starting, full, or does not answer
+    |  `- StorageRefused            503: opened and not usable; the text says what to do
     `- InvariantViolation            a bug: 500, loud
 """
 
@@ -123,6 +124,17 @@ class StorageUnavailable(ServiceError):
     code = "storage_unavailable"
     http_status = 503
     retryable = True
+    retry_after_s = 5
+
+
+class StorageRefused(StorageUnavailable):
+    """The database was opened and must not be used: wrong schema, or made for another data mode.
+
+    Trying again changes nothing; the text says what would.
+    """
+
+    code = "storage_refused"
+    retryable = False
 
 
 class ProviderError(ServiceError):

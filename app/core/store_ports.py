@@ -78,6 +78,10 @@ class TileStore(Protocol):
         """Tiles with from_min <= ts_min < to_min, in order of (ts_min, bucket)."""
         ...
 
+    async def newest_minute(self, symbol: str) -> int | None:
+        """`ts_min` of the coin's newest tile, None when none was ever stored."""
+        ...
+
     async def composite_tiles(self, symbol: str, from_min: int, to_min: int) -> Sequence[CompositeRow]:
         """The same for composite tiles."""
         ...

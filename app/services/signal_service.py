@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from app.core.clock import Clock
 from app.core.domain.answer import MarketAnswer, MarketExtra, ProbeResult, ProbeStatus, SignalAnswer
+from app.core.domain.context import EnhancedSignalContext
 from app.core.domain.engine_config import EngineConfig
 from app.core.domain.market import MarketReading
 from app.core.domain.quality import MissingReason
@@ -21,8 +22,8 @@ from app.core.ports import Fetched, Probe, Provider
 from app.core.signal_engine import evaluate
 from app.services.context_service import ContextService, ask
 
-# Called with every computed signal: telemetry now, the store later.
-OnSignal = Callable[[Signal], None]
+# Called once with every computed signal and what it was computed from: telemetry and the record.
+OnSignal = Callable[[Signal, EnhancedSignalContext], None]
 
 
 class SignalService:
@@ -65,7 +66,7 @@ class SignalService:
         started_s = self._clock.monotonic_s()
         context = await self._contexts.gather(self.resolve(text))
         signal = evaluate(context, self._engine, mode)
-        self._on_signal(signal)
+        self._on_signal(signal, context)
         return SignalAnswer(signal, context, (self._clock.monotonic_s() - started_s) * 1000)
 
     async def market(self, text: str) -> MarketAnswer:

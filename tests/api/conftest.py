@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from app.api.app import create_api
 from app.api.deps import ApiServices
 from app.api.options import ApiOptions
+from app.core.clock import ManualClock
 from app.core.domain.answer import MarketAnswer, MarketExtra, ProbeResult, ProbeStatus, SignalAnswer
 from app.core.domain.budget import BudgetReport, BudgetRow
 from app.core.domain.catalog import CatalogAnswer, EndpointInfo
@@ -45,7 +46,14 @@ from app.core.domain.status import DependencyStatus, ProviderState, ProviderStat
 from app.core.domain.symbol import Symbol, resolve_symbol
 from app.core.errors import ProviderNotConfigured
 from app.services.coinglass.explorer import Explorer
+from app.services.export_service import ExportService
+from app.services.history_recorder import HistoryRecorder
+from app.services.history_service import HistoryService
+from app.services.open_interest_replay import OpenInterestReplay
+from app.services.record_service import RecordService
 from tests.derivatives_facts import FakeDerivatives
+from tests.heatmap_facts import HeatmapRig
+from tests.stored_facts import FakeStore
 
 NOW_MS = 1_772_000_000_000
 KNOWN = frozenset({"BTC", "ETH", "SOL", "PEPE", "DOGE", "BTT", "FD", "FDUSD", *(f"C{n}" for n in range(30))})
@@ -271,12 +279,33 @@ class Rig:
         self.signals, self.market, self.health = FakeSignals(), FakeMarket(), FakeHealth()
         self.derivatives = FakeDerivatives(KNOWN)
         self.budget = FakeBudget()
+        self.heatmap = HeatmapRig(known=KNOWN)
+        self.store = FakeStore()
         self.observed: list[dict[str, Any]] = []
         defaults = {"public_url": "https://signals.example.com", "data_mode": DataMode.DEMO, "version": "9.9"}
         self.options = ApiOptions(**{**defaults, **options})
         self.app: FastAPI = create_api(
             self.options,
-            ApiServices(self.signals, self.market, self.derivatives, FakeCatalog(), self.budget, self.health),
+            ApiServices(
+                self.signals,
+                self.market,
+                self.derivatives,
+                FakeCatalog(),
+                self.budget,
+                self.health,
+                heatmap=self.heatmap.service,
+                history=HistoryService(self.store, resolve=self.derivatives.resolve),
+                replay=OpenInterestReplay(
+                    bars=self.store,
+                    upstream=self.derivatives,
+                    recorder=HistoryRecorder(self.store),
+                    clock=ManualClock(NOW_MS),
+                ),
+                record=RecordService(
+                    log=self.store, recorder=HistoryRecorder(self.store), resolve=self.derivatives.resolve
+                ),
+                exports=ExportService(self.store, resolve=self.derivatives.resolve),
+            ),
             metrics_text=lambda: b"signals_total 1\n",
             now_ms=lambda: NOW_MS,
             monotonic=lambda: self.now_s,

@@ -46,6 +46,10 @@ OPERATIONS = [
     "getFundingRate",
     "getOpenInterest",
     "replayOpenInterest",
+    "getHistory",
+    "getSignalHistory",
+    "listSignalHistory",
+    "exportTable",
     "getDashboard",
     "listSupportedCoins",
     "listExchanges",
@@ -54,6 +58,8 @@ OPERATIONS = [
     "listCoinglassEndpoints",
     "callCoinglassEndpoint",
     "getCoinglassStatus",
+    "getHeatmap",
+    "getHeatmapImage",
 ]
 
 _ONE_COIN = {"path_parameters": {"symbol": "BTC"}}
@@ -70,12 +76,17 @@ VALID: dict[str, dict[str, Any]] = {
             "getOpenInterest",
             "replayOpenInterest",
             "getDashboard",
+            "getHeatmap",
+            "getHeatmapImage",
         )
     },
     "getSignal": _ONE_COIN,
     "getMarket": _ONE_COIN,
     "debugPremium": _ONE_COIN,
     "getSignals": {"query": {"symbols": "BTC,ETH"}},
+    "getHistory": {"path_parameters": {"series": "candles", "symbol": "BTC"}},
+    "getSignalHistory": _ONE_COIN,
+    "exportTable": {"path_parameters": {"name": "signals"}},
     "callCoinglassEndpoint": {"path_parameters": {"endpoint": "futures_supported_coins"}},
 }
 
@@ -117,7 +128,7 @@ def _given(operation: Any) -> Any:
 @pytest.mark.parametrize("operation_id", OPERATIONS)
 def test_every_answer_is_documented(make_rig: Any, operation_id: str) -> None:
     rig = make_rig(rate_limit_per_minute=1_000_000)
-    rig.signals.known = rig.derivatives.known = (
+    rig.signals.known = rig.derivatives.known = rig.heatmap.known = (
         frozenset()
     )  # every well-formed symbol is a coin, so that answers are seen too
     fuzz(rig, operation_id, CHECKS, VALID.get(operation_id, {}))

@@ -142,7 +142,7 @@ async def test_a_heatmap_that_is_not_available_says_so_plainly(rig: Any) -> None
     answer = await body(rig, "/coinglass/liquidations/BTC/heatmap")
     assert answer["heatmap"] is None
     assert answer["notAvailable"]["planNeeded"] == "professional"
-    assert "our own heatmap needs" in answer["notAvailable"]["detail"]
+    assert "the hobbyist plan lacks this endpoint" in answer["notAvailable"]["detail"]
 
 
 async def test_a_long_share_carries_its_ratio_percentile_and_change(rig: Any) -> None:

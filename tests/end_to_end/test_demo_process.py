@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ def test_other_coins_and_spellings_answer_too(demo: Service, coin: str) -> None:
 
 
 def concrete(path: str) -> str:
-    return path.replace("{symbol}", "BTC").replace("{endpoint}", "futures_supported_coins")
+    values = {"symbol": "BTC", "endpoint": "futures_supported_coins", "series": "candles", "name": "signals"}
+    return re.sub(r"{(\w+)}", lambda match: values[match.group(1)], path)
 
 
 def test_every_route_of_the_index_answers_in_its_documented_shape(demo: Service) -> None:

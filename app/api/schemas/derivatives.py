@@ -171,11 +171,13 @@ class OrderItem(ApiModel):
 
 
 class LevelItem(ApiModel):
-    """An estimated price at which positions would be closed by force."""
+    """A price at which positions would be closed by force, or where `isEstimate` is false, were."""
 
     price_usd: PriceUsd
     size_usd: Usd
-    liquidated_side: PositionSide = Field(description="Longs below the price, shorts above it.")
+    liquidated_side: PositionSide = Field(
+        description="Of an estimate: longs below the price, shorts above it."
+    )
     distance_frac: ChangeFrac = Field(
         description="Distance from the current price as a fraction; negative is below it, positive above."
     )

@@ -110,9 +110,13 @@ class NotAvailable(ApiModel):
 
 
 class HeatmapItem(ApiModel):
-    """Estimated liquidation volume by price."""
+    """Liquidation volume by price: estimated, or what happened."""
 
-    model: Detail = Field(description="Whose estimate it is.")
+    model: Detail = Field(description="Whose figures they are.")
+    is_estimate: bool = Field(
+        description="True: estimated levels of liquidations to come. False: liquidations that happened, "
+        "which says nothing about where the next ones are."
+    )
     price_usd: PriceUsd | None
     cells: int = Field(ge=0, description="Number of cells (time and price) the levels were summed from.")
     levels: list[LevelItem] = Field(
@@ -255,4 +259,13 @@ class OpenInterestSeriesResponse(DerivativesAnswer):
     bars: list[OpenInterestBar] = Field(max_length=MAX_BARS, description="Closed bars, newest last.")
     next: str | None = Field(
         max_length=16, description="Cursor of older bars; null when there are none in this source."
+    )
+    stored_bars: int = Field(
+        ge=0, description="Number of these bars that came out of the store; the rest is from upstream."
+    )
+    stored_from: list[Name] = Field(
+        max_length=5, description="Providers that answered the stored bars at the time."
+    )
+    store_fault: Detail | None = Field(
+        description="Why the store could not be asked (then upstream answered alone), else null."
     )

@@ -88,6 +88,15 @@ ENUM_TEXTS: Mapping[str, str] = {
         "ok: counted. stale: there, but too old, so it counts as neutral. missing: not there, counts as "
         "neutral."
     ),
+    "HeatmapPart": (
+        "A part of the heatmap. liquidations: positions closed by force, from the record. "
+        "open_interest_change: change of open interest by the minute. swing_proximity: nearness to a swing "
+        "high or low. price: the current price."
+    ),
+    "HeatmapState": (
+        "What the record has. filled: liquidations in the window. empty_window: only older ones, so the "
+        "market was quiet or nothing was recorded since. nothing_stored: never one of this coin."
+    ),
     "Margin": "What a contract is margined in: stablecoin, or coin (the base asset itself).",
     "MissingReason": (
         "Why data is not there. not_configured: this service has no key for the source. not_in_plan: the "
@@ -116,9 +125,21 @@ ENUM_TEXTS: Mapping[str, str] = {
         "fault. degraded: the last call failed. down: not asked for now, after repeated failures. "
         "auth_failed: the key was refused."
     ),
+    "RatioScope": (
+        "Whose longs are counted. global_account: all accounts. top_account: accounts of top traders. "
+        "top_position: positions of top traders. Three different series."
+    ),
     "ReadyStatus": (
         "ok: everything works. degraded: prices can be served, something else is missing. unavailable: no "
         "price can be served."
+    ),
+    "SeriesName": (
+        "A kept history. candles: prices. open-interest: open positions. funding: rate per 8 h. long-short: "
+        "share of longs. taker-volume: volume by aggressor."
+    ),
+    "Trigger": (
+        "Why a signal was computed. request: someone asked, so the moments are chosen. schedule: the hourly "
+        "evaluation of the watchlist, which alone counts in the record."
     ),
     "View": (
         "A part of the derivatives market. coin_market: one coin. all_markets: all coins. pair_markets: by "

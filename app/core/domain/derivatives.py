@@ -160,20 +160,29 @@ class LiquidationLevels:
 
 @dataclass(frozen=True, slots=True)
 class HeatmapCell:
-    """Estimated liquidation volume at one price and time, USD."""
+    """Liquidation volume at one price and time, USD.
+
+    liquidated_side: whose positions were closed, of volume that happened; None for an estimate, where the
+    price says it (below it longs, above it shorts).
+    """
 
     ts_event_ms: int
     price_usd: float
     size_usd: float
+    liquidated_side: PositionSide | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LiquidationHeatmap:
-    """Estimated volume over time and price, in the source's order. model: whose estimate, in words."""
+    """Liquidation volume over time and price, in the source's order.
+
+    model: whose figures, in words. is_estimate: of future liquidations; False: they happened.
+    """
 
     model: str
     price_usd: float | None
     cells: tuple[HeatmapCell, ...]
+    is_estimate: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,13 @@ def format_ordinal(number: int) -> str:
     return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
 
 
+def format_minutes(minutes: int) -> str:
+    """A whole span in its largest exact unit: 90 -> `90 min`, 1440 -> `24 h`, 10080 -> `7 d`."""
+    if minutes % 1_440 == 0 and minutes > 1_440:
+        return f"{minutes // 1_440} d"
+    return f"{minutes // 60} h" if minutes % 60 == 0 else f"{minutes} min"
+
+
 def format_age(seconds: float) -> str:
     """A duration in its largest fitting unit: 95 -> `95 s`, 11520 -> `3.2 h`, 259200 -> `3.0 d`."""
     for limit_s, unit_s, letter in ((120, 1, "s"), (7_200, 60, "min"), (172_800, 3_600, "h")):

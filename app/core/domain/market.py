@@ -27,6 +27,12 @@ INTERVAL_MS: dict[str, int] = {
     "12h": 12 * HOUR_MS,
     "1d": DAY_MS,
 }
+_UNIT_MS = {"m": 60_000, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
+
+
+def bar_length_ms(interval: str) -> int:
+    """Length of a bar by its name, those of a venue's own rhythm too: `2h` -> 7,200,000."""
+    return int(interval[:-1]) * _UNIT_MS[interval[-1]]
 
 
 class PriceKind(StrEnum):

@@ -337,7 +337,8 @@ class StoreStatus:
     """How the store does.
 
     buffered_rows: accepted and not yet written; a kill now loses them, and at most `max_buffered_rows` or
-    `max_age_s` worth of them. lost_rows: refused because the buffer was full, since the start.
+    `max_age_s` worth of them. lost_rows: turned away because the buffer was full; rejected_rows: refused by
+    the database as unusable. Both since the start.
     """
 
     state: StoreState
@@ -350,4 +351,5 @@ class StoreStatus:
     written_rows: int
     duplicate_rows: int
     lost_rows: int
+    rejected_rows: int
     failed_batches: int

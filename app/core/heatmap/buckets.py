@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 
-GROWTH = 1.0025
+from app.core.domain.heatmap import BUCKET_GROWTH
+
+GROWTH = BUCKET_GROWTH
 _LOG_GROWTH = math.log(GROWTH)
 
 

@@ -25,6 +25,8 @@ from app.services.transport.resource import ResourceClient
 API_KEY_HEADER = "CG-API-KEY"
 # Answers of the catalogue kept at a time: up to a megabyte each, and every combination of parameters is one.
 CATALOGUE_ENTRIES = 64
+# Pages of a backfill kept at a time: each is read once.
+HISTORY_PAGES = 8
 
 
 def build_provider(
@@ -49,7 +51,7 @@ def build_provider(
     quota: an own instance, for processes that share a budget. watch: coins to keep warm. plans_ahead: spend
     the background share of the budget on what is wanted. `sleep` and `transport` are for tests.
     """
-    resources = catalogue = planner = None
+    resources = catalogue = histories = planner = None
     if api_key:
         config = ClientConfig(
             provider=PROVIDER,
@@ -76,9 +78,11 @@ def build_provider(
             planner = BudgetPlanner(resources, quota, min_period_s=min_period_s, monotonic=monotonic)
             resources.planner = planner
         catalogue = ResourceClient(client, cache.sibling(max_entries=CATALOGUE_ENTRIES), check=check)
+        histories = ResourceClient(client, cache.sibling(max_entries=HISTORY_PAGES), check=check)
     return CoinGlassProvider(
         resources,
         catalogue=catalogue,
+        histories=histories,
         planner=planner,
         watch=watch,
         now_ms=now_ms,

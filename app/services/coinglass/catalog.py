@@ -146,6 +146,24 @@ def cheapest_plan(endpoint_id: str, interval: str | None = None) -> Plan | None:
     return None
 
 
+# Days of history by plan and bar size; a size not named has the depth of the next larger one that is.
+_DEPTH_DAYS: Mapping[Plan, Mapping[str, int]] = {
+    Plan.HOBBYIST: {"4h": 180, "12h": 360},
+    Plan.STARTUP: {"30m": 90, "4h": 180, "12h": 360},
+    Plan.STANDARD: {"1m": 6, "3m": 20, "5m": 30, "15m": 90, "30m": 180, "12h": 360},
+    Plan.PROFESSIONAL: {"1m": 12, "3m": 40, "5m": 60, "15m": 180, "30m": 360, "12h": 720},
+}
+
+
+def history_days(plan: Plan | None, interval: str) -> int | None:
+    """How far back bars of `interval` reach; None: since the listing, or not stated (plan not known).
+
+    Worked example: Standard has 360 days of 1h bars, and daily bars since the listing.
+    """
+    depths = {} if plan is None else _DEPTH_DAYS.get(plan, _DEPTH_DAYS[Plan.PROFESSIONAL])
+    return next((days for name, days in depths.items() if INTERVALS[name] >= INTERVALS[interval]), None)
+
+
 # What "real time" and silence about the update frequency are taken for.
 REAL_TIME_S = 5.0
 UNKNOWN_UPDATE_S = 60.0

@@ -33,6 +33,8 @@ from app.services.transport.resource import Resource, ResourceClient
 
 T = TypeVar("T")
 
+# Another process that fetched the very same page this short ago has done it for us.
+_NEW_ENOUGH_MS = 60_000
 _OUTCOME = msgspec.json.Decoder(wire.Outcome, strict=False)
 _SUCCESS = "0"
 _PLAN_CODES = frozenset({"401", "403", "40001"})
@@ -156,6 +158,20 @@ class CoinGlassClient:
         bars = str(interval) if interval is not None else None
         self.access.ensure_allowed(resource.endpoint, bars)
         return await self._resources.fetch(resource)
+
+    async def fetch_behind(self, resource: Resource[T]) -> Cached[T]:
+        """A resource nobody waits for: within the background share of the budget, and never kept waiting.
+
+        Raises:
+            ProviderRateLimited: that share is used up for now; with when to come back.
+            ProviderError: as `fetch`.
+        """
+        interval = resource.params.get("interval")
+        self.access.ensure_allowed(resource.endpoint, None if interval is None else str(interval))
+        if self._resources.fresh_for_ms(self._resources.key(resource)) > 0:
+            # The first half of a pair whose second half had to wait: asking again would spend the next call.
+            return await self._resources.fetch(resource)
+        return await self._resources.renew(resource, _NEW_ENOUGH_MS)
 
     @staticmethod
     def resource(

@@ -36,6 +36,7 @@ _OHLC = msgspec.json.Decoder(wire.Envelope[list[wire.OhlcRow]], strict=False)
 _CANDLES = msgspec.json.Decoder(wire.Envelope[list[wire.CandleRow]], strict=False)
 _LIQUIDATIONS = msgspec.json.Decoder(wire.Envelope[list[wire.LiquidationRow]], strict=False)
 _TAKER = msgspec.json.Decoder(wire.Envelope[list[wire.TakerRow]], strict=False)
+_PAIR_TAKER = msgspec.json.Decoder(wire.Envelope[list[wire.PairTakerRow]], strict=False)
 _RATIOS = msgspec.json.Decoder(wire.Envelope[list[wire.RatioRow]], strict=False)
 _FEAR_GREED = msgspec.json.Decoder(
     wire.Envelope[wire.FearGreedLists | list[wire.FearGreedLists]], strict=False
@@ -201,6 +202,18 @@ def parse_taker_volume(body: bytes, *, endpoint: str, interval_ms: int) -> Serie
             close_ms.append(open_ms + interval_ms)
             values.append(_checked(buy_usd / total_usd, endpoint, "taker share", _not_negative))
     return Series(Unit.FRAC, interval_ms, tuple(close_ms), tuple(values), "taker buy share of volume")
+
+
+def parse_pair_taker(body: bytes, *, endpoint: str, interval_ms: int) -> dict[int, tuple[float, float]]:
+    """Taker volume of one pair by close: (buy, sell) in USD; the side is the aggressor's."""
+    rows = _sorted_rows(decode(_PAIR_TAKER, body, endpoint), endpoint)
+    return {
+        open_ms + interval_ms: (
+            _checked(row.taker_buy_volume_usd, endpoint, "taker buys", _not_negative),
+            _checked(row.taker_sell_volume_usd, endpoint, "taker sells", _not_negative),
+        )
+        for open_ms, row in rows
+    }
 
 
 def parse_long_share(body: bytes, *, endpoint: str, interval_ms: int, side: str, label: str) -> Series:

@@ -16,9 +16,11 @@ from app.core.domain.market import MarketReading
 from app.core.domain.status import ProviderState, ProviderStatus
 from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderBadPayload, ProviderError, ProviderNoData, ProviderPlanLimited
+from app.core.history_ports import HistorySource
 from app.core.ports import Fetched, Probe, Source, ViewSource
 from app.services.coinglass import premium, standard
 from app.services.coinglass.access import Access
+from app.services.coinglass.backfill import CoinGlassHistories
 from app.services.coinglass.budget import budget_report, no_budget, summary
 from app.services.coinglass.catalog import CALLS_PER_MINUTE
 from app.services.coinglass.client import CoinGlassClient
@@ -54,6 +56,7 @@ class CoinGlassProvider:
         resources: ResourceClient | None,
         *,
         catalogue: ResourceClient | None = None,
+        histories: ResourceClient | None = None,
         planner: BudgetPlanner | None = None,
         watch: tuple[str, ...] = (),
         now_ms: Callable[[], int],
@@ -63,10 +66,13 @@ class CoinGlassProvider:
     ) -> None:
         """resources: None without a key. catalogue: the same client over a cache for any endpoint.
 
+        histories: the same over a small cache, for the pages of a backfill.
         planner: asks ahead for what is wanted, and for the coins of `watch` in any case; None: nobody does.
         """
         self._resources = resources
         self._catalogue = catalogue
+        self._past = histories
+        self._now_ms = now_ms
         self._planner = planner
         self._watch = tuple(Symbol(base) for base in watch)
         if resources is None:
@@ -122,6 +128,13 @@ class CoinGlassProvider:
         if self._resources is None or self._catalogue is None:
             return Explorer(None, None)
         return Explorer(CoinGlassClient(self._catalogue, self._access), self._access, self._listing.held)
+
+    def histories(self) -> tuple[HistorySource, ...]:
+        """What can be filled back; empty without a key."""
+        if self._resources is None or self._past is None:
+            return ()
+        client = CoinGlassClient(self._past, self._access)
+        return CoinGlassHistories(client, self._listing, now_ms=self._now_ms).sources()
 
     async def start(self) -> None:
         """Learn the plan (and with it the budget), then the lists. Failures are states."""

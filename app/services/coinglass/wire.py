@@ -71,6 +71,14 @@ class TakerRow(msgspec.Struct):
     aggregated_sell_volume_usd: float
 
 
+class PairTakerRow(msgspec.Struct):
+    """Of one pair; text on the wire, and other keys than the sum over exchanges."""
+
+    time: float
+    taker_buy_volume_usd: float
+    taker_sell_volume_usd: float
+
+
 class RatioRow(msgspec.Struct):
     """All three long/short histories; each answer fills one pair of keys."""
 

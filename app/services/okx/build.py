@@ -16,6 +16,9 @@ from app.services.transport.http import ClientConfig, UpstreamClient
 from app.services.transport.records import CallRecord
 from app.services.transport.resource import ResourceClient
 
+# Pages of a backfill kept at a time: each is read once.
+HISTORY_PAGES = 8
+
 
 def build_provider(
     *,
@@ -40,4 +43,5 @@ def build_provider(
         transport=transport,
     )
     resources = ResourceClient(client, cache, check=check_answer)
-    return OkxProvider(resources, now_ms, max_liquidation_pages=max_liquidation_pages)
+    histories = ResourceClient(client, cache.sibling(max_entries=HISTORY_PAGES), check=check_answer)
+    return OkxProvider(resources, now_ms, max_liquidation_pages=max_liquidation_pages, histories=histories)

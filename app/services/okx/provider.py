@@ -18,8 +18,10 @@ from app.core.domain.market import HOUR_MS, Candles, LiquidationHistory, MarketR
 from app.core.domain.status import ProviderState, ProviderStatus
 from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderError
+from app.core.history_ports import HistorySource
 from app.core.ports import Fetched, Probe, Source, ViewSource
 from app.services.okx import liquidations, resources
+from app.services.okx.backfill import OkxHistories
 from app.services.okx.client import PROVIDER
 from app.services.okx.funding import build_funding, join_settled, past_pages_ms
 from app.services.okx.history import closed_until_ms, grid_pages, join_pages, newest_run, require_enough
@@ -47,14 +49,19 @@ class OkxProvider:
         now_ms: Callable[[], int],
         *,
         max_liquidation_pages: int = 30,
+        histories: ResourceClient | None = None,
     ) -> None:
-        """max_liquidation_pages: pages of 100 orders read back at most, about 3,000 orders a day."""
+        """max_liquidation_pages: pages of 100 orders read back at most, about 3,000 orders a day.
+
+        histories: the same client over a small cache, for the pages of a backfill.
+        """
         self._resources = resources_
         self._now_ms = now_ms
         self._max_liquidation_pages = max_liquidation_pages
         self._listings = Listings(resources_, now_ms)
         self._reader = Reader(resources_, self._listings)
         self._market = MarketGroups(self._reader, now_ms)
+        self._histories = OkxHistories(histories or resources_, self._listings, now_ms)
         # Joined histories by table and coin, with what they were joined from: joining is most of a warm read.
         self._joined: LRUCache[tuple[str, str, int], tuple[object, Rows]] = LRUCache(_MAX_JOINED)
 
@@ -86,6 +93,10 @@ class OkxProvider:
     def views(self) -> tuple[ViewSource, ...]:
         """What OKX knows of the typed routes, all public."""
         return OkxViews(self, self._reader, self._listings, self._now_ms).sources()
+
+    def histories(self) -> tuple[HistorySource, ...]:
+        """What can be filled back, all public."""
+        return self._histories.sources()
 
     async def start(self) -> None:
         """Load the instrument list; without it every symbol passes until OKX says 51001."""

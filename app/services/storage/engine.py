@@ -45,8 +45,13 @@ def is_embedded(url: str) -> bool:
     return make_url(url).drivername.startswith("sqlite")
 
 
-def open_engine(url: str, *, pool_size: int = 4) -> AsyncEngine:
-    """An engine; nothing is connected yet. SQLite: the folder of the file is made, WAL is switched on."""
+def open_engine(
+    url: str, *, pool_size: int = 4, statement_timeout_s: float | None = STATEMENT_TIMEOUT_S
+) -> AsyncEngine:
+    """An engine; nothing is connected yet. SQLite: the folder of the file is made, WAL is switched on.
+
+    statement_timeout_s: None for migrations and upkeep, whose statements may well take minutes.
+    """
     parsed = async_url(url)
     if not is_embedded(url):
         return create_async_engine(
@@ -55,7 +60,7 @@ def open_engine(url: str, *, pool_size: int = 4) -> AsyncEngine:
             max_overflow=0,
             pool_timeout=CONNECT_TIMEOUT_S,
             pool_pre_ping=True,
-            connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": STATEMENT_TIMEOUT_S},
+            connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": statement_timeout_s},
         )
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -64,20 +69,30 @@ def open_engine(url: str, *, pool_size: int = 4) -> AsyncEngine:
     return engine
 
 
+def pragmas() -> tuple[str, ...]:
+    """Options of every SQLite connection.
+
+    WAL: readers go on while a batch is written. NORMAL: a power cut may lose the newest commits, a killed
+    process loses none, and neither corrupts the file.
+    """
+    return tuple(
+        f"PRAGMA {option}"
+        for option in (
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            f"busy_timeout={_BUSY_MS}",
+            "temp_store=MEMORY",
+            "cache_size=-65536",
+            "wal_autocheckpoint=16000",
+            "journal_size_limit=67108864",
+        )
+    )
+
+
 def _set_pragmas(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    # WAL: readers go on while a batch is written. NORMAL: a power cut may lose the newest commits, a killed
-    # process loses none, and neither corrupts the file.
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        f"busy_timeout={_BUSY_MS}",
-        "temp_store=MEMORY",
-        "cache_size=-32768",
-        "wal_autocheckpoint=4000",
-        "journal_size_limit=67108864",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
+    for pragma in pragmas():
+        cursor.execute(pragma)
     cursor.close()
 
 

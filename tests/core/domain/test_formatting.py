@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.core.domain.formatting import (
     format_age,
+    format_minutes,
     format_ordinal,
     format_percent,
     format_signed_percent,
@@ -115,3 +116,10 @@ def test_a_shown_score_lies_between_neutral_and_the_score(score: float) -> None:
     shown = toward_neutral(score, 2)
     assert min(50.0, score) - 1e-9 <= shown <= max(50.0, score) + 1e-9
     assert abs(shown - score) < 0.01 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("minutes", "text"), [(10, "10 min"), (90, "90 min"), (60, "1 h"), (1440, "24 h"), (10_080, "7 d")]
+)
+def test_a_span_is_named_in_its_largest_exact_unit(minutes: int, text: str) -> None:
+    assert format_minutes(minutes) == text

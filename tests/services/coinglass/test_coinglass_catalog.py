@@ -16,6 +16,7 @@ from app.services.coinglass.catalog import (
     INTERVALS,
     Plan,
     cheapest_plan,
+    history_days,
     plan_allows,
 )
 
@@ -191,3 +192,18 @@ def test_a_default_lies_inside_its_list() -> None:
         for parameter in endpoint.params:
             if parameter.default is not None and parameter.enum:
                 assert parameter.default in parameter.enum, (endpoint.id, parameter.name)
+
+
+class TestDepth:
+    def test_standard_sees_a_year_of_hours_and_all_days(self) -> None:
+        assert history_days(Plan.STANDARD, "1h") == 360
+        assert history_days(Plan.STANDARD, "1d") is None
+        assert history_days(Plan.ENTERPRISE, "1h") == history_days(Plan.PROFESSIONAL, "1h") == 720
+        assert history_days(None, "1h") is None
+
+    def test_depths_are_those_of_the_contract(self, contracts: Path) -> None:
+        stated = json.loads((contracts / "errors.json").read_text("utf-8"))
+        for plan, depths in stated["history_days_by_plan_and_interval"].items():
+            for interval, days in depths.items():
+                if interval in INTERVALS and days is not None:
+                    assert history_days(Plan(plan), interval) == (None if days == "all" else days)

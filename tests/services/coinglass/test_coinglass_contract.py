@@ -39,6 +39,8 @@ PARSERS: dict[str, Callable[..., Any]] = {
     ),
     "futures_open_interest_exchange_list": parse_market.parse_open_interest_exchange_list,
     "futures_funding_rate_oi_weight_history": partial(parse.parse_funding, interval_ms=DAY_MS),
+    "futures_funding_rate_vol_weight_history": partial(parse.parse_funding, interval_ms=DAY_MS),
+    "futures_v2_taker_buy_sell_volume_history": partial(parse.parse_pair_taker, interval_ms=HOUR_MS),
     "futures_funding_rate_exchange_list": parse_market.parse_funding_exchange_list,
     "futures_global_long_short_account_ratio_history": partial(_SHARE, side="global_account"),
     "futures_top_long_short_account_ratio_history": partial(_SHARE, side="top_account"),

@@ -257,6 +257,19 @@ def test_taker_volume_is_the_buy_share_and_silent_bars_are_left_out(body: Body) 
     assert series.values == (0.75,)
 
 
+def test_taker_volume_of_a_pair_is_buy_then_sell_by_close(body: Body) -> None:
+    endpoint = "futures_v2_taker_buy_sell_volume_history"
+    rows = parse.parse_pair_taker(body(endpoint, "normal"), endpoint=endpoint, interval_ms=HOUR_MS)
+    assert rows == {T0 + HOUR_MS: (300.5, 100.0), T0 + 2 * HOUR_MS: (0.0, 250.25)}
+
+
+@pytest.mark.parametrize("volume", ['"-1"', '"nan"', "null", '"x"'])
+def test_a_taker_volume_that_is_none_is_refused(volume: str) -> None:
+    row = f'{{"time":{T0},"taker_buy_volume_usd":{volume},"taker_sell_volume_usd":1}}'
+    with pytest.raises(ProviderBadPayload):
+        parse.parse_pair_taker(f'{{"data":[{row}]}}'.encode(), endpoint="x", interval_ms=HOUR_MS)
+
+
 class TestClosedBars:
     def test_the_forming_bar_is_not_read(self, body: Body) -> None:
         now_ms = T0 + 2 * HOUR_MS + 1

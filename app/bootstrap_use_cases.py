@@ -1,0 +1,178 @@
+"""The use cases of the application, put together over its adapters. A part of `bootstrap`, split off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from app.api.deps import ApiServices
+from app.core.clock import Clock
+from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
+from app.core.domain.engine_config import AbsoluteScales, EngineConfig, MaxAge, Thresholds
+from app.core.domain.market import Candles, LiquidationHistory, Series
+from app.core.domain.signal import FactorName, Mode, Signal
+from app.core.domain.status import DependencyStatus
+from app.core.domain.stored import StoreState, Trigger
+from app.core.domain.symbol import Symbol
+from app.core.errors import ConfigurationError
+from app.core.ports import Fetched, Provider
+from app.services.charts.heatmap_png import HeatmapPngPainter
+from app.services.coinglass import CoinGlassProvider
+from app.services.context_service import ContextService, IsFresh, SourceOrder
+from app.services.derivatives_service import DerivativesService
+from app.services.export_service import ExportService
+from app.services.health_service import HealthService
+from app.services.heatmap_service import HeatmapService
+from app.services.history_recorder import HistoryRecorder
+from app.services.history_service import HistoryService
+from app.services.open_interest_replay import OpenInterestReplay
+from app.services.record_service import RecordService
+from app.services.signal_service import SignalService
+from app.services.storage.store import SqlStore
+from app.services.transport.redis_link import RedisLink
+from app.settings import Settings, SignalsConfig
+from app.telemetry import Metrics
+
+# Longest that a readiness check may wait for a price; balancers give up after a few seconds.
+READY_PROBE_S = 2.0
+
+
+def build_services(
+    settings: Settings,
+    signals: SignalsConfig,
+    clock: Clock,
+    providers: tuple[Provider, ...],
+    coinglass: CoinGlassProvider,
+    redis: RedisLink | None,
+    metrics: Metrics,
+    store: SqlStore,
+) -> ApiServices:
+    """The use cases behind the routes, over the adapters that were built.
+
+    Raises:
+        ConfigurationError: the signals file names a provider that does not exist.
+    """
+    data_mode = DataMode(settings.data_mode)
+    engine = _engine_config(signals)
+    order = {
+        Capability(name): names
+        for name, names in signals.source_order(replay=data_mode is DataMode.REPLAY).items()
+    }
+    _check_names(order, providers)
+    contexts = ContextService(
+        sources=SourceOrder.build(order, [s for provider in providers for s in provider.sources()]),
+        clock=clock,
+        data_mode=data_mode,
+        deadline_s=settings.request_deadline_seconds,
+        is_fresh=_freshness(engine.max_age),
+    )
+
+    recorder = HistoryRecorder(store.market)
+
+    def on_signal(signal: Signal, context: EnhancedSignalContext) -> None:
+        metrics.observe_signal(signal.direction, signal.mode)
+        record.keep(signal, context, Trigger.REQUEST)
+
+    use_cases = SignalService(
+        contexts=contexts,
+        providers=providers,
+        engine=engine,
+        clock=clock,
+        deadline_s=settings.request_deadline_seconds,
+        on_signal=on_signal,
+    )
+    record = RecordService(log=store.signals, recorder=recorder, resolve=use_cases.resolve)
+    health = HealthService(
+        providers=providers,
+        price_providers=order[Capability.PRICE],
+        dependencies=_dependencies(store, redis),
+        data_mode=data_mode,
+        try_price=lambda: contexts.price(Symbol(settings.symbols[0]), READY_PROBE_S),
+    )
+    heatmap = HeatmapService(
+        store=store.tiles,
+        resolve=use_cases.resolve,
+        price=lambda symbol: contexts.price(symbol, READY_PROBE_S),
+        painter=HeatmapPngPainter(),
+        clock=clock,
+        data_mode=data_mode,
+    )
+    views = [source for provider in providers for source in provider.views()]
+    derivatives = DerivativesService(
+        # The own record is asked last: it says what happened, providers estimate what may.
+        sources=[*views, heatmap.view_source()],
+        resolve=use_cases.resolve,
+        clock=clock,
+        deadline_s=settings.request_deadline_seconds,
+        watch=[Symbol(base) for base in settings.symbols],
+    )
+    return ApiServices(
+        signals=use_cases,
+        market=use_cases,
+        derivatives=derivatives,
+        catalog=coinglass.catalog(),
+        budget=coinglass,
+        health=health,
+        heatmap=heatmap,
+        history=HistoryService(store.bars, resolve=use_cases.resolve),
+        replay=OpenInterestReplay(bars=store.bars, upstream=derivatives, recorder=recorder, clock=clock),
+        record=record,
+        exports=ExportService(store.exports, resolve=use_cases.resolve),
+    )
+
+
+def _dependencies(store: SqlStore, redis: RedisLink | None) -> list[Callable[[], DependencyStatus]]:
+    found: list[Callable[[], DependencyStatus]] = [lambda: _store_status(store)]
+    if redis is not None:
+        found.append(lambda: _redis_status(redis))
+    return found
+
+
+def _check_names(order: Mapping[Capability, tuple[str, ...]], providers: tuple[Provider, ...]) -> None:
+    """A source order that names nobody would silently lose a fallback.
+
+    Raises:
+        ConfigurationError: a name in `[sources]` that no adapter has.
+    """
+    unknown = {name for names in order.values() for name in names} - {p.name for p in providers}
+    if unknown:
+        raise ConfigurationError(f"[sources] names providers that do not exist: {', '.join(sorted(unknown))}")
+
+
+def _store_status(store: SqlStore) -> DependencyStatus:
+    status = store.status()
+    lost = f"{status.lost_rows + status.rejected_rows} rows lost since the start"
+    notes = [status.detail] if status.state not in {StoreState.OK, StoreState.STARTING} else []
+    if notes and status.buffered_rows:
+        notes.append(f"{status.buffered_rows} rows wait, the oldest {status.oldest_buffered_s:.0f} s")
+    if status.lost_rows + status.rejected_rows:
+        notes.append(lost)
+    is_well = status.state in {StoreState.OK, StoreState.STARTING}
+    return DependencyStatus("store", status.state.value if is_well else "down", "; ".join(notes))
+
+
+def _redis_status(redis: RedisLink) -> DependencyStatus:
+    if redis.is_healthy:
+        return DependencyStatus("redis", "ok", "")
+    return DependencyStatus("redis", "down", "not answering; this process works from its own memory")
+
+
+def _engine_config(signals: SignalsConfig) -> EngineConfig:
+    return EngineConfig(
+        weights={FactorName(name): weight for name, weight in signals.weights},
+        thresholds={Mode(name): Thresholds(pair.long, pair.short) for name, pair in signals.thresholds},
+        min_coverage_frac=signals.min_coverage_frac,
+        max_age=MaxAge(**signals.max_age.model_dump()),
+        scales=AbsoluteScales(**signals.scales.model_dump()),
+        **signals.history.model_dump(),
+    )
+
+
+def _freshness(max_age: MaxAge) -> IsFresh:
+    """The engine's own age limits, so that a stale first choice makes way for a fresh second one."""
+
+    def is_fresh(capability: Capability, fetched: Fetched[object], now_ms: int) -> bool:
+        value = fetched.value
+        interval_ms = value.interval_ms if isinstance(value, Candles | Series | LiquidationHistory) else 0
+        return now_ms - fetched.ts_event_ms <= max_age.limit_ms(capability, interval_ms)
+
+    return is_fresh

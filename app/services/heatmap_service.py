@@ -1,0 +1,255 @@
+"""The use case behind `/heatmap`: stored liquidation tiles of one coin as a grid or a picture.
+
+Liquidations that happened, summed by this service; no estimate of future ones. Says what the store has
+(liquidations in the window, only older ones, none ever) and which parts are missing. Also the last source of
+the view LIQUIDATION_HEATMAP, for plans on which nobody else has one. No HTTP, no SQL, no drawing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeGuard
+
+from app.core.chart_ports import HeatmapPainter
+from app.core.clock import Clock
+from app.core.domain.context import DataMode
+from app.core.domain.derivatives import HeatmapCell, LiquidationHeatmap, PositionSide
+from app.core.domain.formatting import format_age, format_minutes, format_usd_compact
+from app.core.domain.heatmap import (
+    MINUTE_MS,
+    AbsentPart,
+    CompositeScore,
+    GridLimits,
+    HeatmapAnswer,
+    HeatmapGrid,
+    HeatmapPart,
+    HeatmapQuery,
+    HeatmapState,
+)
+from app.core.domain.market import Price
+from app.core.domain.quality import CacheState, Missing, MissingReason, Reading
+from app.core.domain.stored import TileRow
+from app.core.domain.symbol import Symbol
+from app.core.domain.views import View, ViewQuery
+from app.core.errors import (
+    InvariantViolation,
+    ProviderNoData,
+    ProviderNotConfigured,
+    ProviderUnavailable,
+    StorageUnavailable,
+)
+from app.core.heatmap.composite import WINDOW_MIN, score_composite
+from app.core.heatmap.grid import build_grid, find_levels
+from app.core.ports import Fetched, ViewSource
+from app.core.store_ports import TileStore
+
+MODEL = "streamed liquidations (own), 0.25 % price buckets"
+SOURCE = "store"
+_ENDPOINT = "liquidation_heatmap"
+# In the answer of another route the model has to say by itself what it is.
+_VIEW_MODEL = "own: streamed liquidations that happened in 24 h, not estimated levels"
+_VIEW_QUERY = HeatmapQuery(minutes=WINDOW_MIN)
+# 289 columns: a day in steps of 5 minutes of which the first and the last may be begun. The answer stays
+# under 100 kB, the picture has no more cells than its pixels can show.
+ANSWER_LIMITS = GridLimits(columns=289, rows=80, cells=1_100)
+PICTURE_LIMITS = GridLimits(columns=289, rows=160, cells=20_000)
+_LEVELS_PER_SIDE = 5
+_HOW_TO_FILL = "no liquidation stream is running yet; python -m app.backfill loads what providers keep"
+
+_NO_MINUTES = AbsentPart(
+    HeatmapPart.OPEN_INTEREST_CHANGE,
+    MissingReason.NOT_CONFIGURED,
+    "open interest by the minute and the bucket where the price traded need the stream",
+)
+_NO_SWINGS = AbsentPart(
+    HeatmapPart.SWING_PROXIMITY,
+    MissingReason.NOT_CONFIGURED,
+    "swing levels are not detected yet",
+)
+
+PriceNow = Callable[[Symbol], Awaitable[Reading[object] | Missing]]
+
+
+class HeatmapService:
+    """Answers with what the store holds; keeps nothing."""
+
+    def __init__(
+        self,
+        *,
+        store: TileStore,
+        resolve: Callable[[str], Symbol],
+        price: PriceNow,
+        painter: HeatmapPainter,
+        clock: Clock,
+        data_mode: DataMode,
+    ) -> None:
+        """price: the price of a coin within a deadline of its own; never raises a provider error."""
+        self._store = store
+        self._resolve = resolve
+        self._price = price
+        self._painter = painter
+        self._clock = clock
+        self._data_mode = data_mode
+
+    def resolve(self, text: str) -> Symbol:
+        """Any usual spelling to a known coin. Raises: InvalidParameter, UnknownSymbol."""
+        return self._resolve(text)
+
+    async def heatmap(self, symbol: Symbol, query: HeatmapQuery) -> HeatmapAnswer:
+        """The grid, small enough for an answer. Raises: StorageUnavailable."""
+        return await self._answer(symbol, query, ANSWER_LIMITS)
+
+    async def picture(self, symbol: Symbol, query: HeatmapQuery) -> bytes:
+        """The same as PNG, in as fine cells as can be seen. Raises: StorageUnavailable."""
+        return await self._painter.paint(await self._answer(symbol, query, PICTURE_LIMITS))
+
+    def view_source(self) -> ViewSource:
+        """This heatmap as a view, to be asked after every provider's."""
+        return ViewSource(
+            view=View.LIQUIDATION_HEATMAP,
+            provider=SOURCE,
+            endpoint=_ENDPOINT,
+            fetch=self._fetch_view,
+            plan_needed=lambda _query: None,
+        )
+
+    async def _answer(self, symbol: Symbol, query: HeatmapQuery, limits: GridLimits) -> HeatmapAnswer:
+        now_ms = self._clock.now_ms()
+        to_min = now_ms // MINUTE_MS  # the minute that is still open is not in it
+        from_min = to_min - query.minutes
+        # The composite always looks at 24 h, whatever is shown.
+        tiles = await self._store.tiles(symbol.base, min(from_min, to_min - WINDOW_MIN), to_min)
+        shown = [tile for tile in tiles if tile.ts_min >= from_min]
+        newest_min = max((tile.ts_min for tile in shown), default=None)
+        if newest_min is None:
+            newest_min = await self._store.newest_minute(symbol.base)
+        state = _state(shown, newest_min)
+        # Thousands of tiles take milliseconds: not on the event loop.
+        grid, composite = await asyncio.to_thread(
+            _compute, symbol, tiles, shown, from_min, to_min, query.buckets_per_row, limits
+        )
+        price = await self._price_of(symbol)
+        levels = None
+        if grid is not None and isinstance(price, Reading):
+            levels = find_levels(grid.rows, price.value.price_usd, per_side=_LEVELS_PER_SIDE)
+        newest_ms = None if newest_min is None else (newest_min + 1) * MINUTE_MS
+        sentence = _sentence(symbol, state, query.minutes, grid, newest_ms, now_ms)
+        return HeatmapAnswer(
+            symbol=symbol,
+            as_of_ms=now_ms,
+            data_mode=self._data_mode,
+            model=MODEL,
+            state=state,
+            sentence=sentence,
+            from_ms=from_min * MINUTE_MS,
+            to_ms=to_min * MINUTE_MS,
+            first_stored_ms=min((tile.ts_min for tile in shown), default=0) * MINUTE_MS if shown else None,
+            newest_stored_ms=newest_ms,
+            grid=grid,
+            levels=levels,
+            price=price,
+            composite=composite,
+            missing=_missing(state, sentence, price, composite),
+        )
+
+    async def _price_of(self, symbol: Symbol) -> Reading[Price] | Missing:
+        found = await self._price(symbol)
+        if isinstance(found, Missing) or _is_price(found):
+            return found
+        raise InvariantViolation("the source of the price answered something else")
+
+    async def _fetch_view(self, query: ViewQuery) -> Fetched[object]:
+        """The newest 24 h as a view. Raises: ProviderError, which is how sources of views fail."""
+        if query.symbol is None:
+            raise InvariantViolation("the heatmap is a view of one coin")
+        try:
+            answer = await self.heatmap(query.symbol, _VIEW_QUERY)
+        except StorageUnavailable as error:
+            raise ProviderUnavailable(SOURCE, _ENDPOINT, str(error)) from error
+        if answer.state is HeatmapState.NOTHING_STORED:
+            # A state of this set-up, like a key that is not set, and not a fault of the moment.
+            raise ProviderNotConfigured(SOURCE, _ENDPOINT, answer.sentence)
+        if answer.grid is None or answer.newest_stored_ms is None:
+            raise ProviderNoData(SOURCE, _ENDPOINT, answer.sentence)
+        price_usd = answer.price.value.price_usd if isinstance(answer.price, Reading) else None
+        value = LiquidationHeatmap(_VIEW_MODEL, price_usd, _view_cells(answer.grid), is_estimate=False)
+        return Fetched(value, _ENDPOINT, answer.newest_stored_ms, answer.as_of_ms, CacheState.MISS)
+
+
+def _compute(
+    symbol: Symbol,
+    tiles: Sequence[TileRow],
+    shown: Sequence[TileRow],
+    from_min: int,
+    to_min: int,
+    buckets_per_row: int | None,
+    limits: GridLimits,
+) -> tuple[HeatmapGrid | None, CompositeScore]:
+    grid = None
+    if shown:
+        grid = build_grid(
+            shown, from_min=from_min, to_min=to_min, buckets_per_row=buckets_per_row, limits=limits
+        )
+    stored: Sequence[TileRow] | AbsentPart = tiles or AbsentPart(
+        HeatmapPart.LIQUIDATIONS, MissingReason.NO_DATA, "composite: no liquidations stored in 24 h"
+    )
+    return grid, score_composite(symbol.base, to_min - 1, stored, _NO_MINUTES, _NO_SWINGS)
+
+
+def _is_price(found: Reading[object]) -> TypeGuard[Reading[Price]]:
+    return isinstance(found.value, Price)
+
+
+def _state(shown: Sequence[TileRow], newest_min: int | None) -> HeatmapState:
+    if shown:
+        return HeatmapState.FILLED
+    return HeatmapState.NOTHING_STORED if newest_min is None else HeatmapState.EMPTY_WINDOW
+
+
+def _sentence(
+    symbol: Symbol,
+    state: HeatmapState,
+    minutes: int,
+    grid: HeatmapGrid | None,
+    newest_ms: int | None,
+    now_ms: int,
+) -> str:
+    span = format_minutes(minutes)
+    if grid is not None:
+        longs, shorts = format_usd_compact(grid.long_usd), format_usd_compact(grid.short_usd)
+        return f"{symbol}: {longs} of longs and {shorts} of shorts were liquidated in the last {span}"
+    if state is HeatmapState.NOTHING_STORED or newest_ms is None:
+        return f"no liquidations stored for {symbol} in the last {span}, nor before; {_HOW_TO_FILL}"
+    age = format_age(max(0.0, (now_ms - newest_ms) / 1000))
+    return (
+        f"no liquidations stored for {symbol} in the last {span}; the newest is {age} old: since then the "
+        "market was quiet or nothing was recorded"
+    )
+
+
+def _missing(
+    state: HeatmapState, sentence: str, price: Reading[Price] | Missing, composite: CompositeScore
+) -> tuple[AbsentPart, ...]:
+    """Every part once: those of what is shown, then those of the composite."""
+    found: list[AbsentPart] = []
+    if state is not HeatmapState.FILLED:
+        found.append(AbsentPart(HeatmapPart.LIQUIDATIONS, MissingReason.NO_DATA, sentence))
+    if isinstance(price, Missing):
+        found.append(AbsentPart(HeatmapPart.PRICE, price.reason, price.detail))
+    named = {part.part for part in found}
+    return (*found, *(part for part in composite.missing if part.part not in named))
+
+
+def _view_cells(grid: HeatmapGrid) -> tuple[HeatmapCell, ...]:
+    """One cell for the longs and one for the shorts, each at the geometric middle of its row."""
+    cells: list[HeatmapCell] = []
+    for cell in grid.cells:
+        row = grid.rows[cell.row]
+        at_ms = grid.column_starts[cell.column] * MINUTE_MS
+        middle = math.sqrt(row.low_usd) * math.sqrt(row.high_usd)
+        for side, usd in ((PositionSide.LONG, cell.long_usd), (PositionSide.SHORT, cell.short_usd)):
+            if usd > 0:
+                cells.append(HeatmapCell(at_ms, middle, usd, side))
+    return tuple(cells)

@@ -1,0 +1,72 @@
+"""Small state that survives a restart: key and value, watchlist, settings of chats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.services.storage.engine import storage_errors
+from app.services.storage.tables import chat_settings, watchlist, worker_state
+
+
+class SqlState:
+    """`core.store_ports.StateStore`. Every write is committed when it returns."""
+
+    def __init__(self, engine: AsyncEngine, *, now_ms: Callable[[], int]) -> None:
+        self._engine = engine
+        self._now_ms = now_ms
+
+    async def get_state(self, key: str) -> str | None:
+        return await self._value(worker_state.c.value, worker_state.c.key == key)
+
+    async def put_state(self, key: str, value: str) -> None:
+        await self._upsert(worker_state, {"key": key}, {"value": value})
+
+    async def watchlist(self) -> tuple[tuple[str, bool], ...]:
+        """(symbol, is it switched on), in the order they were added."""
+        with storage_errors("reading the watchlist"):
+            async with self._engine.connect() as connection:
+                rows = await connection.execute(
+                    select(watchlist.c.symbol, watchlist.c.is_on).order_by(
+                        watchlist.c.position, watchlist.c.symbol
+                    )
+                )
+                return tuple((row.symbol, bool(row.is_on)) for row in rows)
+
+    async def watch(self, symbol: str, *, is_on: bool) -> None:
+        """Add a coin at the end, or switch one that is there on or off in its place."""
+        last = select(func.coalesce(func.max(watchlist.c.position), -1) + 1).scalar_subquery()
+        await self._upsert(watchlist, {"symbol": symbol}, {"is_on": is_on}, once={"position": last})
+
+    async def unwatch(self, symbol: str) -> None:
+        with storage_errors("writing the watchlist"):
+            async with self._engine.begin() as connection:
+                await connection.execute(delete(watchlist).where(watchlist.c.symbol == symbol))
+
+    async def chat_settings(self, chat: str) -> str | None:
+        """JSON text, None for a chat that set nothing."""
+        return await self._value(chat_settings.c.settings, chat_settings.c.chat == chat)
+
+    async def put_chat_settings(self, chat: str, settings: str) -> None:
+        await self._upsert(chat_settings, {"chat": chat}, {"settings": settings})
+
+    async def _value(self, column: ColumnElement[str], where: ColumnElement[bool]) -> str | None:
+        with storage_errors("reading state"):
+            async with self._engine.connect() as connection:
+                return (await connection.execute(select(column).where(where))).scalar()
+
+    async def _upsert(
+        self, table: Table, key: dict[str, Any], values: dict[str, Any], *, once: dict[str, Any] | None = None
+    ) -> None:
+        """`once`: set when the row is made, left alone afterwards."""
+        changing = values | {"ts_init_ms": self._now_ms()}
+        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        statement = insert(table).values(key | changing | (once or {}))
+        statement = statement.on_conflict_do_update(index_elements=list(key), set_=changing)
+        with storage_errors(f"writing {table.name}"):
+            async with self._engine.begin() as connection:
+                await connection.execute(statement)

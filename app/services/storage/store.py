@@ -1,0 +1,168 @@
+"""The store as one object: opens the database, owns its tasks and its end, and says how it does.
+
+Parts: `market` (bars, liquidations, tiles, alerts in), `signals` (the record), `bars`, `tiles`, `exports`,
+`state`. Nothing here waits for the database at start: until it is open, writes are buffered and reads fail
+with `StorageUnavailable`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.core.domain.stored import StoreState, StoreStatus
+from app.core.errors import StorageRefused, StorageUnavailable
+from app.services.storage.bars import SqlBars
+from app.services.storage.engine import is_embedded, open_engine
+from app.services.storage.exports import SqlExports
+from app.services.storage.layout import PartitionBook
+from app.services.storage.postgres_bulk import PostgresBulk
+from app.services.storage.retention import Keep, apply_retention
+from app.services.storage.schema import ensure_schema
+from app.services.storage.signal_log import MAX_BUFFERED_SIGNALS, SqlSignalLog
+from app.services.storage.sqlite_bulk import SqliteBulk
+from app.services.storage.state import SqlState
+from app.services.storage.tiles import SqlTiles
+from app.services.storage.writer import MAX_AGE_S, MAX_BUFFERED_ROWS, BufferedWriter, BulkBackend
+
+_log = logging.getLogger(__name__)
+
+_OPEN_PAUSE_S = 2.0
+_RETENTION_EVERY_S = 6 * 3_600.0
+_STOP_S = 8.0
+
+
+class SqlStore:
+    """`core.store_ports`, all of them, over one database. `start()` and `close()` by the composition root."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        data_mode: str,
+        now_ms: Callable[[], int],
+        monotonic: Callable[[], float],
+        keep: Keep | None = None,
+        max_buffered_rows: int = MAX_BUFFERED_ROWS,
+    ) -> None:
+        self._engine: AsyncEngine = open_engine(url)
+        self._is_embedded = is_embedded(url)
+        self._data_mode = data_mode
+        self._now_ms = now_ms
+        self._url = url
+        self._keep = keep
+        backend: BulkBackend = (
+            SqliteBulk(url) if self._is_embedded else PostgresBulk(url, PartitionBook(now_ms))
+        )
+        self.market = BufferedWriter(backend, monotonic=monotonic, max_buffered_rows=max_buffered_rows)
+        self.signals = SqlSignalLog(self._engine, now_ms=now_ms)
+        self.bars = SqlBars(self._engine)
+        self.tiles = SqlTiles(self._engine)
+        self.exports = SqlExports(self._engine)
+        self.state = SqlState(self._engine, now_ms=now_ms)
+        self._task: asyncio.Task[None] | None = None
+        self._opened = asyncio.Event()
+
+    def start(self) -> None:
+        """Open in the background; then write, and age out what `keep` says, until closed."""
+        self._task = asyncio.create_task(self._run())
+
+    async def opened(self) -> None:
+        """Wait until the database is open (commands; the web process never waits).
+
+        Raises:
+            StorageRefused: it can never be used as it is.
+        """
+        if self._task is None:
+            raise RuntimeError("start() comes first")
+        waiting = asyncio.create_task(self._opened.wait())
+        await asyncio.wait({waiting, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        if not self._opened.is_set():
+            waiting.cancel()
+            await self._task
+        if self.market.state is StoreState.REFUSED:
+            raise StorageRefused(self.market.detail)
+
+    async def close(self) -> None:
+        """Write what is buffered within seconds, then close."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        try:
+            async with asyncio.timeout(_STOP_S):
+                if self._opened.is_set() and self.market.state is not StoreState.REFUSED:
+                    await self.signals.flush()
+                    await self.market.drain()
+        except (StorageUnavailable, TimeoutError) as error:
+            _log.error("rows lost at stop", extra={"rows": self.status().buffered_rows, "why": str(error)})
+        await self.market.close()
+        await self._engine.dispose()
+
+    def status(self) -> StoreStatus:
+        """Counters; never waits for the database."""
+        counts = self.market.counts
+        return StoreStatus(
+            state=self.market.state,
+            detail=self.market.detail,
+            backend=self._engine.dialect.name,
+            buffered_rows=self.market.buffered_rows + self.signals.buffered,
+            oldest_buffered_s=self.market.oldest_s(),
+            max_buffered_rows=self.market.max_buffered_rows + MAX_BUFFERED_SIGNALS,
+            max_age_s=MAX_AGE_S,
+            written_rows=counts.written + self.signals.written,
+            duplicate_rows=counts.duplicate,
+            lost_rows=counts.lost + self.signals.lost,
+            rejected_rows=counts.rejected,
+            failed_batches=counts.failed_batches,
+        )
+
+    async def _run(self) -> None:
+        if not await self._open():
+            return
+        self._opened.set()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.market.run())
+            tasks.create_task(self.signals.run())
+            if self._keep is not None:
+                tasks.create_task(self._age_out(self._keep))
+
+    async def _open(self) -> bool:
+        while True:
+            try:
+                await ensure_schema(
+                    self._engine,
+                    embedded=self._is_embedded,
+                    data_mode=self._data_mode,
+                    now_ms=self._now_ms(),
+                )
+                await self.signals.open()
+            except StorageRefused as error:
+                _log.error("the database is not used", extra={"why": str(error)})
+                self.market.refuse(str(error))
+                self._opened.set()
+                return False
+            except StorageUnavailable as error:
+                _log.warning("the database cannot be opened yet", extra={"why": str(error)})
+                self.market.wait_for(str(error))
+                await asyncio.sleep(_OPEN_PAUSE_S)
+            else:
+                return True
+
+    async def _age_out(self, keep: Keep) -> None:
+        # Its statements may take minutes; those of answers must not.
+        engine = open_engine(self._url, pool_size=1, statement_timeout_s=None)
+        try:
+            while True:
+                try:
+                    removed = await apply_retention(engine, keep, self._now_ms())
+                    gone = {name: count for name, count in removed.items() if count}
+                    if gone:
+                        _log.info("old rows removed", extra=gone)
+                except StorageUnavailable as error:
+                    _log.warning("old rows stay for now", extra={"why": str(error)})
+                await asyncio.sleep(_RETENTION_EVERY_S)
+        finally:
+            await engine.dispose()

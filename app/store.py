@@ -1,0 +1,225 @@
+"""The store's command: `python -m app.store migrate | downgrade | status | verify | ...`.
+
+Parses, opens, prints; what is done lives in `app.migrate` and `app.services.storage`. Exit codes: 0 done,
+1 could not be done, 2 not asked for rightly. No output holds a password.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.core.clock import SystemClock
+from app.core.errors import StorageRefused, StorageUnavailable
+from app.migrate import BASE, downgrade, dropped_tables, known_revisions, upgrade
+from app.services.storage.engine import is_embedded, open_engine, storage_errors
+from app.services.storage.retention import Keep, apply_retention
+from app.services.storage.schema import revision_of, why_not
+from app.services.storage.signal_log import SqlSignalLog
+from app.services.storage.tables import HEAD
+from app.services.storage.tiles import SqlTiles
+from app.settings import Settings, SettingsError, load_settings
+from app.store_rebuild import slices, stored_minutes
+from app.store_status import count_rows, format_removed, format_status, place_of, read_status
+
+DONE, FAILED, WRONG_USE = 0, 1, 2
+
+
+class WrongUse(Exception):
+    """The command line or a setting asks for what makes no sense; the text says what would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What every command gets. settings None: `--file` was given and no setting is read."""
+
+    engine: AsyncEngine
+    url: str
+    args: argparse.Namespace
+    settings: Settings | None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and say how it went."""
+    args = _parser().parse_args(argv)
+    try:
+        settings = None if args.file else load_settings()
+        url = f"sqlite:///{args.file}" if settings is None else settings.store_url()
+        if args.command != "migrate" and not _is_there(url):
+            raise StorageUnavailable(f"{place_of(url)}: there is no such file yet; the first start makes it")
+        return asyncio.run(_run(_COMMANDS[args.command], url, args, settings))
+    except (SettingsError, WrongUse) as error:
+        sys.stderr.write(f"{error}\n")
+        return WRONG_USE
+    except StorageUnavailable as error:
+        sys.stderr.write(f"{error}\n")
+        return FAILED
+
+
+def _is_there(url: str) -> bool:
+    """Opening an SQLite file makes it; only migrating means to."""
+    return not is_embedded(url) or Path(make_url(url).database or "").is_file()
+
+
+async def _run(command: _Command, url: str, args: argparse.Namespace, settings: Settings | None) -> int:
+    # Upkeep may take minutes where a request may not.
+    engine = open_engine(url, statement_timeout_s=None)
+    try:
+        return await command(Task(engine, url, args, settings))
+    finally:
+        await engine.dispose()
+
+
+async def _migrate(task: Task) -> int:
+    before = await _revision(task.engine)
+    await upgrade(task.engine)
+    after = await _revision(task.engine)
+    what = f"already at revision {after}" if before == after else f"migrated {before or 'empty'} -> {after}"
+    _say(f"{place_of(task.url)}: {what}")
+    return DONE
+
+
+async def _downgrade(task: Task) -> int:
+    target, current = task.args.revision, await _current(task)
+    known = (*known_revisions(), BASE)
+    if target not in known:
+        raise WrongUse(f"there is no revision {target}; there are {', '.join(known)}")
+    if known.index(target) <= known.index(current):
+        raise WrongUse(f"the database is at {current}: {target} is not before it")
+    dropped = dropped_tables(current, target)
+    with storage_errors("counting rows"):
+        async with task.engine.connect() as connection:
+            rows = sum([await count_rows(connection, table) for table in dropped])
+    if dropped and not task.args.yes:
+        raise WrongUse(
+            f"this drops {len(dropped)} tables with {rows:,} rows of {place_of(task.url)}; "
+            "nothing was done. Add --yes to go through with it"
+        )
+    await downgrade(task.engine, target)
+    _say(f"{place_of(task.url)}: migrated {current} -> {target}; {rows:,} rows dropped")
+    return DONE
+
+
+async def _status(task: Task) -> int:
+    status = await read_status(task.engine, task.url)
+    _say(format_status(status))
+    return DONE if status.is_usable else FAILED
+
+
+async def _retention(task: Task) -> int:
+    if task.settings is None:
+        raise WrongUse("retention reads how long rows are kept from the settings: leave --file away")
+    if task.settings.data_mode == "replay":
+        raise WrongUse("a replay has a time of its own: only the running service knows what is old in it")
+    await _require_head(task.engine)
+    keep = Keep(**task.settings.retention_days())
+    removed = await apply_retention(task.engine, keep, SystemClock().now_ms())
+    _say(format_removed(removed))
+    return DONE
+
+
+async def _verify(task: Task) -> int:
+    await _require_head(task.engine)
+    report = await SqlSignalLog(task.engine, now_ms=SystemClock().now_ms).verify()
+    _say(
+        f"{report.signals:,} signals in {report.chains:,} chains: {'broken' if report.broken else 'all hold'}"
+    )
+    for chain, seq, why in report.broken:
+        _say(f"  chain {chain}, number {seq}: {why}")
+    return FAILED if report.broken else DONE
+
+
+async def _rebuild_heatmap(task: Task) -> int:
+    await _require_head(task.engine)
+    span = await stored_minutes(task.engine)
+    if span is None:
+        _say("no liquidations are stored: there is nothing to rebuild from")
+        return DONE
+    # Before the first event that is kept there is nothing to rebuild from: older tiles stay as they are.
+    from_min = max(span.first_min, task.args.from_min or span.first_min)
+    to_min = span.last_min + 1 if task.args.to_min is None else task.args.to_min
+    if from_min >= to_min:
+        raise WrongUse("no stored liquidation lies between --from and --to")
+    tiles = SqlTiles(task.engine)
+    made = [await tiles.rebuild(low, high) for low, high in slices(from_min, to_min, span.days)]
+    _say(f"{sum(made):,} tiles rebuilt, from {_iso(from_min)} to {_iso(to_min)}")
+    return DONE
+
+
+_Command = Callable[[Task], Awaitable[int]]
+_COMMANDS: dict[str, _Command] = {
+    "migrate": _migrate,
+    "downgrade": _downgrade,
+    "status": _status,
+    "verify": _verify,
+    "rebuild-heatmap": _rebuild_heatmap,
+    "retention": _retention,
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m app.store", description="Look after the database of DATABASE_URL."
+    )
+    parser.add_argument("--file", type=Path, help="an SQLite file instead of DATABASE_URL")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("migrate", help="bring the tables up to this version")
+    back = commands.add_parser("downgrade", help="take the tables back to an older revision")
+    back.add_argument("revision", help=f"the revision to end at; {BASE}: no tables at all")
+    back.add_argument("--yes", action="store_true", help="drop the rows that have no place there")
+    commands.add_parser("status", help="backend, revision, layout, rows and size")
+    commands.add_parser("verify", help="walk the record of signals and compute every hash again")
+    again = commands.add_parser("rebuild-heatmap", help="compute tiles again from the stored liquidations")
+    moment = "such as 2026-01-15 or 2026-01-15T12:00Z; left out: all that is stored"
+    again.add_argument("--from", dest="from_min", type=_minute, metavar="TIME", help=moment)
+    again.add_argument("--to", dest="to_min", type=_minute, metavar="TIME", help="the end, outside")
+    commands.add_parser("retention", help="remove what is older than the RETENTION_ settings say")
+    return parser
+
+
+async def _current(task: Task) -> str:
+    revision = await _revision(task.engine)
+    if revision is None:
+        raise WrongUse(f"{place_of(task.url)}: there are no tables yet")
+    if revision not in known_revisions():
+        raise WrongUse(f"revision {revision} is of a newer version: use the command of that one")
+    return revision
+
+
+async def _require_head(engine: AsyncEngine) -> None:
+    revision = await _revision(engine)
+    if revision != HEAD:
+        raise StorageRefused(why_not(revision))
+
+
+async def _revision(engine: AsyncEngine) -> str | None:
+    with storage_errors("opening the database"):
+        async with engine.connect() as connection:
+            return await revision_of(connection)
+
+
+def _minute(text: str) -> int:
+    """Minutes since the epoch of an ISO-8601 time, UTC unless it says otherwise."""
+    moment = datetime.fromisoformat(text)
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return int(aware.timestamp()) // 60
+
+
+def _iso(minute: int) -> str:
+    return f"{datetime.fromtimestamp(minute * 60, UTC):%Y-%m-%dT%H:%MZ}"
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""A fresh, migrated, empty database per test, on both backends.
+
+PostgreSQL is started once; its databases are copies of one that was migrated once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.migrate import upgrade
+from app.services.storage.engine import open_engine
+
+if TYPE_CHECKING:
+    from tests.postgres_server import PostgresServer
+
+_TEMPLATE = "migrated"
+_NUMBERS = count()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real server for the whole session; tests that need it skip where there is none."""
+    from tests.postgres_server import PostgresServer
+
+    with PostgresServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> str:
+    """The name of a migrated, empty database that nobody is connected to."""
+    migrate(postgres.create(_TEMPLATE))
+    return _TEMPLATE
+
+
+@pytest.fixture
+def new_postgres(postgres: PostgresServer) -> Callable[[], str]:
+    """Makes an empty database without any table; its URL."""
+    return lambda: postgres.create(f"t{next(_NUMBERS)}")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of a migrated, empty database."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'store.db'}"
+        migrate(url)
+        return url
+    server: PostgresServer = request.getfixturevalue("postgres")
+    template = request.getfixturevalue("postgres_template")
+    name = f"t{next(_NUMBERS)}"
+    server.psql(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return server.url(name)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of a database without any table (SQLite: of a file that is not there yet)."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    return str(request.getfixturevalue("new_postgres")())
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """Upgrade from outside of any event loop."""
+
+    async def run() -> None:
+        engine = open_engine(url, statement_timeout_s=None)
+        await upgrade(engine, revision)
+        await engine.dispose()
+
+    asyncio.run(run())

@@ -1,0 +1,57 @@
+"""Rows of any table, made from its columns: for tests that move or remove rows without reading them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Double, Integer, Table, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.services.storage import tables
+
+TIMES = {**tables.TIME_COLUMN, "alert_history": "ts_event_ms", "baselines": "hour_ms", "signals": "as_of_ms"}
+
+
+def plain_row(table: Table, number: int, time: int, symbol: str = "BTC") -> dict[str, Any]:
+    """One row; rows of different numbers differ in every column that can. Every third has NULLs."""
+    row: dict[str, Any] = {}
+    for column in table.columns:
+        if column.nullable and number % 3 == 0:
+            row[column.name] = None
+        elif isinstance(column.type, BigInteger):
+            row[column.name] = time if column.name == TIMES.get(table.name) else 2**61 + number
+        elif isinstance(column.type, Boolean):
+            row[column.name] = number % 2 == 1
+        elif isinstance(column.type, Integer):
+            row[column.name] = number
+        elif isinstance(column.type, Double):
+            row[column.name] = number + 0.1
+        else:
+            is_coin = column.name == "symbol" and table.name in TIMES
+            row[column.name] = symbol if is_coin else f"{column.name} {number} é"
+    return row
+
+
+async def insert_rows(
+    connection: AsyncConnection, table: Table, times: Iterable[int], symbol: str = "BTC"
+) -> None:
+    """One row per time."""
+    rows = [plain_row(table, number, time, symbol) for number, time in enumerate(times)]
+    await connection.execute(table.insert(), rows)
+
+
+async def every_row(connection: AsyncConnection) -> Mapping[str, list[tuple[Any, ...]]]:
+    """All there is, table by table, in order of the key."""
+    return {
+        table.name: [
+            tuple(row) for row in await connection.execute(select(table).order_by(*table.primary_key.columns))
+        ]
+        for table in tables.metadata.sorted_tables
+    }
+
+
+async def times_of(connection: AsyncConnection, table: Table) -> list[int]:
+    """The times of the rows that are there, ascending."""
+    column = table.c[TIMES[table.name]]
+    return list(await connection.scalars(select(column).order_by(column)))
