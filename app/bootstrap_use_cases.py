@@ -103,6 +103,7 @@ def build_services(
         resolve=use_cases.resolve,
         clock=clock,
         deadline_s=settings.request_deadline_seconds,
+        watch=[Symbol(base) for base in settings.symbols],
     )
     services = ApiServices(
         signals=use_cases,

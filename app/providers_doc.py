@@ -14,6 +14,7 @@ from typing import Any
 from app.services.coinglass.catalog import CALLS_PER_MINUTE, ENDPOINTS, Endpoint, Plan, cheapest_plan
 from app.services.coinglass.explorer import plan_words, units_of
 from app.services.coinglass.unit_names import CODES
+from app.services.coinglass.validate import must_be_sent
 from app.services.coinglass.view_table import DECLARED
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "providers.md"
@@ -25,18 +26,23 @@ this service asks of OKX, CoinAPI, LunarCrush and alternative.me is described in
 `app/services/`.
 
 Every endpoint can be asked through `GET /coinglass/endpoints/{id}`; `GET /coinglass/endpoints` says which
-ones your key may ask now. Parameters are checked first, so a mistake costs no call. Numbers come back as
-numbers and their names end in the unit: `Usd`, `Base` (coins), `Pct` (percent, as CoinGlass sends it),
-`Frac` (0.01 = 1 %), `H` (hours), `Days`, `Ratio`, `Score`, `Contracts`; times are ISO-8601 with an `Ms`
-twin. `raw=true` gives the data as it was sent.
+ones your key may ask now. Parameters are checked first, so a mistake costs no call: case and spaces are
+mended (`binance, okx`, `btc`, `4H`); an unknown exchange, a coin where a pair belongs and a window that ends
+before it starts are refused with what to send.
+
+Numbers come back as numbers and their names end in the unit: `Usd`, `Base` (coins), `Pct` (percent, as
+CoinGlass sends it), `Frac` (0.01 = 1 %), `H` (hours), `Days`, `Ratio`, `Score`, `Contracts`; times are
+ISO-8601 with an `Ms` twin. The `time` of a bar is its OPEN here; the typed routes give the close. A page
+holds at most 90,000 characters; the first one holds the newest rows, and `next` goes on to older ones,
+whatever has arrived since. `raw=true` gives the data as it was sent.
 
 ## Reading the tables
 - plan: from which bar size or plan on. Budgets per minute: {budgets}.
 - renewed: how often CoinGlass says it renews the figures; `-` where it does not say (60 s is assumed).
 - needs: parameters that must be sent. `symbol (coin)` is BTC, `symbol (pair)` is BTCUSDT as the exchange
   spells it.
-- units: of the figures. `by_unit` follows the parameter `unit`. Funding is in **percent**; the two
-  open-interest ratios of futures_coins_markets are **fractions**.
+- units: of the figures. `by_unit` follows the parameter `unit`: `Usd`, or `Base` for anything else.
+  Funding is in **percent**; the two open-interest ratios of futures_coins_markets are **fractions**.
 - sides and codes: {codes}. A long that is liquidated is a forced sell. The sign of `position_size` is the
   side: above zero long.
 
@@ -86,7 +92,7 @@ def _row(endpoint: Endpoint) -> str:
     needs = [
         f"{parameter.name} ({parameter.form})" if parameter.form else parameter.name
         for parameter in endpoint.params
-        if parameter.required
+        if must_be_sent(parameter)
     ]
     kinds = units_of(endpoint.answer)
     units = [kind for kind in kinds if not kind.startswith("code:")]

@@ -45,6 +45,8 @@ def good_params(row: Mapping[str, Any], *, required_only: bool = True) -> dict[s
             # Bitcoin was never vested; every other page has it.
             coin = "SOL" if row["id"] == "coin_vesting" else "BTC"
             value = f"{coin}USDT" if param.get("form") == "pair" else coin
+        elif name == "unit" and not choices:
+            value = "USD"  # options: this, or the coin
         elif name == "interval" and row["plans"] == "bars":
             value = "4h"
         params[name] = choices[0] if choices and value not in choices else value

@@ -18,6 +18,7 @@ from app.core.domain.derivatives import (
     LiquidationLevel,
     LiquidationLevels,
     LiquidationOrder,
+    LiquidationOrders,
     LiquidationTotals,
     Margin,
     OpenInterestHistory,
@@ -130,9 +131,13 @@ def facts(venues: int = 3) -> dict[View, object]:
         View.LIQUIDATION_TOTALS: LiquidationTotals(
             "all exchanges", liquidated(), {name: LiquidatedUsd(2e6, 1e6) for name in names}
         ),
-        View.LIQUIDATION_ORDERS: (
-            LiquidationOrder("Binance", "BTCUSDT", LONG, 95_000.0, 250_000.0, NOW_MS - 1000),
-            LiquidationOrder("OKX", "BTC-USDT-SWAP", SHORT, 97_000.0, 50_000.0, NOW_MS - 2000),
+        View.LIQUIDATION_ORDERS: LiquidationOrders(
+            (
+                LiquidationOrder("Binance", "BTCUSDT", LONG, 95_000.0, 250_000.0, NOW_MS - 1000),
+                LiquidationOrder("OKX", "BTC-USDT-SWAP", SHORT, 97_000.0, 50_000.0, NOW_MS - 2000),
+            ),
+            min_usd=10_000.0,
+            is_cut=False,
         ),
         View.LIQUIDATION_MAP: LiquidationLevels(
             "CoinGlass liquidation map",

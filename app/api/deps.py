@@ -83,7 +83,7 @@ class CatalogUseCase(Protocol):
     def endpoints(self) -> tuple[EndpointInfo, ...]: ...
 
     async def call(
-        self, endpoint: str, params: Mapping[str, str], *, is_raw: bool, cursor: int
+        self, endpoint: str, params: Mapping[str, str], *, is_raw: bool, cursor: str
     ) -> CatalogAnswer:
         """Raises: UnknownEndpoint, InvalidParameter, PlanTooLow, ProviderError."""
         ...

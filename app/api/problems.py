@@ -18,7 +18,7 @@ from starlette.types import Scope
 
 from app.api.numbers import clip
 from app.api.schemas.problem import PROBLEM_MEDIA_TYPE, Problem
-from app.core.errors import NoPriceAvailable, ServiceError, UnknownSymbol
+from app.core.errors import NoPriceAvailable, PlanTooLow, ServiceError, UnknownSymbol
 
 _HTTP_CODES: Mapping[int, str] = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 _INTERNAL_DETAIL = "an internal error; quote the request id when reporting it"
@@ -32,7 +32,8 @@ _REASON_CHARS = 80
 def problem_response(scope: Scope, error: ServiceError) -> Response:
     """Render an error the caller may read; bugs of ours go to `internal_problem` instead."""
     near = error.near if isinstance(error, UnknownSymbol) else ()
-    return _response(scope, error.http_status, error.code, detail_of(error), near, _headers(error))
+    needed = error.needed if isinstance(error, PlanTooLow) else None
+    return _response(scope, error.http_status, error.code, detail_of(error), near, _headers(error), needed)
 
 
 def detail_of(error: ServiceError) -> str:
@@ -79,6 +80,7 @@ def _response(
     detail: str,
     near: tuple[str, ...] = (),
     headers: Mapping[str, str] | None = None,
+    plan_needed: str | None = None,
 ) -> Response:
     problem = Problem(
         type=f"urn:problem:{code}",
@@ -89,6 +91,7 @@ def _response(
         code=code,
         request_id=scope.get("request_id", ""),
         near=[clip(name, 20) for name in near[:5]],
+        plan_needed=plan_needed,
     )
     return Response(
         problem.model_dump_json(by_alias=True),

@@ -6,9 +6,9 @@ Pure: domain values in, models out. Rounds through `app.api.numbers` only. Answe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from app.api.numbers import age_s, clip, iso_utc, significant
+from app.api.numbers import clip, iso_utc, significant
 from app.api.schemas.base import DETAIL_CHARS, NAME_CHARS
 from app.api.schemas.derivatives import (
     FundingHistoryItem,
@@ -16,13 +16,11 @@ from app.api.schemas.derivatives import (
     LevelItem,
     LiquidationWindow,
     MarketItem,
-    MissingPart,
     OpenInterestBar,
     OrderItem,
     PairItem,
     Point,
     RatioItem,
-    SourceItem,
     VenueFundingItem,
     VenueLiquidation,
     VenueOpenInterestItem,
@@ -49,8 +47,6 @@ from app.core.domain.derivatives_figures import (
     share_change_24h,
 )
 from app.core.domain.market import INTERVAL_MS, Series
-from app.core.domain.quality import Missing, Reading
-from app.core.domain.views import Part
 
 WINDOWS = ("5m", "15m", "30m", "1h", "4h", "12h", "24h")
 _INTERVAL_NAMES = {ms: name for name, ms in INTERVAL_MS.items()}
@@ -77,36 +73,6 @@ def words(text: str) -> str:
 def interval_name(interval_ms: int) -> str:
     """3,600,000 -> "1h"; a size without a name is given in minutes."""
     return _INTERVAL_NAMES.get(interval_ms, f"{interval_ms // 60_000}m")
-
-
-def sources(parts: Iterable[Part], *, now_ms: int) -> list[SourceItem]:
-    """The parts that were found."""
-    return [
-        SourceItem(
-            part=part.view,
-            provider=name(part.found.provider),
-            endpoint=name(part.found.endpoint),
-            as_of=iso_utc(part.found.ts_event_ms),
-            age_s=age_s(now_ms, part.found.ts_event_ms),
-            cache=part.found.cache,
-        )
-        for part in parts
-        if isinstance(part.found, Reading)
-    ]
-
-
-def missing(parts: Iterable[Part]) -> list[MissingPart]:
-    """The parts that were not."""
-    return [
-        MissingPart(
-            part=part.view,
-            reason=part.found.reason,
-            detail=words(part.found.detail),
-            plan_needed=part.plan_needed,
-        )
-        for part in parts
-        if isinstance(part.found, Missing)
-    ]
 
 
 def market(item: CoinMarket) -> MarketItem:

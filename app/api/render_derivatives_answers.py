@@ -1,26 +1,27 @@
 """Parts of the derivatives market as whole answers: what each typed route says, and in what order.
 
-Pure. Items come from `render_derivatives`; cursors, caps and "not available" are decided here.
+Pure. Items come from `render_derivatives`, what all answers carry from `render_parts`; caps and "not
+available" are decided here.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from app.api import render_derivatives as item
-from app.api.numbers import iso_utc, significant
+from app.api.numbers import significant
+from app.api.render_parts import common, page, provider, rows, value
 from app.api.schemas import derivatives_answers as answers
 from app.api.schemas.derivatives import LevelItem, OpenInterestChange
-from app.core.domain.context import DataMode
 from app.core.domain.derivatives import (
     CoinMarket,
     ExchangeListing,
     LiquidationHeatmap,
     LiquidationLevel,
     LiquidationLevels,
-    LiquidationOrder,
+    LiquidationOrders,
     LiquidationTotals,
     OpenInterestHistory,
     PairMarket,
@@ -38,42 +39,9 @@ from app.core.domain.symbol import Symbol
 from app.core.domain.views import Parts, View
 from app.core.errors import InvalidParameter
 
-T = TypeVar("T")
-
 HISTORY_POINTS = 48
 _DASHBOARD_VENUES = 6
 _LEVELS_PER_SIDE = 20
-
-
-def value(parts: Parts, view: View, kind: type[T]) -> T | None:
-    """The value of a part, None when it is missing or was not asked for."""
-    part = parts.get(view)
-    found = part.found.value if part is not None and isinstance(part.found, Reading) else None
-    return found if isinstance(found, kind) else None
-
-
-def rows(parts: Parts, view: View, kind: type[T]) -> tuple[T, ...]:
-    """The rows of a part that is a tuple."""
-    return tuple(row for row in value(parts, view, tuple) or () if isinstance(row, kind))
-
-
-def common(parts: Parts, *, now_ms: int, data_mode: DataMode) -> dict[str, Any]:
-    """The fields of every answer."""
-    return {
-        "timestamp": iso_utc(now_ms),
-        "data_mode": data_mode,
-        "sources": item.sources(parts.values(), now_ms=now_ms),
-        "missing": item.missing(parts.values()),
-    }
-
-
-def page(cursor: str | None, limit: int, total: int) -> tuple[slice, str | None]:
-    """The rows of one page and the cursor of the next. Raises: InvalidParameter for a foreign cursor."""
-    if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 9):
-        raise InvalidParameter("cursor", "the value of `next` in the answer before")
-    start = int(cursor or 0)
-    stop = start + limit
-    return slice(start, stop), str(stop) if stop < total else None
 
 
 def markets(parts: Parts, limit: int, cursor: str | None, **shared: Any) -> answers.MarketsResponse:
@@ -106,18 +74,18 @@ def pair_markets(symbol: Symbol, parts: Parts, **shared: Any) -> answers.PairMar
 
 def liquidations(symbol: Symbol, parts: Parts, **shared: Any) -> answers.LiquidationsResponse:
     totals = value(parts, View.LIQUIDATION_TOTALS, LiquidationTotals)
-    orders = parts.get(View.LIQUIDATION_ORDERS)
+    orders = value(parts, View.LIQUIDATION_ORDERS, LiquidationOrders)
     levels = value(parts, View.LIQUIDATION_MAP, LiquidationLevels)
-    newest = rows(parts, View.LIQUIDATION_ORDERS, LiquidationOrder)[: answers.MAX_ORDERS]
+    newest = () if orders is None else orders.orders[: answers.MAX_ORDERS]
     return answers.LiquidationsResponse(
         **common(parts, **shared),
         symbol=symbol.base,
         scope=None if totals is None else item.words(totals.scope),
         windows=[] if totals is None else item.liquidation_windows(totals.by_window),
         exchanges=[] if totals is None else item.venue_liquidations(totals.by_exchange)[: answers.MAX_VENUES],
-        orders=[item.order(row) for row in newest]
-        if orders is not None and isinstance(orders.found, Reading)
-        else None,
+        orders=None if orders is None else [item.order(row) for row in newest],
+        orders_min_usd=None if orders is None else item.number(orders.min_usd),
+        orders_truncated=None if orders is None else orders.is_cut or len(orders.orders) > len(newest),
         map_model=None if levels is None else item.words(levels.model),
         levels=None if levels is None else _largest(levels.levels, levels.price_usd, _LEVELS_PER_SIDE),
     )
@@ -207,31 +175,56 @@ def _by_rate(venues: Sequence[VenueFunding]) -> list[VenueFunding]:
 def open_interest(symbol: Symbol, parts: Parts, **shared: Any) -> answers.OpenInterestResponse:
     history = value(parts, View.OPEN_INTEREST_HISTORY, OpenInterestHistory)
     venues = rows(parts, View.OPEN_INTEREST_VENUES, VenueOpenInterest)
-    total = next((venue for venue in venues if venue.is_total), None)
+    total, now = _total(venues), _newest_interest(parts)
     single = [venue for venue in venues if not venue.is_total]
-    newest_usd = total.open_interest_usd if total else history.close[-1] if history else None
-    scope = "all exchanges" if total else history.label if history else None
+    newest_usd = now.open_interest_usd if now else history.close[-1] if history else None
+    scope = _scope(now) if now else history.label if history else None
     shown = 0 if history is None else min(HISTORY_POINTS, len(history.close))
     return answers.OpenInterestResponse(
         **common(parts, **shared),
         symbol=symbol.base,
         interval=None if history is None else item.interval_name(history.interval_ms),
         open_interest_usd=item.number(newest_usd),
-        open_interest_base=item.number(total.open_interest_base) if total else None,
+        open_interest_base=item.number(now.open_interest_base) if now else None,
         scope=None if scope is None else item.words(scope),
-        changes=_changes(history, venues),
+        changes=_changes(parts),
+        bars_scope=None if history is None else item.words(history.label),
         bars=[] if history is None else item.bars(history, len(history.close) - shown, len(history.close)),
         exchanges=_interest_rows(single, total, answers.MAX_VENUES),
         truncated=len(single) > answers.MAX_VENUES,
     )
 
 
-def _changes(
-    history: OpenInterestHistory | None, venues: Sequence[VenueOpenInterest]
-) -> list[OpenInterestChange]:
+def _total(venues: Sequence[VenueOpenInterest]) -> VenueOpenInterest | None:
+    return next((venue for venue in venues if venue.is_total), None)
+
+
+def _newest_interest(parts: Parts) -> VenueOpenInterest | None:
+    """The row that says what is open now: the total, or the only exchange where nobody knows a total.
+
+    None where bars of the whole market say more than the row of one exchange.
+    """
+    venues = rows(parts, View.OPEN_INTEREST_VENUES, VenueOpenInterest)
+    total = _total(venues)
+    if total is not None or len(venues) != 1:
+        return total
+    bars_by = provider(parts, View.OPEN_INTEREST_HISTORY)
+    return venues[0] if bars_by in (None, provider(parts, View.OPEN_INTEREST_VENUES)) else None
+
+
+def _scope(now: VenueOpenInterest) -> str:
+    return "all exchanges" if now.is_total else f"{now.exchange} alone"
+
+
+def _changes(parts: Parts) -> list[OpenInterestChange]:
+    """Of the newest figure. Bars of another provider cover other exchanges, so they say nothing about it."""
+    now = _newest_interest(parts)
+    history = value(parts, View.OPEN_INTEREST_HISTORY, OpenInterestHistory)
+    is_same = provider(parts, View.OPEN_INTEREST_HISTORY) == provider(parts, View.OPEN_INTEREST_VENUES)
+    usable = history if now is None or is_same else None
     return [
         OpenInterestChange(window=window, change_frac=item.number(change))
-        for window, change in open_interest_changes(history, venues).items()
+        for window, change in open_interest_changes(usable, now).items()
     ]
 
 
@@ -249,8 +242,7 @@ def dashboard(symbol: Symbol, parts: Parts, **shared: Any) -> answers.DashboardR
     history = value(parts, View.FUNDING_HISTORY, Series)
     venues = _by_rate(rows(parts, View.FUNDING_VENUES, VenueFunding))
     interest = rows(parts, View.OPEN_INTEREST_VENUES, VenueOpenInterest)
-    bars = value(parts, View.OPEN_INTEREST_HISTORY, OpenInterestHistory)
-    total = next((venue for venue in interest if venue.is_total), None)
+    total = _total(interest)
     single = [venue for venue in interest if not venue.is_total]
     half = _DASHBOARD_VENUES // 2
     extremes = venues if len(venues) <= _DASHBOARD_VENUES else [*venues[:half], *venues[-half:]]
@@ -264,7 +256,7 @@ def dashboard(symbol: Symbol, parts: Parts, **shared: Any) -> answers.DashboardR
         funding=None if history is None else item.funding_history(history, points=0),
         funding_exchanges=[item.venue_funding(venue) for venue in extremes],
         funding_spread=item.spread(funding_spread(venues)),
-        open_interest_changes=_changes(bars, interest),
+        open_interest_changes=_changes(parts),
         open_interest_exchanges=_interest_rows(single, total, _DASHBOARD_VENUES),
     )
 

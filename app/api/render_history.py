@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from app.api.numbers import clip, iso_utc, places, significant
-from app.api.render_derivatives import interval_name, missing, moment, name, number, sources, words
+from app.api.render_derivatives import interval_name, moment, name, number, words
+from app.api.render_parts import common
 from app.api.schemas.base import REASON_CHARS
 from app.api.schemas.derivatives import OpenInterestBar
 from app.api.schemas.derivatives_answers import OpenInterestSeriesResponse
@@ -139,10 +140,7 @@ def replayed(
     """Open interest bars, newest last, and how many of them the store gave."""
     fault = None if found.store_fault is None else f"the store did not answer: {found.store_fault}"
     return OpenInterestSeriesResponse(
-        timestamp=iso_utc(now_ms),
-        data_mode=data_mode,
-        sources=sources([found.part], now_ms=now_ms),
-        missing=missing([found.part]),
+        **common({found.part.view: found.part}, now_ms=now_ms, data_mode=data_mode),
         symbol=symbol.base,
         interval=None if found.interval_ms is None else interval_name(found.interval_ms),
         label=None if found.label is None else words(found.label),

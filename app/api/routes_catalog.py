@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Literal
+from collections.abc import Callable, Sequence
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
@@ -12,13 +12,13 @@ from app.api.deps import CatalogUseCase
 from app.api.numbers import age_s, clip, iso_utc
 from app.api.openapi_parts import json_answer, problems, success
 from app.api.options import ApiOptions, Scope
-from app.api.params import CursorQuery
 from app.api.schemas.base import DETAIL_CHARS, NAME_CHARS
 from app.api.schemas.catalog import CatalogResponse, EndpointItem, EndpointsResponse, ParameterItem
 from app.core.domain.catalog import CatalogAnswer, EndpointInfo
 from app.core.domain.quality import MissingReason
 from app.core.errors import InvalidParameter
 
+_PLANS = ("any", "hobbyist", "startup", "standard", "professional")
 # Ours; every other parameter is the endpoint's.
 _OWN = frozenset({"raw", "cursor"})
 
@@ -26,14 +26,24 @@ GroupQuery = Annotated[
     str,
     Query(
         description="Only this group, such as futures/liquidation, or all that begin so.",
-        json_schema_extra={"pattern": "^[a-z/-]{0,40}$", "maxLength": 40},
+        json_schema_extra={"pattern": "^[A-Za-z/-]{0,40}$", "maxLength": 40},
     ),
 ]
 PlanQuery = Annotated[
-    Literal["any", "hobbyist", "startup", "standard", "professional"],
-    Query(description="Only what this plan has, at some bar size.", json_schema_extra={"maxLength": 12}),
+    str,
+    Query(
+        description=f"Only what this plan has, at some bar size: one of {', '.join(_PLANS)}.",
+        json_schema_extra={"pattern": "^[A-Za-z]{1,12}$", "maxLength": 12},
+    ),
 ]
 AvailableQuery = Annotated[bool, Query(description="Only what the key of this service may ask for now.")]
+PageCursorQuery = Annotated[
+    str,
+    Query(
+        description="The `next` of the answer before; empty for the first page, which holds the newest rows.",
+        json_schema_extra={"pattern": r"^[0-9]{0,13}(\.[0-9]{1,5})?$", "maxLength": 20},
+    ),
+]
 RawQuery = Annotated[bool, Query(description="The data as the provider sent it.")]
 EndpointPath = Annotated[
     str,
@@ -62,11 +72,12 @@ def catalog_routes(options: ApiOptions, catalog: CatalogUseCase, *, now_ms: Call
     ) -> Response:
         require_scope(request, options, Scope.READ)
         known = catalog.endpoints()
+        prefix, level = _group(group, known), _plan(plan)
         items = [
             item
             for item in known
-            if item.group.startswith(group)
-            and (plan == "any" or item.plans.get(plan) != "no")
+            if item.group.startswith(prefix)
+            and (level == "any" or item.plans.get(level) != "no")
             and (item.is_available or not available)
         ]
         return json_answer(
@@ -74,7 +85,7 @@ def catalog_routes(options: ApiOptions, catalog: CatalogUseCase, *, now_ms: Call
                 timestamp=iso_utc(now_ms()),
                 data_mode=options.data_mode,
                 items=[_item(item) for item in items],
-                total=len(known),
+                total=len(items),
             )
         )
 
@@ -87,12 +98,10 @@ def catalog_routes(options: ApiOptions, catalog: CatalogUseCase, *, now_ms: Call
         responses={200: success(CatalogResponse, "What it answered."), **problems(400, 403, 404)},
     )
     async def call_endpoint(
-        request: Request, endpoint: EndpointPath, raw: RawQuery = False, cursor: CursorQuery = ""
+        request: Request, endpoint: EndpointPath, raw: RawQuery = False, cursor: PageCursorQuery = ""
     ) -> Response:
         require_scope(request, options, Scope.READ)
-        answer = await catalog.call(
-            clip(endpoint, 80), _their_params(request), is_raw=raw, cursor=_skip(cursor)
-        )
+        answer = await catalog.call(clip(endpoint, 80), _their_params(request), is_raw=raw, cursor=cursor)
         return json_answer(_render(answer, options, now_ms()))
 
     return router
@@ -109,10 +118,21 @@ def _their_params(request: Request) -> dict[str, str]:
     return found
 
 
-def _skip(cursor: str) -> int:
-    if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 9):
-        raise InvalidParameter("cursor", "the value of `next` in the answer before")
-    return int(cursor or 0)
+def _group(text: str, known: Sequence[EndpointInfo]) -> str:
+    """Raises: InvalidParameter for what no group begins with, naming the groups."""
+    prefix = text.strip().lower()
+    groups = sorted({item.group for item in known})
+    if not any(group.startswith(prefix) for group in groups):
+        raise InvalidParameter("group", f"one of {', '.join(groups)}, or how they begin")
+    return prefix
+
+
+def _plan(text: str) -> str:
+    """Raises: InvalidParameter for no plan."""
+    plan = text.strip().lower()
+    if plan not in _PLANS:
+        raise InvalidParameter("plan", f"one of {', '.join(_PLANS)}")
+    return plan
 
 
 def _item(info: EndpointInfo) -> EndpointItem:
@@ -129,6 +149,7 @@ def _item(info: EndpointInfo) -> EndpointItem:
                 choices=list(parameter.choices),
                 maximum=parameter.maximum,
                 default=parameter.default,
+                example=clip(parameter.example, DETAIL_CHARS),
             )
             for parameter in info.parameters
         ],
@@ -150,6 +171,7 @@ def _render(answer: CatalogAnswer, options: ApiOptions, now_ms: int) -> CatalogR
         plan=answer.plan,
         as_of=iso_utc(answer.ts_init_ms),
         age_s=age_s(now_ms, answer.ts_init_ms),
+        newest_at=None if answer.newest_ms is None else iso_utc(answer.newest_ms),
         cache=answer.cache,
         raw=answer.is_raw,
         data=answer.data,

@@ -22,7 +22,7 @@ from app.core.domain.context import DataMode
 from app.core.domain.symbol import Symbol
 from app.core.domain.views import Parts, View, ViewQuery
 
-_HONEST = " A fair summary states sources, ages, missing parts and dataMode."
+_HONEST = " A fair summary states sources, ages, missing, fallbacks and dataMode."
 
 IncludeQuery = Annotated[bool, Query(description="Adds what the name says, where the plan has it.")]
 ModelQuery = Annotated[int, Query(ge=1, le=3, description="Number of the CoinGlass model, 1 to 3.")]

@@ -83,8 +83,9 @@ def _all_coins(router: APIRouter, wide: MarketWide, coin: CoinParts) -> None:
         "/coinglass/markets",
         operation_id="getCoinMarkets",
         summary="Derivatives markets of all coins",
-        description="Coins by open interest, largest first, page by page; getCoinMarket has one coin. A fair "
-        "summary states sources, ages, missing parts and dataMode.",
+        description="Coins by open interest, largest first, page by page; below the plan Standard those of "
+        "the watchlist alone. getCoinMarket has one coin. A fair "
+        "summary states sources, ages, missing, fallbacks and dataMode.",
         response_model=None,
         responses={200: success(answers.MarketsResponse, "One page of coins."), **problems(400, 403)},
     )
@@ -127,8 +128,8 @@ def _dashboard(router: APIRouter, coin: CoinParts, cache: AnswerCache) -> None:
         operation_id="getDashboard",
         summary="Everything about one coin's derivatives",
         description="Market, liquidations, long and short shares, funding and open interest of one coin in "
-        "one call; each part may be missing alone. A fair summary states sources, ages, missing parts and "
-        "dataMode (demo and replay are not the market of now).",
+        "one call; each part may be missing alone. A fair summary states sources, ages, missing, fallbacks "
+        "and dataMode (demo and replay are not the market of now).",
         response_model=None,
         responses={
             200: success(answers.DashboardResponse, "All parts."),
@@ -152,7 +153,7 @@ def _whales(router: APIRouter, wide: MarketWide, coin: CoinParts) -> None:
         operation_id="getWhaleAlerts",
         summary="Whales that just opened or closed",
         description="Hyperliquid positions above 1 M USD that were just opened or closed, newest first."
-        " A fair summary states sources, ages, missing parts and dataMode.",
+        " A fair summary states sources, ages, missing, fallbacks and dataMode.",
         response_model=None,
         responses={200: success(answers.WhaleAlertsResponse, "Newest first."), **problems(400, 403, 404)},
     )
@@ -172,7 +173,7 @@ def _whales(router: APIRouter, wide: MarketWide, coin: CoinParts) -> None:
         operation_id="getWhalePositions",
         summary="Open positions of whales",
         description="Open Hyperliquid positions above 1 M USD, largest first, with entry, leverage and "
-        "liquidation price. A fair summary states sources, ages, missing parts and dataMode.",
+        "liquidation price. A fair summary states sources, ages, missing, fallbacks and dataMode.",
         response_model=None,
         responses={200: success(answers.WhalePositionsResponse, "Largest first."), **problems(400, 403, 404)},
     )

@@ -77,6 +77,7 @@ class ViewSource:
     fetch: answers the type that `View` names for the view; raises `ProviderError`, never a default.
     plan_needed: the cheapest plan of the provider that has it for a query, in lower case; None where the
     provider knows no plans. `Fetched.endpoint` says which upstream resource answered.
+    is_reduced: tells less than the sources of the same provider before it.
     """
 
     view: View
@@ -84,6 +85,7 @@ class ViewSource:
     endpoint: str
     fetch: Callable[[ViewQuery], Awaitable[Fetched[object]]]
     plan_needed: Callable[[ViewQuery], str | None]
+    is_reduced: bool = False
 
 
 class EndpointCatalog(Protocol):
@@ -94,9 +96,9 @@ class EndpointCatalog(Protocol):
         ...
 
     async def call(
-        self, endpoint: str, params: Mapping[str, str], *, is_raw: bool, cursor: int
+        self, endpoint: str, params: Mapping[str, str], *, is_raw: bool, cursor: str
     ) -> CatalogAnswer:
-        """Ask one endpoint; `cursor`: rows to skip.
+        """Ask one endpoint; `cursor`: the `next_cursor` of the page before, empty for the first.
 
         Raises:
             UnknownEndpoint, InvalidParameter, PlanTooLow: before anything is asked.

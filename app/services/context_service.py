@@ -192,5 +192,5 @@ def _missing(attempts: Sequence[Attempt]) -> Missing:
         return Missing(MissingReason.NOT_CONFIGURED, "no source is configured for this input")
     faults = [a for a in attempts if a.outcome != MissingReason.NOT_CONFIGURED]
     told = (faults or list(attempts))[-1]
-    detail = "; ".join(f"{a.provider}: {a.detail or a.outcome}" for a in attempts)
+    detail = "; ".join(dict.fromkeys(f"{a.provider}: {a.detail or a.outcome}" for a in attempts))
     return Missing(MissingReason(told.outcome), detail, tuple(attempts))

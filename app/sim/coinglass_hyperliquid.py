@@ -1,12 +1,14 @@
 """CoinGlass on single Hyperliquid wallets: whale alerts and positions, a coin's positions, one wallet.
 
-Every coin has the same slots; a slot's wallet opens a new position when the one before has lived its hours.
-Longs have a positive size and a liquidation price below the entry, shorts the mirror image. Recorded data
-holds no wallets: then the answers are empty.
+Every coin has the same slots; a slot's wallet opens a new position when the one before has lived its hours;
+about a third are closed before that. Size and entry stay what they were at the opening, the value moves with
+the price. Longs have a positive size and a liquidation price below the entry, shorts the mirror image.
+Recorded data holds no wallets: then the answers are empty.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -19,25 +21,48 @@ from app.sim.wire import Call, hashed_unit
 _WHALE_COINS = 8
 _WHALES_PER_COIN = 5
 _WHALE_USD = 1_000_000
+_CLOSED_SHARE = 0.33
 _SLOTS = 40
 _PAGE = 20
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The newest position of one slot. closed_ms: when it was or will be closed early; None: it is not.
+
+    Size, entry and `usd` (the value at the opening) never change; what moves with the price is in `row`.
+    """
+
+    row: dict[str, Any]
+    usd: float
+    closed_ms: int | None
+
+    def is_open(self, now_ms: int) -> bool:
+        return self.closed_ms is None or self.closed_ms > now_ms
+
+
 def _whales(call: Call) -> list[dict[str, Any]]:
-    """Positions above a million, newest first."""
-    rows = [
-        row
-        for coin in call.market.coins()[:_WHALE_COINS]
-        for row in _positions(call, coin.base, _WHALES_PER_COIN)
-    ]
-    return sorted(rows, key=lambda row: -int(row["create_time"]))
+    """Open positions above a million, newest first."""
+    rows = [held.row for held in _whale_slots(call) if held.is_open(call.now_ms)]
+    large = [row for row in rows if row["position_value_usd"] > _WHALE_USD]
+    return sorted(large, key=lambda row: -int(row["create_time"]))
 
 
-def _positions(call: Call, base: str, slots: int = _SLOTS) -> list[dict[str, Any]]:
+def _whale_slots(call: Call) -> list[_Held]:
+    coins = call.market.coins()[:_WHALE_COINS]
+    return [held for coin in coins for held in _slots(call, coin.base, _WHALES_PER_COIN)]
+
+
+def _positions(call: Call, base: str) -> list[dict[str, Any]]:
+    """Open ones of a coin."""
+    return [held.row for held in _slots(call, base, _SLOTS) if held.is_open(call.now_ms)]
+
+
+def _slots(call: Call, base: str, slots: int) -> list[_Held]:
     known = call.market.last_price(base)
     if known is None:
         return []
-    return [_position(call.now_ms, base, known[0], slot) for slot in range(slots)]
+    return [_hold(call, base, known[0], slot) for slot in range(slots)]
 
 
 @lru_cache(maxsize=4096)
@@ -46,46 +71,56 @@ def wallet_address(base: str, slot: int) -> str:
     return "0x" + "".join(f"{int(hashed_unit(base, slot, i) * 2**32):08x}" for i in range(5))
 
 
-def _position(now_ms: int, base: str, mark: float, slot: int) -> dict[str, Any]:
+def _hold(call: Call, base: str, mark: float, slot: int) -> _Held:
     # Each slot opens a new position every slot+2 hours.
     life_ms = (slot + 2) * HOUR_MS
-    opened_ms = now_ms // life_ms * life_ms
-    draw = [hashed_unit(base, slot, opened_ms, salt) for salt in range(4)]
+    opened_ms = call.now_ms // life_ms * life_ms
+    draw = [hashed_unit(base, slot, opened_ms, salt) for salt in range(6)]
     # The first slots are whales, the others hold less than one.
-    usd = _WHALE_USD * (1 + 20 * draw[0] ** 3 if slot < _WHALES_PER_COIN else 0.01 + 0.9 * draw[0])
+    usd = _WHALE_USD * (1.1 + 20 * draw[0] ** 3 if slot < _WHALES_PER_COIN else 0.01 + 0.9 * draw[0])
     is_long = draw[1] > 0.45
     leverage = (5, 10, 20, 25, 40)[int(draw[2] * 5)]
-    entry = mark * (1 + (draw[3] - 0.5) * 0.04)
-    size = usd / mark * (1 if is_long else -1)
-    return {
+    entry = _price_at(call, base, opened_ms, mark)
+    size = round(usd / entry * (1 if is_long else -1), 6)
+    row = {
         "user": wallet_address(base, slot),
         "symbol": base,
-        "position_size": round(size, 6),
-        "entry_price": float(f"{entry:.8g}"),
+        "position_size": size,
+        "entry_price": entry,
         "mark_price": mark,
         "liq_price": float(f"{entry * (1 - (0.9 if is_long else -0.9) / leverage):.8g}"),
         "leverage": leverage,
         "margin_balance": round(usd / leverage, 4),
-        "position_value_usd": round(usd, 4),
+        "position_value_usd": round(abs(size) * mark, 4),
         "unrealized_pnl": round(size * (mark - entry), 4),
         "funding_fee": round(usd * (draw[2] - 0.5) * 0.001, 4),
         "margin_mode": "cross" if draw[3] > 0.5 else "isolated",
         "create_time": opened_ms,
-        "update_time": now_ms,
+        "update_time": call.now_ms,
     }
+    closed_ms = opened_ms + int((0.1 + 0.8 * draw[5]) * life_ms) if draw[4] < _CLOSED_SHARE else None
+    return _Held(row, usd, closed_ms)
 
 
-_ALERT_KEYS = ("user", "symbol", "position_size", "entry_price", "liq_price", "position_value_usd")
+def _price_at(call: Call, base: str, at_ms: int, otherwise: float) -> float:
+    """Price of the first exchange at a full hour."""
+    exchange = call.market.exchanges()[0]
+    bar = call.market.candles(base, exchange, HOUR_MS, at_ms, at_ms + 1)
+    return float(f"{float(bar.open[0]) if bar.open_ms.size else otherwise:.8g}")
+
+
+_ALERT_KEYS = ("user", "symbol", "position_size", "entry_price", "liq_price")
 
 
 def _whale_alerts(call: Call) -> object:
-    """Opens (action 1) of every position; about a third are already closed again (action 2)."""
+    """Opens (action 1) of every whale, and closes (action 2) of those closed since; newest first."""
     alerts = []
-    for row in _whales(call):
-        action = 2 if hashed_unit(row["user"], row["create_time"]) < 0.33 else 1
-        kept = {key: row[key] for key in _ALERT_KEYS}
-        alerts.append(kept | {"position_action": action, "create_time": row["create_time"]})
-    return alerts
+    for held in _whale_slots(call):
+        kept = {key: held.row[key] for key in _ALERT_KEYS} | {"position_value_usd": round(held.usd, 4)}
+        alerts.append(kept | {"position_action": 1, "create_time": held.row["create_time"]})
+        if not held.is_open(call.now_ms):
+            alerts.append(kept | {"position_action": 2, "create_time": held.closed_ms})
+    return sorted(alerts, key=lambda alert: -int(alert["create_time"]))
 
 
 def _of_coin(call: Call) -> object:
@@ -106,10 +141,12 @@ def _of_wallet(call: Call) -> object:
     """An account nobody knows has no positions and no money, which is not an error."""
     user = call.params["user_address"].lower()
     rows = [
-        _positions(call, coin.base)[slot]
+        row
         for coin in call.market.coins()
         for slot in range(_SLOTS)
         if wallet_address(coin.base, slot) == user
+        for row in _positions(call, coin.base)
+        if row["user"] == user
     ]
     margin = sum(float(row["margin_balance"]) for row in rows)
     held = sum(float(row["position_value_usd"]) for row in rows)

@@ -168,11 +168,23 @@ def _liquidation_windows(view: CoinView, exchange: str) -> dict[str, Any]:
 def _coins_markets(call: Call) -> object:
     page, size = max(1, int(call.params.get("page") or 1)), int(call.params.get("per_page") or 100)
     coins = call.market.coins()[(page - 1) * size : page * size]
-    rows = [_market_row(view_coin(call.market, coin, call.now_ms)) for coin in coins]
+    rows = [_market_row(_by_exchange(call, coin)) for coin in coins]
     return [row for row in rows if row is not None]
 
 
-def _market_row(view: CoinView) -> dict[str, Any] | None:
+def _by_exchange(call: Call, coin: Coin) -> list[CoinView]:
+    """The coin on every exchange that has candles of it; the first one stands for its price."""
+    views = [view_coin(call.market, coin, call.now_ms, name) for name in call.market.exchanges()]
+    return [view for view in views if view.candles.open_ms.size] or views[:1]
+
+
+def _traded_usd(views: list[CoinView], back_ms: int, skip_ms: int = 0) -> float:
+    """On all exchanges together: the sum of what the pairs list shows."""
+    return sum(view.volume_usd(back_ms, skip_ms) for view in views)
+
+
+def _market_row(views: list[CoinView]) -> dict[str, Any] | None:
+    view = views[0]
     price = view.price
     times, usd = view.open_interest("All", "usd")
     funding = view.market.funding_weighted(
@@ -182,7 +194,7 @@ def _market_row(view: CoinView) -> dict[str, Any] | None:
         return None
     cap = price * view.coin.circulating
     rate_pct = round(float(funding.values[-1]) * 100, 6)
-    day_usd = view.volume_usd(DAY_MS)
+    day_usd = _traded_usd(views, DAY_MS)
     row: dict[str, Any] = {
         "symbol": view.coin.base,
         "current_price": price,
@@ -198,7 +210,7 @@ def _market_row(view: CoinView) -> dict[str, Any] | None:
     for name in _OI_WINDOWS:
         change = change_pct(times, usd, view.now_ms - _WINDOWS[name])
         row[f"open_interest_change_percent_{name}"] = rounded(change)
-    return row | _volume_changes(view) | _taker_ratios(view) | _liquidation_windows(view, "All")
+    return row | _volume_changes(views) | _taker_ratios(views) | _liquidation_windows(view, "All")
 
 
 def _price_changes(view: CoinView) -> dict[str, Any]:
@@ -207,26 +219,29 @@ def _price_changes(view: CoinView) -> dict[str, Any]:
     }
 
 
-def _volume_changes(view: CoinView) -> dict[str, Any]:
+def _volume_changes(views: list[CoinView]) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for name in _OI_WINDOWS:
         ms = _WINDOWS[name]
-        now, before = view.volume_usd(ms), view.volume_usd(ms, skip_ms=ms)
+        now, before = _traded_usd(views, ms), _traded_usd(views, ms, skip_ms=ms)
         row[f"volume_change_percent_{name}"] = round((now / before - 1) * 100, 2) if before else None
         if ms >= HOUR_MS:
             row[f"volume_change_usd_{name}"] = round(now - before, 4)
     return row
 
 
-def _taker_ratios(view: CoinView) -> dict[str, Any]:
-    buys, sells = view.market.taker_volume(
-        view.coin.base, view.exchange, view.interval_ms, view.now_ms - DAY_MS, view.now_ms + 1
-    )
+def _taker_ratios(views: list[CoinView]) -> dict[str, Any]:
+    flows = [
+        view.market.taker_volume(
+            view.coin.base, view.exchange, view.interval_ms, view.now_ms - DAY_MS, view.now_ms + 1
+        )
+        for view in views
+    ]
     row: dict[str, Any] = {}
     for name, ms in _WINDOWS.items():
-        recent = buys.open_ms >= view.now_ms - ms
-        sold = float(sells.values[recent].sum())
-        bought = float(buys.values[recent].sum())
+        since_ms = views[0].now_ms - ms
+        bought = sum(float(buys.values[buys.open_ms >= since_ms].sum()) for buys, _ in flows)
+        sold = sum(float(sells.values[sells.open_ms >= since_ms].sum()) for _, sells in flows)
         row[f"long_short_ratio_{name}"] = round(bought / sold, 4) if sold else None
     return row
 

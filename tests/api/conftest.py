@@ -215,14 +215,14 @@ class FakeCatalog:
         return self._real.endpoints()
 
     async def call(
-        self, endpoint: str, params: Mapping[str, str], *, is_raw: bool, cursor: int
+        self, endpoint: str, params: Mapping[str, str], *, is_raw: bool, cursor: str
     ) -> CatalogAnswer:
         try:
             return await self._real.call(endpoint, params, is_raw=is_raw, cursor=cursor)
         except ProviderNotConfigured:
             rows = [{"priceUsd": 1.5}, {"priceUsd": None}]
             return CatalogAnswer(
-                endpoint, "coinglass", "standard", NOW_MS - 2_000, CacheState.HIT, is_raw, rows, 2, None
+                endpoint, "coinglass", "standard", NOW_MS - 2_000, CacheState.HIT, is_raw, rows, 2, None, None
             )
 
 

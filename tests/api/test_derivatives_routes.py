@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.core.domain.derivatives import LiquidationOrders
 from app.core.domain.views import View
 from tests.derivatives_facts import WINDOWS, facts, swapped
 
@@ -106,8 +107,21 @@ async def test_orders_and_map_are_only_asked_for_on_request(rig: Any) -> None:
     assert rig.derivatives.asked[-1][0] == (View.LIQUIDATION_TOTALS,)
 
 
+async def test_orders_say_which_are_left_out(rig: Any) -> None:
+    path = "/coinglass/liquidations/BTC?include_orders=true"
+    answer = await body(rig, path)
+    assert (answer["ordersMinUsd"], answer["ordersTruncated"]) == (10_000, False)
+    orders: Any = rig.derivatives.found[View.LIQUIDATION_ORDERS]
+    many = dataclasses.replace(orders, orders=orders.orders * 40)
+    rig.derivatives.found[View.LIQUIDATION_ORDERS] = many
+    answer = await body(rig, path)
+    assert (len(answer["orders"]), answer["ordersTruncated"]) == (50, True)
+    answer = await body(rig, "/coinglass/liquidations/BTC")
+    assert (answer["ordersMinUsd"], answer["ordersTruncated"]) == (None, None)
+
+
 async def test_no_orders_is_not_the_same_as_orders_unknown(rig: Any) -> None:
-    rig.derivatives.found[View.LIQUIDATION_ORDERS] = ()
+    rig.derivatives.found[View.LIQUIDATION_ORDERS] = LiquidationOrders((), 10_000.0, is_cut=False)
     assert (await body(rig, "/coinglass/liquidations/BTC?include_orders=true"))["orders"] == []
     del rig.derivatives.found[View.LIQUIDATION_ORDERS]
     assert (await body(rig, "/coinglass/liquidations/BTC?include_orders=true"))["orders"] is None

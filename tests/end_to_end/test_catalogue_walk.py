@@ -109,6 +109,7 @@ async def test_a_bar_below_the_floor_is_refused_with_the_plan_that_has_it() -> N
     assert answer.status_code == 400
     assert answer.json()["code"] == "plan_too_low"
     assert "startup" in answer.json()["detail"]
+    assert answer.json()["planNeeded"] == "startup"
 
 
 async def test_raw_is_what_the_provider_sent_and_the_normal_form_is_ours() -> None:
@@ -124,21 +125,48 @@ async def test_raw_is_what_the_provider_sent_and_the_normal_form_is_ours() -> No
     assert (ours["cache"], ours["plan"], ours["truncated"]) == ("hit", "professional", False)
 
 
-async def test_a_long_answer_is_cut_and_walked_by_cursor() -> None:
+async def test_a_long_answer_is_walked_by_cursor_from_its_newest_rows() -> None:
     async with live_rig() as rig:
         params = {"exchange": "Binance", "symbol": "BTCUSDT", "interval": "5m", "limit": "1000"}
         seen: list[int] = []
         cursor = ""
-        for _ in range(40):
+        for _ in range(80):
             answer = await ask(rig, "futures_volume_footprint_history", **params, cursor=cursor)
             page = answer.json()
-            assert len(answer.content) < 230_000
-            seen += [row["timeMs"] for row in page["data"]]
+            assert len(answer.content) < 100_000
+            seen = [row["timeMs"] for row in page["data"]] + seen
             cursor = page["next"] or ""
             if not cursor:
                 break
     assert len(seen) == page["rows"] == 1000
     assert seen == sorted(set(seen))
+    assert page["newestAt"] is not None
+
+
+async def test_wrong_case_and_unknown_names_are_mended_or_refused_before_a_call() -> None:
+    async with live_rig() as rig:
+        taker = "futures_aggregated_taker_buy_sell_volume_history"
+        params = {"symbol": "btc", "interval": "4H", "limit": "3"}
+        mended = await ask(rig, taker, **params, exchange_list="binance, okx")
+        exact = await ask(rig, taker, symbol="BTC", interval="4h", limit="3", exchange_list="Binance,OKX")
+        rig.sim.forget_calls()
+        unknown = await ask(rig, taker, **params, exchange_list="Binance,Foo")
+        pair = {"exchange": "Binance", "symbol": "PEPE", "interval": "4h"}
+        coin = await ask(rig, "futures_price_history", **pair)
+        assert rig.sim.calls("coinglass") == []
+    assert mended.json()["data"] == exact.json()["data"] != []
+    assert (unknown.status_code, coin.status_code) == (400, 400)
+    assert "symbol=PEPEUSDT" in coin.json()["detail"]
+
+
+async def test_options_in_coins_are_named_and_sized_in_coins() -> None:
+    async with live_rig() as rig:
+        params = {"symbol": "BTC", "range": "1h"}
+        (usd,) = (await ask(rig, "option_exchange_oi_history", **params, unit="usd")).json()["data"]
+        (coins,) = (await ask(rig, "option_exchange_oi_history", **params, unit="btc")).json()["data"]
+    price = usd["priceListUsd"][-1]
+    ratio = usd["dataMap"][0]["valuesUsd"][-1] / coins["dataMap"][0]["valuesBase"][-1]
+    assert ratio == pytest.approx(price, rel=0.01)
 
 
 async def test_the_list_shows_what_this_key_may_ask_for() -> None:
@@ -148,6 +176,7 @@ async def test_the_list_shows_what_this_key_may_ask_for() -> None:
         liquidation = (await rig.app.client.get("/coinglass/endpoints?group=futures/liquidation")).json()
         professional = (await rig.app.client.get("/coinglass/endpoints?plan=hobbyist")).json()
     assert whole["total"] == len(whole["items"]) == 163
+    assert liquidation["total"] == len(liquidation["items"])
     lacking = {item["id"] for item in whole["items"] if not item["available"]}
     assert {item["whyNot"] for item in whole["items"] if item["id"] in lacking} == {"not_in_plan"}
     assert {item["id"] for item in open_["items"]} == set(ROWS) - lacking
@@ -163,5 +192,6 @@ async def test_without_a_key_the_catalogue_is_shown_and_a_call_says_what_is_miss
         wrong = await ask(rig, "futures_supported_coin")
     assert {item["whyNot"] for item in listed["items"]} == {"not_configured"}
     assert (answer.status_code, answer.json()["code"]) == (503, "not_configured")
+    assert "plan hobbyist" in answer.json()["detail"]
     assert (wrong.status_code, wrong.json()["code"]) == (404, "unknown_endpoint")
     assert "futures_supported_coins" in wrong.json()["detail"]

@@ -33,14 +33,12 @@ ROUTES = (
 # What nobody has on a plan, and the plan that has it. OKX answers the rest.
 LACKING = {
     "hobbyist": {
-        View.ALL_MARKETS: "standard",
         View.LIQUIDATION_MAP: "professional",
         View.LIQUIDATION_HEATMAP: "professional",
         View.WHALE_ALERTS: "startup",
         View.WHALE_POSITIONS: "startup",
     },
     "startup": {
-        View.ALL_MARKETS: "standard",
         View.LIQUIDATION_MAP: "professional",
         View.LIQUIDATION_HEATMAP: "professional",
     },
@@ -94,7 +92,6 @@ async def test_without_a_key_okx_answers_under_its_own_name() -> None:
         assert rig.sim.calls("coinglass") == []
     assert providers == {"okx"}
     assert missing == {
-        View.ALL_MARKETS: ("not_configured", "standard"),
         View.LIQUIDATION_MAP: ("not_configured", "professional"),
         View.LIQUIDATION_HEATMAP: ("not_configured", "professional"),
         View.WHALE_ALERTS: ("not_configured", "startup"),
@@ -119,6 +116,23 @@ async def test_price_and_sides_agree_with_the_market_behind_them(settings: dict[
     assert day["shortUsd"] == pytest.approx(float(truth.short_usd.sum()), rel=0.06)
 
 
+@pytest.mark.parametrize(("settings", "by"), [({}, "coinglass"), (NO_KEY, "okx")])
+async def test_the_list_of_markets_is_the_watchlist_where_the_plan_has_no_list(
+    settings: dict[str, str], by: str
+) -> None:
+    async with live_rig(settings, plan="hobbyist") as rig:
+        body = await ask(rig, "/coinglass/markets")
+        (one,) = [item for item in body["items"] if item["symbol"] == "BTC"]
+        alone = (await ask(rig, "/coinglass/markets/BTC"))["market"]
+    assert body["total"] == len(body["items"]) == 3
+    assert one == alone
+    assert all(item["reduced"] for item in body["items"])
+    (fallback,) = body["fallbacks"]
+    assert (fallback["answeredBy"], fallback["planNeeded"]) == (by, "standard")
+    assert fallback["without"][0] == "coins outside the watchlist"
+    assert body["missing"] == []
+
+
 async def test_the_reduced_market_agrees_with_the_whole_one() -> None:
     found = {}
     for plan in ("hobbyist", "standard"):
@@ -137,6 +151,61 @@ async def test_a_bar_below_the_floor_of_the_plan_comes_from_okx() -> None:
         asked = await ask(rig, "/coinglass/long-short-ratio/BTC?interval=h1")
     assert (own["interval"], own["sources"][0]["provider"]) == ("4h", "coinglass")
     assert (asked["interval"], asked["sources"][0]["provider"]) == ("1h", "okx")
+
+
+async def test_bars_of_another_source_say_whose_they_are_and_which_plan_has_the_whole() -> None:
+    async with live_rig(plan="hobbyist") as rig:
+        body = await ask(rig, "/coinglass/open-interest/BTC?interval=1h")
+    assert body["scope"] == "all exchanges"
+    assert body["barsScope"].startswith("OKX")
+    assert body["bars"][-1]["closeUsd"] < body["openInterestUsd"] / 2
+    (fallback,) = body["fallbacks"]
+    assert (fallback["part"], fallback["answeredBy"]) == ("open_interest_history", "okx")
+    assert (fallback["reason"], fallback["planNeeded"]) == ("not_in_plan", "startup")
+
+
+async def test_without_a_key_open_interest_is_now_and_its_changes_agree_with_its_row() -> None:
+    async with live_rig(NO_KEY) as rig:
+        body = await ask(rig, "/coinglass/open-interest/PEPE?interval=d1")
+    (row,) = body["exchanges"]
+    assert (body["openInterestUsd"], body["openInterestBase"]) == (
+        row["openInterestUsd"],
+        row["openInterestBase"],
+    )
+    assert body["scope"] == "OKX alone"
+    assert body["interval"] == "1d"
+    changes = {change["window"]: change["changeFrac"] for change in body["changes"]}
+    assert changes["24h"] == row["change24hFrac"]
+    assert None not in changes.values()
+
+
+async def test_every_fallback_of_a_plan_names_its_source_and_the_plan_with_the_whole() -> None:
+    async with live_rig(plan="hobbyist") as rig:
+        ratios = (await ask(rig, "/coinglass/long-short-ratio/BTC?interval=1h"))["fallbacks"]
+        own = (await ask(rig, "/coinglass/long-short-ratio/BTC"))["fallbacks"]
+        (market,) = (await ask(rig, "/coinglass/markets/BTC"))["fallbacks"]
+    assert {(part["answeredBy"], part["planNeeded"]) for part in ratios} == {("okx", "startup")}
+    assert own == []
+    assert (market["answeredBy"], market["planNeeded"]) == ("coinglass", "standard")
+    assert {"marketCapUsd", "liquidations 1h 4h 12h"} <= set(market["without"])
+
+
+async def test_a_dashboard_without_a_key_names_every_fallback_within_its_size() -> None:
+    async with live_rig(NO_KEY) as rig:
+        answer = await rig.app.client.get("/coinglass/dashboard/BTC")
+    body = answer.json()
+    assert {part["part"] for part in body["fallbacks"]} == {source["part"] for source in body["sources"]}
+    assert {part["reason"] for part in body["fallbacks"]} == {"not_configured"}
+    assert all(part["planNeeded"] for part in body["fallbacks"])
+    assert len(answer.content) <= 20_000
+
+
+async def test_orders_name_their_exchange_like_every_other_part() -> None:
+    async with live_rig(plan="standard") as rig:
+        body = await ask(rig, "/coinglass/liquidations/BTC?include_orders=true")
+    assert {order["exchange"] for order in body["orders"]} <= {"Binance", "OKX", "Bybit"}
+    assert body["ordersMinUsd"] == 10_000
+    assert min(order["sizeUsd"] for order in body["orders"]) >= 10_000
 
 
 async def test_oi_trend_from_aggregated_history_rows_is_not_zero() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from app.core.errors import (
 )
 from app.core.ports import Fetched, ViewSource
 from app.services.derivatives_service import DerivativesService
+from tests.derivatives_facts import coin_market
 
 BTC = ViewQuery(symbol=Symbol("BTC"))
 VIEW = View.COIN_MARKET
@@ -72,6 +74,43 @@ async def test_a_source_without_plan_or_key_makes_way_for_the_next() -> None:
         assert [attempt.outcome for attempt in part.found.attempts] == [error.code, "ok"]
 
 
+async def test_what_a_lesser_source_answered_says_why_and_which_plan_has_the_whole() -> None:
+    error = ProviderPlanLimited("coinglass", "e", "not asked: the hobbyist plan lacks 1h bars")
+    part = await one(failing(error, plan="startup"), answering("public", "okx"))
+    assert isinstance(part.fell_back, Missing)
+    assert part.fell_back.reason is MissingReason.NOT_IN_PLAN
+    assert part.fell_back.detail == "coinglass: not asked: the hobbyist plan lacks 1h bars"
+    assert part.plan_needed == "startup"
+
+
+async def test_a_fault_behind_a_fallback_is_told_without_a_plan() -> None:
+    part = await one(failing(ProviderTimeout("coinglass", "e", "slow")), answering("public", "okx"))
+    assert isinstance(part.fell_back, Missing)
+    assert (part.fell_back.reason, part.plan_needed) == (MissingReason.TIMEOUT, None)
+
+
+async def test_a_reduced_form_of_the_same_provider_is_told_a_whole_one_is_not() -> None:
+    refused = failing(ProviderPlanLimited("coinglass", "e", "no"), plan="standard")
+    reduced = await one(refused, dataclasses.replace(answering("part"), is_reduced=True))
+    whole = await one(refused, answering("all of it"))
+    assert reduced.fell_back is not None
+    assert reduced.plan_needed == "standard"
+    assert (whole.fell_back, whole.plan_needed) == (None, None)
+
+
+async def test_of_two_whole_forms_the_plan_of_the_cheaper_is_named() -> None:
+    error = ProviderNotConfigured("coinglass", "e", "no key set")
+    part = await one(failing(error, plan="standard"), failing(error, plan="hobbyist"))
+    assert part.plan_needed == "hobbyist"
+
+
+async def test_what_two_forms_say_alike_is_said_once() -> None:
+    error = ProviderNotConfigured("coinglass", "e", "no key set")
+    part = await one(failing(error), failing(error), failing(ProviderNoData("okx", "e", "none"), "okx"))
+    assert isinstance(part.found, Missing)
+    assert part.found.detail == "coinglass: no key set; okx: none"
+
+
 async def test_what_nobody_has_names_the_plan_that_would_have_it() -> None:
     part = await one(failing(ProviderNotConfigured("coinglass", "e", "no key set"), plan="startup"))
     assert isinstance(part.found, Missing)
@@ -89,6 +128,34 @@ async def test_a_fault_is_told_before_a_plan_that_never_had_it() -> None:
     assert part.found.reason is MissingReason.TIMEOUT
     assert "okx: none" in part.found.detail
     assert part.plan_needed == "standard"
+
+
+async def test_the_list_of_markets_falls_back_to_the_coins_of_the_watchlist() -> None:
+    async def of_coin(query: ViewQuery) -> Fetched[object]:
+        assert query.symbol is not None
+        if query.symbol.base == "SOL":
+            raise ProviderNoData("okx", "e", "SOL is not listed")
+        size = {"BTC": 1e9, "ETH": 2e9}[query.symbol.base]
+        at_ms = 1_000 if query.symbol.base == "BTC" else 900
+        market = coin_market(query.symbol.base, interest_usd=size)
+        return Fetched(market, "e", at_ms, 2_000, CacheState.HIT)
+
+    whole = failing(ProviderPlanLimited("coinglass", "e", "no list"), plan="standard", view=View.ALL_MARKETS)
+    coins = ViewSource(View.COIN_MARKET, "okx", "e", of_coin, lambda _query: None)
+    use_case = DerivativesService(
+        sources=[whole, coins],
+        resolve=Symbol,
+        clock=ManualClock(0),
+        deadline_s=5.0,
+        watch=[Symbol("BTC"), Symbol("ETH"), Symbol("SOL")],
+    )
+    part = (await use_case.parts([View.ALL_MARKETS], ViewQuery()))[View.ALL_MARKETS]
+    assert isinstance(part.found, Reading)
+    assert isinstance(part.found.value, tuple)
+    assert [market.base for market in part.found.value] == ["ETH", "BTC"]
+    assert (part.found.ts_event_ms, part.found.provider, part.plan_needed) == (900, "okx", "standard")
+    assert part.fell_back is not None
+    assert part.fell_back.detail == "coinglass: no list; SOL: okx: SOL is not listed"
 
 
 async def test_a_view_without_any_source_is_missing_not_an_error() -> None:

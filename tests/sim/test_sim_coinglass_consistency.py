@@ -81,6 +81,18 @@ class TestFutures:
         bitcoin = {row["exchange"]: row["open_interest_usd"] for row in rows}
         assert all(row["open_interest_usd"] > bitcoin[row["exchange"]] for row in ranks)
 
+    async def test_what_is_traded_of_a_coin_is_the_sum_over_its_pairs(self, ask: Any) -> None:
+        rows = {row["symbol"]: row for row in await ask("/api/futures/coins-markets")}
+        for base in ("BTC", "PEPE"):
+            pairs = await ask("/api/futures/pairs-markets", symbol=base)
+            volume_usd = sum(pair["volume_usd"] for pair in pairs)
+            coin = rows[base]
+            expected = coin["open_interest_usd"] / volume_usd
+            assert coin["open_interest_volume_ratio"] == pytest.approx(expected, rel=0.001)
+            bought = sum(pair["long_volume_usd"] for pair in pairs)
+            sold = sum(pair["short_volume_usd"] for pair in pairs)
+            assert coin["long_short_ratio_24h"] == pytest.approx(bought / sold, rel=0.001)
+
     async def test_chart_by_exchange_ends_at_the_open_interest_of_the_list(self, ask: Any) -> None:
         chart = await ask("/api/futures/open-interest/exchange-history-chart", symbol="BTC", range="1h")
         rows = await ask("/api/futures/open-interest/exchange-list", symbol="BTC")

@@ -22,6 +22,34 @@ class TestWallets:
             assert row["position_value_usd"] == pytest.approx(abs(size) * mark, rel=1e-4)
             assert row["unrealized_pnl"] == pytest.approx(size * (mark - entry), rel=1e-3, abs=1)
 
+    async def test_a_position_keeps_its_size_and_entry_while_the_price_moves(
+        self, sim: Any, ask: Any
+    ) -> None:
+        before = {row["user"]: row for row in await ask("/api/hyperliquid/whale-position")}
+        sim.clock.set(NOW_MS + 20 * 60_000)
+        after = {row["user"]: row for row in await ask("/api/hyperliquid/whale-position")}
+        kept = [user for user in before if user in after]
+        moved = 0
+        for user in kept:
+            old, new = before[user], after[user]
+            if old["create_time"] == new["create_time"]:
+                for key in ("position_size", "entry_price", "liq_price", "margin_balance"):
+                    assert old[key] == new[key], key
+                moved += old["mark_price"] != new["mark_price"]
+        assert moved > 10
+
+    async def test_a_closed_whale_is_no_position_any_more(self, ask: Any) -> None:
+        alerts = await ask("/api/hyperliquid/whale-alert")
+        positions = {row["user"] for row in await ask("/api/hyperliquid/whale-position")}
+        opened = {row["user"] for row in alerts if row["position_action"] == 1}
+        closed = {row["user"] for row in alerts if row["position_action"] == 2}
+        assert closed
+        assert closed <= opened
+        assert not closed & positions
+        assert positions <= opened
+        for row in alerts:
+            assert row["create_time"] <= NOW_MS
+
     async def test_whales_are_among_the_positions_of_their_coin(self, ask: Any) -> None:
         whales = [row for row in await ask("/api/hyperliquid/whale-position") if row["symbol"] == "BTC"]
         first = await ask("/api/hyperliquid/position", symbol="BTC")

@@ -21,6 +21,7 @@ class ParameterItem(ApiModel):
     choices: list[Name] = Field(max_length=40, description="Allowed values; empty when any will do.")
     maximum: int | None = Field(description="Largest number; null when there is none.")
     default: Name | None = Field(description="What is taken when it is not sent.")
+    example: Detail = Field(description="A value that is answered with rows, or the values in words.")
 
 
 class EndpointItem(ApiModel):
@@ -46,7 +47,7 @@ class EndpointsResponse(ApiModel):
     timestamp: IsoTime = Field(description="When this answer was made; market time, UTC.")
     data_mode: DataMode = Field(description="live, demo (simulated market) or replay (recorded past).")
     items: list[EndpointItem] = Field(max_length=400, description="The endpoints.")
-    total: int = Field(ge=0, description="Number of endpoints in the whole catalogue.")
+    total: int = Field(ge=0, description="Number of endpoints shown.")
 
 
 class CatalogResponse(ApiModel):
@@ -57,13 +58,23 @@ class CatalogResponse(ApiModel):
     endpoint: Name = Field(description="Which endpoint.")
     provider: Name = Field(description="Who answered.")
     plan: Name | None = Field(description="Plan of the key; null when not known.")
-    as_of: IsoTime = Field(description="When the answer arrived here, UTC.")
-    age_s: float = Field(ge=0, description="Seconds since then; higher is older.")
+    as_of: IsoTime = Field(
+        description="When this service fetched the answer, UTC; how old the figures are says `newestAt`."
+    )
+    age_s: float = Field(ge=0, description="Seconds since it was fetched; higher is older.")
+    newest_at: IsoTime | None = Field(
+        description="Time of the newest row as CoinGlass stamps it: of a bar its OPEN (the typed routes give "
+        "the close). Null where rows carry no time."
+    )
     cache: CacheState = Field(description="miss, hit or stale.")
     raw: bool = Field(description="True: as the provider sent it. False: with units in the names.")
     data: Any = Field(
-        description="The figures. Names end in their unit: Usd, Base (coins), Pct (percent), Frac, Ms, H."
+        description="The figures. Names end in their unit: Usd, Base (coins), Pct (percent), Frac, Ms, H. "
+        "`time` of a bar is its OPEN. Rows keep the provider's order; the first page holds the newest."
     )
     rows: int = Field(ge=0, description="Number of rows in all.")
     truncated: bool = Field(description="True when there are more rows than shown.")
-    next: str | None = Field(max_length=12, description="Cursor of the rest; null when all is shown.")
+    next: str | None = Field(
+        max_length=20,
+        description="Cursor of the rest, older rows where they carry a time; null when all is shown.",
+    )

@@ -72,6 +72,21 @@ class MissingPart(ApiModel):
     )
 
 
+class FallbackPart(ApiModel):
+    """One part that is there, but not from its best source: what it says less, and what would change that."""
+
+    part: View = Field(description="Which part.")
+    answered_by: Name = Field(description="Who answered instead.")
+    reason: MissingReason = Field(description="Why the better source did not answer.")
+    detail: Detail = Field(description="The reason in words, source by source.")
+    plan_needed: PlanName | None = Field(
+        description="Cheapest CoinGlass plan whose better source has it; null when no plan is the reason."
+    )
+    without: list[Name] = Field(
+        max_length=20, description="Figures the better source has that are null or absent here, where known."
+    )
+
+
 class WindowItem(ApiModel):
     """How one coin moved over one window."""
 

@@ -8,6 +8,7 @@ from pydantic import Field
 from app.api.schemas.base import ApiModel, Detail, IsoTime, Name, SymbolText
 from app.api.schemas.derivatives import (
     Base,
+    FallbackPart,
     FundingHistoryItem,
     FundingSpreadItem,
     IntervalText,
@@ -48,6 +49,9 @@ class DerivativesAnswer(ApiModel):
     data_mode: DataMode = Field(description="live, demo (simulated market) or replay (recorded past).")
     sources: list[SourceItem] = Field(max_length=20, description="Where each part came from, with its age.")
     missing: list[MissingPart] = Field(max_length=20, description="Parts that could not be had, and why.")
+    fallbacks: list[FallbackPart] = Field(
+        max_length=20, description="Parts a lesser source answered (one exchange, a reduced form), and why."
+    )
 
 
 class MarketsResponse(DerivativesAnswer):
@@ -84,6 +88,12 @@ class LiquidationsResponse(DerivativesAnswer):
     )
     orders: list[OrderItem] | None = Field(
         max_length=MAX_ORDERS, description="Newest forced orders; null unless asked for and known."
+    )
+    orders_min_usd: Usd | None = Field(
+        description="Orders below this many USD are left out; higher leaves out more; null: none are."
+    )
+    orders_truncated: bool | None = Field(
+        description="True when there are older orders than shown; null without `orders`."
     )
     map_model: Detail | None = Field(description="Whose estimate the levels are; null when there are none.")
     levels: list[LevelItem] | None = Field(
@@ -152,7 +162,10 @@ class OpenInterestResponse(DerivativesAnswer):
     )
     open_interest_base: Base | None
     scope: Detail | None = Field(description="Which exchanges the newest figure covers.")
-    changes: list[OpenInterestChange] = Field(max_length=3, description="Over 1h, 4h and 24h.")
+    changes: list[OpenInterestChange] = Field(max_length=3, description="Over 1h, 4h and 24h, of `scope`.")
+    bars_scope: Detail | None = Field(
+        description="Which exchanges the bars cover; another than `scope` at times. Null without bars."
+    )
     bars: list[OpenInterestBar] = Field(max_length=48, description="Closed bars, newest last.")
     exchanges: list[VenueOpenInterestItem] = Field(max_length=MAX_VENUES, description="Largest first.")
     truncated: bool = Field(description="True when there are more exchanges than shown.")

@@ -36,7 +36,9 @@ class PlannerItem(ApiModel):
     calls_per_minute: float = Field(ge=0, description="Number of calls a minute that may be spent on them.")
     efficiency: float | None = Field(
         ge=0,
-        description="Ideal over achieved mean age, a fraction; higher is better, 1 is perfect; null before.",
+        le=1,
+        description="Ideal over achieved mean age of what is asked ahead, a fraction; higher is better, 1 at "
+        "most (questions renew values too); null until everything is in its second period.",
     )
     next_poll_s: float | None = Field(
         ge=0, description="Seconds until the next call; higher is later, so older data; null without any."

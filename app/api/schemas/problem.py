@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from app.api.schemas.base import ApiModel, Near
+from app.api.schemas.base import ApiModel, Name, Near
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
@@ -21,4 +21,7 @@ class Problem(ApiModel):
     request_id: str = Field(max_length=64, description="The X-Request-ID of this request.")
     near: list[Near] = Field(
         max_length=5, description="Known symbols that look like the unknown one; empty for other errors."
+    )
+    plan_needed: Name | None = Field(
+        description="Cheapest CoinGlass plan that has what was asked for; null when no plan is the reason."
     )

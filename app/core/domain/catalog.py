@@ -13,7 +13,7 @@ from app.core.domain.quality import CacheState
 
 @dataclass(frozen=True, slots=True)
 class EndpointParameter:
-    """One parameter. form: `coin` (BTC) or `pair` (BTCUSDT) for symbols, else None."""
+    """One parameter. form: `coin` (BTC) or `pair` (BTCUSDT) for symbols, else None. example: `symbol=BTC`."""
 
     name: str
     type: str
@@ -22,6 +22,7 @@ class EndpointParameter:
     choices: tuple[str, ...]
     maximum: int | None
     default: str | None
+    example: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class CatalogAnswer:
     """What one endpoint answered: plain JSON values, cut to the size an answer may have.
 
     data: normalised (numbers as numbers, times ISO and ms, units in names), or as the provider sent it when
-    `is_raw`. rows: length of the list that was cut, 0 for none. next_cursor: where the rest begins.
+    `is_raw`. rows: length of the list that was cut, 0 for none. next_cursor: where the rest begins, older
+    rows where they carry a time. newest_ms: the newest row's own time (of bars their open), None without.
     """
 
     endpoint: str
@@ -62,3 +64,4 @@ class CatalogAnswer:
     data: object
     rows: int
     next_cursor: str | None
+    newest_ms: int | None

@@ -129,6 +129,18 @@ class LiquidationOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class LiquidationOrders:
+    """Newest forced orders, newest first. min_usd: smaller ones are left out by the source, None: none are.
+
+    is_cut: the source has older ones that it did not send.
+    """
+
+    orders: tuple[LiquidationOrder, ...]
+    min_usd: float | None
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LiquidationLevel:
     """An ESTIMATED price at which positions would be closed by force: below the price longs, above shorts."""
 

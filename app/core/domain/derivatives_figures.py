@@ -83,16 +83,16 @@ def funding_spread(venues: Sequence[VenueFunding]) -> FundingSpread | None:
 
 
 def open_interest_changes(
-    history: OpenInterestHistory | None, venues: Sequence[VenueOpenInterest]
+    history: OpenInterestHistory | None, now: VenueOpenInterest | None
 ) -> dict[str, float | None]:
-    """Change over 1h, 4h and 24h as fractions: the provider's own for the whole market, else from the bars.
+    """Change over 1h, 4h and 24h as fractions: those stated with the newest figure, else from the bars.
 
-    From bars only where one ends exactly that long ago. Worked number: 110 now, 100 a day ago -> +0.1.
+    now: the row the newest figure is taken from; `history` has to cover the same exchanges. From bars only
+    where one ends exactly that long ago. Worked number: 110 now, 100 a day ago -> +0.1.
     """
-    total = next((venue for venue in venues if venue.is_total), None)
     changes: dict[str, float | None] = {}
     for window, span_ms in OI_WINDOWS_MS.items():
-        stated = total.change_frac.get(window) if total is not None else None
+        stated = now.change_frac.get(window) if now is not None else None
         changes[window] = stated if stated is not None else _bar_change(history, span_ms)
     return changes
 

@@ -20,7 +20,7 @@ class View(StrEnum):
     ALL_MARKETS = "all_markets"  # tuple[CoinMarket, ...], largest open interest first
     PAIR_MARKETS = "pair_markets"  # tuple[PairMarket, ...], largest open interest first
     LIQUIDATION_TOTALS = "liquidation_totals"  # LiquidationTotals, windows 1h 4h 12h 24h where known
-    LIQUIDATION_ORDERS = "liquidation_orders"  # tuple[LiquidationOrder, ...], newest first
+    LIQUIDATION_ORDERS = "liquidation_orders"  # LiquidationOrders, newest first
     LIQUIDATION_MAP = "liquidation_map"  # LiquidationLevels
     LIQUIDATION_HEATMAP = "liquidation_heatmap"  # LiquidationHeatmap
     ACCOUNT_RATIO = "account_ratio"  # Series, long share of all accounts
@@ -53,13 +53,15 @@ class ViewQuery:
 class Part:
     """One view of an answer: what was found, or why not and which plan would have it.
 
-    plan_needed: the cheapest CoinGlass plan that has the view at this interval, None when no plan is the
-    reason or none is known.
+    plan_needed: the cheapest CoinGlass plan that has the view at this interval (of a found one: the whole of
+    it, from the better source), None when no plan is the reason or none is known.
+    fell_back: why a better source did not answer what is found; None when the best one did.
     """
 
     view: View
     found: Reading[object] | Missing
     plan_needed: str | None
+    fell_back: Missing | None = None
 
 
 Parts = Mapping[View, Part]

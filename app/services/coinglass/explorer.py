@@ -7,7 +7,6 @@ Answers are kept in a small cache of their own: they are large and rarely the sa
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,26 +16,31 @@ from app.core.domain.catalog import CatalogAnswer, EndpointInfo, EndpointParamet
 from app.core.domain.market import DAY_MS
 from app.core.domain.quality import CacheState
 from app.core.errors import (
-    InvalidParameter,
     PlanTooLow,
     ProviderNotConfigured,
     ProviderPlanLimited,
     UnknownEndpoint,
 )
 from app.services.coinglass.access import Access
-from app.services.coinglass.catalog import ENDPOINTS, Endpoint, Plan, PlanRule, cheapest_plan, min_period_s
+from app.services.coinglass.catalog import (
+    ENDPOINTS,
+    Endpoint,
+    Parameter,
+    Plan,
+    PlanRule,
+    cheapest_plan,
+    min_period_s,
+)
 from app.services.coinglass.client import CoinGlassClient
 from app.services.coinglass.normalise import normalise, read_data
+from app.services.coinglass.paging import page
 from app.services.coinglass.parse import PROVIDER
-from app.services.coinglass.validate import validate
+from app.services.coinglass.spelling import Held
+from app.services.coinglass.validate import example, must_be_sent, validate
 from app.services.transport.cache import Freshness
 
-# Characters of one answer: more than a page anybody reads, less than an assistant or a browser chokes on.
-MAX_CHARS = 200_000
 # Daily figures come at no stated minute: looking every ten minutes is soon enough.
 _LONGEST_S = 600.0
-# Exchanges or parts of an answer, not rows.
-_FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,13 @@ class _Read:
 class Explorer:
     """`client` and `access` are None without a key: then endpoints are described and calls refused."""
 
-    def __init__(self, client: CoinGlassClient | None, access: Access | None) -> None:
+    def __init__(
+        self, client: CoinGlassClient | None, access: Access | None, held: Callable[[], Held] = Held
+    ) -> None:
+        """held: names of exchanges and coins this service knows by now, for the checks."""
         self._client = client
         self._access = access
+        self._held = held
 
     def endpoints(self) -> tuple[EndpointInfo, ...]:
         """All endpoints in the order of the catalogue."""
@@ -60,7 +68,7 @@ class Explorer:
         return tuple(self._info(endpoint, refused) for endpoint in ENDPOINTS.values())
 
     async def call(
-        self, endpoint: str, params: Mapping[str, str], *, is_raw: bool, cursor: int
+        self, endpoint: str, params: Mapping[str, str], *, is_raw: bool, cursor: str
     ) -> CatalogAnswer:
         """Check, ask (or answer from the cache), spell and cut.
 
@@ -72,9 +80,11 @@ class Explorer:
         if row is None:
             raise UnknownEndpoint(endpoint, tuple(difflib.get_close_matches(endpoint, ENDPOINTS, n=5)))
         plan = self._access.plan if self._access is not None else None
-        sent = validate(row, params, plan)
+        sent = validate(row, params, plan, self._held())
         if self._client is None:
-            raise ProviderNotConfigured(PROVIDER, endpoint, "no key set")
+            needed = _needed(row)
+            where = f"; this is in the plan {needed} and above" if needed else ""
+            raise ProviderNotConfigured(PROVIDER, endpoint, f"no key set{where}")
         try:
             cached = await self._client.fetch(
                 endpoint,
@@ -85,7 +95,7 @@ class Explorer:
         except ProviderPlanLimited as error:
             raise PlanTooLow(endpoint, str(plan or "not known"), _needed(row)) from error
         whole = cached.value.raw if is_raw else cached.value.normal
-        data, rows, following = cut(whole, cursor)
+        shown = page(whole, cached.value.normal, cursor)
         return CatalogAnswer(
             endpoint=endpoint,
             provider=PROVIDER,
@@ -93,9 +103,10 @@ class Explorer:
             ts_init_ms=cached.fetched_ms,
             cache=CacheState(cached.state),
             is_raw=is_raw,
-            data=data,
-            rows=rows,
-            next_cursor=None if following is None else str(following),
+            data=shown.data,
+            rows=shown.rows,
+            next_cursor=shown.following,
+            newest_ms=shown.newest_ms,
         )
 
     def _info(self, row: Endpoint, refused: frozenset[str]) -> EndpointInfo:
@@ -109,7 +120,9 @@ class Explorer:
             group=row.group,
             about=row.about,
             parameters=tuple(
-                EndpointParameter(p.name, p.type, p.required, p.form, p.enum, p.max, p.default)
+                EndpointParameter(
+                    p.name, p.type, must_be_sent(p), p.form, p.enum, p.max, p.default, _hint(row, p)
+                )
                 for p in row.params
             ),
             plans={plan.value: plan_words(rule) for plan, rule in row.plans.items() if plan in _NAMED},
@@ -135,6 +148,12 @@ def units_of(shape: Any) -> tuple[str, ...]:
     """The kinds of figures in a shape, sorted; words left out."""
     words = ("text", "symbol", "exchange", "id", "flag", "object", "time")
     return tuple(sorted({kind for kind in _kinds(shape) if kind not in words}))
+
+
+def _hint(row: Endpoint, parameter: Parameter) -> str:
+    if parameter.name == "unit" and not parameter.enum:
+        return "unit=USD, or the coin of symbol: unit=BTC"
+    return example(row, parameter)
 
 
 def _kinds(shape: Any) -> Iterator[str]:
@@ -165,41 +184,3 @@ def _freshness(row: Endpoint) -> Callable[[object, int], Freshness]:
     fresh_ms = int(min(min_period_s(row.id), _LONGEST_S) * 1000)
     kept = Freshness(fresh_ms, 0, min(10 * fresh_ms, DAY_MS))
     return lambda _value, _fetched_ms: kept
-
-
-def cut(data: Any, skip: int) -> tuple[Any, int, int | None]:
-    """(what fits, rows in all, rows to skip next time): the longest list and those as long as it are cut.
-
-    An answer of parallel lists stays parallel. Rows are taken from the start; None ends the walk.
-
-    Raises:
-        InvalidParameter: `skip` lies beyond the end.
-    """
-    length = _longest(data)
-    if skip and skip >= length:
-        raise InvalidParameter("cursor", "the value of `next` in the answer before")
-    count = length - skip
-    while True:
-        part = data if count == length else _window(data, length, slice(skip, skip + count))
-        size = len(json.dumps(part, separators=(",", ":"), default=str))
-        if size <= MAX_CHARS or count <= 1:
-            following = skip + count
-            return part, length, following if following < length else None
-        count = max(1, min(count - 1, int(count * MAX_CHARS / size * 0.95)))
-
-
-def _longest(data: Any) -> int:
-    if isinstance(data, list):
-        # Rows count by themselves; a list of one or two may only hold the lists that matter.
-        return len(data) if len(data) > _FEW else max(len(data), *map(_longest, data)) if data else 0
-    if isinstance(data, dict):
-        return max((_longest(item) for item in data.values()), default=0)
-    return 0
-
-
-def _window(data: Any, length: int, rows: slice) -> Any:
-    if isinstance(data, list):
-        return data[rows] if len(data) == length else [_window(item, length, rows) for item in data]
-    if isinstance(data, dict):
-        return {key: _window(item, length, rows) for key, item in data.items()}
-    return data

@@ -28,6 +28,7 @@ from app.services.coinglass.pairs import (
     read_contract,
 )
 from app.services.coinglass.parse import PROVIDER
+from app.services.coinglass.spelling import Held
 from app.services.transport.cache import Cached
 
 COINS = "futures_supported_coins"
@@ -51,6 +52,8 @@ class Listing:
         self._coins: Mapping[str, str] = {}
         self._directory: PairDirectory | None = None
         self._built_from: tuple[tuple[ListedPair, ...], Mapping[str, str]] = ((), {})
+        self._exchanges: frozenset[str] = frozenset()
+        self._instruments: Mapping[tuple[str, str], str] = {}
         self._coins_retry_s = -inf
 
     async def load(self) -> None:
@@ -60,6 +63,10 @@ class Listing:
     def known_bases(self) -> frozenset[str]:
         """Listed base assets; empty while no list could be loaded."""
         return frozenset(self._coins or (self._directory.by_base if self._directory is not None else ()))
+
+    def held(self) -> Held:
+        """Exchanges, coins and pairs by the last lists; empty while there are none."""
+        return Held(self._exchanges, self.known_bases(), self._instruments)
 
     def spelled(self, symbol: Symbol, endpoint: str) -> str:
         """The coin as CoinGlass spells it, by the last list; without a list the plain name.
@@ -122,6 +129,8 @@ class Listing:
         if self._directory is None or pairs is not cached.value or coins is not self._coins:
             self._directory = build_directory(cached.value, self._coins)
             self._built_from = (cached.value, self._coins)
+            self._exchanges = frozenset(pair.exchange for pair in cached.value)
+            self._instruments = {(p.exchange, p.instrument.lower()): p.instrument for p in cached.value}
         return self._directory
 
     async def _try_pairs(self) -> None:

@@ -44,7 +44,7 @@ def read_data(body: bytes, endpoint: str) -> Any:
 
 
 def normalise(data: Any, shape: Any, *, endpoint: str, unit: str) -> Any:
-    """`data` in our spelling. unit: `usd` or `coin`, what was asked for where the endpoint leaves it open.
+    """`data` in our spelling. unit: what was asked for where that is open (`usd`, or the coin).
 
     Raises:
         ProviderBadPayload: a number that is none, not finite, or a code in no table.

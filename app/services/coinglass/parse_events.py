@@ -22,6 +22,7 @@ from app.services.coinglass import wire
 from app.services.coinglass.pairs import read_contract
 from app.services.coinglass.parse import bad_payload, decode
 from app.services.coinglass.parse_market import amount, finite, moment_ms, price
+from app.services.coinglass.spelling import usual_name
 
 _WHALES = msgspec.json.Decoder(wire.Envelope[list[wire.WhaleRow]], strict=False)
 _ORDERS = msgspec.json.Decoder(wire.Envelope[list[wire.LiquidationOrderRow]], strict=False)
@@ -120,5 +121,6 @@ def parse_liquidation_orders(body: bytes, *, endpoint: str) -> tuple[Liquidation
         at_price, size_usd = price(row.price, multiplier), amount(row.usd_value)
         at_ms = moment_ms(row.time)
         if at_price is not None and size_usd is not None and at_ms is not None:
-            orders.append(LiquidationOrder(row.exchange_name, row.symbol, side, at_price, size_usd, at_ms))
+            name = usual_name(row.exchange_name)
+            orders.append(LiquidationOrder(name, row.symbol, side, at_price, size_usd, at_ms))
     return tuple(sorted(orders, key=lambda order: -order.ts_event_ms))

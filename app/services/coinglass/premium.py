@@ -47,6 +47,8 @@ WHALE_POSITION = "hyperliquid_whale_position"
 
 # Smaller forced orders would crowd out, within the 200 rows of an answer, those that anybody looks at.
 MIN_ORDER_USD = "10000"
+# Rows of one answer: a full one has left older orders out.
+MAX_ORDERS = 200
 
 # The provider updates these lists every 10 to 20 seconds; an old one is better than none for display.
 _LIST_FRESH = fixed_freshness(20_000, error_ms=300_000)

@@ -127,7 +127,7 @@ class CoinGlassProvider:
         """Every endpoint of the provider, described and callable."""
         if self._resources is None or self._catalogue is None:
             return Explorer(None, None)
-        return Explorer(CoinGlassClient(self._catalogue, self._access), self._access)
+        return Explorer(CoinGlassClient(self._catalogue, self._access), self._access, self._listing.held)
 
     def histories(self) -> tuple[HistorySource, ...]:
         """What can be filled back; empty without a key."""

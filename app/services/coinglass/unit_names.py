@@ -55,14 +55,16 @@ _UNIT_WORDS = {"Usd": "usd", "Pct": "percent", "Ratio": "ratio", "Score": "score
 def unit_name(key: str, kind: str, unit: str) -> str:
     """`price_change_percent_24h`, pct -> `priceChange24hPct`; `close`, price -> `closeUsd`.
 
-    unit: `usd` or `coin` for fields that are in what was asked for.
+    unit: what was asked for where the endpoint leaves it open: `usd`, or anything else for the coin.
     """
     kind = kind.rstrip("#?")
     if kind in _CODE_NAMES:
         return _CODE_NAMES[kind]
     words = [word for word in _WORDS.split(_CORRECTED.get(key, key)) if word]
     if kind == "by_unit":
-        kind = "base" if unit == "coin" else "usd"
+        # Some keys say usd whatever was asked for: aggregated_buy_volume_usd holds coins with unit=coin.
+        words = [word for word in words if word.lower() != "usd"]
+        kind = "usd" if unit.lower() == "usd" else "base"
     suffix = _SUFFIXES.get(kind, "")
     said = _UNIT_WORDS.get(suffix, "")
     # The unit is said once, at the end: usd_value -> valueUsd.

@@ -1,39 +1,49 @@
 """Query parameters of a catalogue endpoint, checked before anything is asked upstream. Pure.
 
-Says what to send instead of what was sent. What passes is in the table, in its lists and bounds, and made of
-harmless characters. Called by `explorer`.
+Says what to send instead of what was sent. What passes is in the table, in its lists and bounds, made of
+harmless characters and spelt as CoinGlass spells it (see `spelling`). Called by `explorer`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from app.core.errors import InvalidParameter, PlanTooLow
+from app.services.coinglass import spelling
 from app.services.coinglass.catalog import INTERVALS, Endpoint, Parameter, Plan, cheapest_plan, plan_allows
+from app.services.coinglass.spelling import NOTHING_HELD, Held
 
-_VALUE = re.compile(r"[A-Za-z0-9_.:() ,-]{1,120}")
-_COIN = re.compile(r"[A-Za-z0-9]{1,15}(?:\([A-Za-z0-9]{1,10}\))?")
-_QUOTED = re.compile(r"[A-Z0-9]{2,}(?:USDT|USDC|USD|PERP)", re.IGNORECASE)
-_PAIR = re.compile(r"[A-Za-z0-9]{1,20}(?:[-_][A-Za-z0-9]{1,10}){0,3}")
-# Coins that end like a quote currency: FDUSD is a coin, BTCUSD a pair.
-_COINS_LIKE_PAIRS = frozenset(
-    {"FDUSD", "PYUSD", "TUSD", "BUSD", "SUSD", "GUSD", "CRVUSD", "LUSD", "USDT", "USDC"}
-)
-_OLD_SPELLINGS = {f"{name[-1]}{name[:-1]}": name for name in INTERVALS}
+_VALUE = re.compile(r"[A-Za-z0-9_.:() ,-]{1,400}")
 _EXAMPLES = {
-    "exchange": "exchange=Binance",
-    "exchange_list": "exchange_list=Binance,OKX,Bybit",
-    "interval": "interval=4h",
-    "range": "range=24h",
-    "start_time": "start_time=1735689600000",
-    "end_time": "end_time=1735776000000",
+    "exchange": "Binance",
+    "exchange_list": "Binance,OKX,Bybit",
+    "interval": "4h",
+    "range": "24h",
+    "start_time": "1735689600000",
+    "end_time": "1735776000000",
+    "unit": "USD",
+    "ticker": "GBTC",
+    "usd": "10000",
+    "min_liquidation_amount": "10000",
+    "user_address": "0xa5b0edf6b55128e0ddae8e51ac538c3188401d41",
+    "limit": "100",
 }
+# Where the usual example would be answered with nothing: bitcoin was never vested.
+_OWN_EXAMPLES = {("coin_vesting", "symbol"): "SOL", ("option_max_pain", "exchange"): "Deribit"}
 _TIMES = frozenset({"start_time", "end_time"})
+# Counted from one, whatever their page leaves unsaid.
+_FROM_ONE = frozenset(
+    {"limit", "page", "per_page", "current_page", "window", "fast_window", "slow_window", "signal_window"}
+)
 _MIN_MS = 10**12  # September 2001: earlier "milliseconds" are seconds
+# In the order of checking: a pair is judged by its exchange, a unit by its coin.
+_LATE = {"symbol": 1, "unit": 2}
 
 
-def validate(endpoint: Endpoint, given: Mapping[str, str], plan: Plan | None) -> dict[str, str | int]:
+def validate(
+    endpoint: Endpoint, given: Mapping[str, str], plan: Plan | None, held: Held = NOTHING_HELD
+) -> dict[str, str | int]:
     """The parameters to send.
 
     Raises:
@@ -47,68 +57,100 @@ def validate(endpoint: Endpoint, given: Mapping[str, str], plan: Plan | None) ->
         if name not in known:
             listed = ", ".join(known) or "none"
             raise InvalidParameter(_safe(name), f"{endpoint.id} takes {listed}")
-    sent: dict[str, str | int] = {}
-    for name, parameter in known.items():
-        text = given.get(name, "").strip()
-        if text:
-            sent[name] = _checked(parameter, text)
-        elif parameter.required:
-            raise InvalidParameter(name, f"{endpoint.id} needs it: send {_example(parameter)}")
+    texts = {name: text for name in known if (text := given.get(name, "").strip())}
+    _require_all(endpoint, texts)
+    checked: dict[str, str | int] = {}
+    for name in sorted(texts, key=lambda name: _LATE.get(name, 0)):
+        checked[name] = _checked(endpoint, known[name], texts[name], checked, held)
+    for parameter in endpoint.params:
+        if parameter.name not in checked and not must_be_sent(parameter) and parameter.required:
+            checked[parameter.name] = int(parameter.default or 0)
+    sent = {name: checked[name] for name in known if name in checked}
+    _require_order(sent)
     _check_plan(endpoint, sent, plan)
     return sent
 
 
-def _checked(parameter: Parameter, text: str) -> str | int:
-    if _VALUE.fullmatch(text) is None:
-        raise InvalidParameter(parameter.name, "letters, digits and . _ - : ( ) , only, at most 120")
-    if parameter.name == "interval":
-        text = _OLD_SPELLINGS.get(text.lower(), text)
+def must_be_sent(parameter: Parameter) -> bool:
+    """Whether the caller has to send it: a number of rows with a default is filled in here."""
+    return parameter.required and not (parameter.name == "limit" and parameter.default is not None)
+
+
+def example(endpoint: Endpoint, parameter: Parameter) -> str:
+    """`symbol=BTCUSDT`: a value that is answered with rows."""
+    return f"{parameter.name}={_example(endpoint, parameter)}"
+
+
+def _example(endpoint: Endpoint, parameter: Parameter) -> str:
+    own = _OWN_EXAMPLES.get((endpoint.id, parameter.name))
+    if own is not None:
+        return own
+    usual = "BTCUSDT" if parameter.form == "pair" else "BTC" if parameter.form else ""
+    usual = usual or _EXAMPLES.get(parameter.name, parameter.default or "1")
+    return usual if not parameter.enum or usual in parameter.enum else parameter.enum[0]
+
+
+def _require_all(endpoint: Endpoint, texts: Mapping[str, str]) -> None:
+    """Raise for everything that is missing at once, with a query that works."""
+    absent = [p for p in endpoint.params if must_be_sent(p) and p.name not in texts]
+    if absent:
+        query = "&".join(example(endpoint, parameter) for parameter in absent)
+        names = ", ".join(parameter.name for parameter in absent)
+        raise InvalidParameter(names, f"{endpoint.id} needs {_them(absent)}: send {query}")
+
+
+def _them(absent: Sequence[Parameter]) -> str:
+    return "it" if len(absent) == 1 else "them"
+
+
+def _checked(
+    endpoint: Endpoint, parameter: Parameter, text: str, checked: Mapping[str, str | int], held: Held
+) -> str | int:
+    name, group = parameter.name, endpoint.group
+    if _VALUE.fullmatch(text) is None or (len(text) > 120 and name != "exchange_list"):
+        raise InvalidParameter(name, "letters, digits and . _ - : ( ) , only, at most 120")
     if parameter.enum:
-        if text not in parameter.enum:
-            raise InvalidParameter(parameter.name, f"one of {', '.join(parameter.enum)}")
-        return text
-    if parameter.type in ("integer", "number"):
-        return _number(parameter, text)
+        return spelling.choice(name, text, parameter.enum)
+    if parameter.type in ("integer", "number") or name in _FROM_ONE:
+        number = _number(parameter, text)
+        return number if parameter.type == "integer" else str(number)
+    if name == "exchange":
+        return spelling.exchange(name, text, group, held)
+    if name == "exchange_list":
+        return spelling.exchange_list(name, text, group, held)
     if parameter.form == "coin":
-        return _coin(parameter, text)
+        return spelling.coin(name, text)
     if parameter.form == "pair":
-        return _pair(parameter, text)
+        on_exchange = checked.get("exchange")
+        return spelling.pair(name, text, None if on_exchange is None else str(on_exchange), held)
+    if name == "unit":
+        of_coin = checked.get("symbol")
+        return spelling.unit(name, text, None if of_coin is None else str(of_coin))
     return text
 
 
 def _number(parameter: Parameter, text: str) -> str | int:
+    name = parameter.name
     if parameter.type == "number":
         if re.fullmatch(r"\d{1,12}(?:\.\d{1,8})?", text) is None:
-            raise InvalidParameter(parameter.name, "a number from 0")
+            raise InvalidParameter(name, "a number from 0")
         return text
+    lowest = 1 if name in _FROM_ONE or parameter.max is not None else 0
+    bounds = f"{lowest} to {parameter.max}" if parameter.max is not None else f"from {lowest}"
     if not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise InvalidParameter(parameter.name, "a whole number from 0")
+        raise InvalidParameter(name, f"a whole number {bounds}")
     number = int(text)
-    if parameter.name in _TIMES and number < _MIN_MS:
-        raise InvalidParameter(
-            parameter.name, f"milliseconds since 1970, such as {_EXAMPLES[parameter.name]}"
-        )
-    if parameter.max is not None and not 1 <= number <= parameter.max:
-        raise InvalidParameter(parameter.name, f"1 to {parameter.max}")
+    if name in _TIMES and number < _MIN_MS:
+        raise InvalidParameter(name, f"milliseconds since 1970, such as {name}={_EXAMPLES[name]}")
+    if number < lowest or (parameter.max is not None and number > parameter.max):
+        raise InvalidParameter(name, f"a whole number {bounds}")
     return number
 
 
-def _coin(parameter: Parameter, text: str) -> str:
-    is_pair = _QUOTED.fullmatch(text) is not None and text.upper() not in _COINS_LIKE_PAIRS
-    if is_pair or _COIN.fullmatch(text) is None:
-        raise InvalidParameter(parameter.name, "a coin such as BTC, not a pair: send symbol=BTC")
-    return text
-
-
-def _pair(parameter: Parameter, text: str) -> str:
-    is_coin = _COIN.fullmatch(text) is not None and _QUOTED.fullmatch(text) is None
-    # Hyperliquid spells its pairs like coins, so only the short names everybody knows are taken for coins.
-    if _PAIR.fullmatch(text) is None or (
-        is_coin and text.upper() in ("BTC", "ETH", "SOL", "XRP", "DOGE", "BNB")
-    ):
-        wanted = "a pair as the exchange spells it: send exchange=Binance&symbol=BTCUSDT"
-        raise InvalidParameter(parameter.name, wanted)
-    return text
+def _require_order(sent: Mapping[str, str | int]) -> None:
+    start, end = sent.get("start_time"), sent.get("end_time")
+    if start is not None and end is not None and int(start) > int(end):
+        raise InvalidParameter("start_time", "not after end_time: swap the two")
 
 
 def _check_plan(endpoint: Endpoint, sent: Mapping[str, str | int], plan: Plan | None) -> None:
@@ -123,14 +165,6 @@ def _check_plan(endpoint: Endpoint, sent: Mapping[str, str | int], plan: Plan | 
 def _needed(endpoint: Endpoint, interval: str | None) -> str | None:
     plan = cheapest_plan(endpoint.id, interval)
     return None if plan is None else plan.value
-
-
-def _example(parameter: Parameter) -> str:
-    if parameter.enum:
-        return f"{parameter.name}={parameter.enum[-1] if parameter.name == 'interval' else parameter.enum[0]}"
-    if parameter.form is not None:
-        return "symbol=BTC" if parameter.form == "coin" else "exchange=Binance&symbol=BTCUSDT"
-    return _EXAMPLES.get(parameter.name, f"{parameter.name}=...")
 
 
 def _safe(name: str) -> str:

@@ -24,12 +24,13 @@ FetchView = Callable[[CoinGlassViews, ViewQuery], Awaitable[Fetched[object]]]
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One view as CoinGlass has it. has_bars: its plan depends on the bar size."""
+    """One view as CoinGlass has it. has_bars: its plan depends on the bar size. is_reduced: a part of it."""
 
     view: View
     endpoint: str
     fetch: FetchView
     has_bars: bool = False
+    is_reduced: bool = False
 
     def plan_needed(self, query: ViewQuery) -> str | None:
         """The cheapest plan that has it for this question, in lower case."""
@@ -40,7 +41,7 @@ class Declared:
 _VIEWS = CoinGlassViews
 DECLARED = (
     Declared(View.COIN_MARKET, standard.COINS_MARKETS, _VIEWS.coin_market),
-    Declared(View.COIN_MARKET, standard.PAIRS_MARKETS, _VIEWS.coin_market_reduced),
+    Declared(View.COIN_MARKET, standard.PAIRS_MARKETS, _VIEWS.coin_market_reduced, is_reduced=True),
     Declared(View.ALL_MARKETS, standard.COINS_MARKETS, _VIEWS.all_markets),
     Declared(View.PAIR_MARKETS, standard.PAIRS_MARKETS, _VIEWS.pair_markets),
     Declared(View.LIQUIDATION_TOTALS, standard.COINS_MARKETS, _VIEWS.liquidation_totals),
@@ -73,7 +74,12 @@ def view_sources(
     """Every declared view; `views` None means that no key is set. `prepare` runs before each fetch."""
     return tuple(
         ViewSource(
-            item.view, PROVIDER, item.endpoint, partial(_fetch, views, prepare, item), item.plan_needed
+            item.view,
+            PROVIDER,
+            item.endpoint,
+            partial(_fetch, views, prepare, item),
+            item.plan_needed,
+            item.is_reduced,
         )
         for item in DECLARED
     )

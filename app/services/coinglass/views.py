@@ -19,6 +19,7 @@ from app.core.domain.derivatives import (
     LiquidationLevel,
     LiquidationLevels,
     LiquidationOrder,
+    LiquidationOrders,
     LiquidationTotals,
     PairMarket,
     PositionSide,
@@ -152,7 +153,12 @@ class CoinGlassViews:
         orders.sort(key=lambda order: -order.ts_event_ms)
         oldest = min(found, key=lambda cached: cached.fetched_ms)
         at_ms = orders[0].ts_event_ms if orders else oldest.fetched_ms
-        return replace(_fetched(tuple(orders), premium.LIQUIDATION_ORDER, oldest), ts_event_ms=at_ms)
+        newest = LiquidationOrders(
+            tuple(orders),
+            min_usd=float(premium.MIN_ORDER_USD),
+            is_cut=any(len(answer.value) >= premium.MAX_ORDERS for answer in found),
+        )
+        return replace(_fetched(newest, premium.LIQUIDATION_ORDER, oldest), ts_event_ms=at_ms)
 
     async def liquidation_map(self, query: ViewQuery) -> Fetched[object]:
         """Estimated levels around the price, lowest first."""

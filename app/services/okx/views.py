@@ -16,6 +16,7 @@ from app.core.domain.derivatives import (
     ExchangeListing,
     LiquidatedUsd,
     LiquidationOrder,
+    LiquidationOrders,
     LiquidationTotals,
     Margin,
     OpenInterestHistory,
@@ -36,7 +37,7 @@ from app.services.okx.liquidations import ENDPOINT as ORDERS
 from app.services.okx.liquidations import Liquidated, Walk, covers
 from app.services.okx.listings import ENDPOINT as INSTRUMENTS
 from app.services.okx.listings import Listings, inst_id
-from app.services.okx.parse import FundingNow, OpenInterestNow, TickerFacts
+from app.services.okx.parse import PAGE_ROWS, FundingNow, OpenInterestNow, TickerFacts
 from app.services.okx.reading import Reader, join_answers
 from app.services.okx.resources import HistoryTable
 from app.services.transport.cache import Cached
@@ -214,7 +215,8 @@ class OkxViews:
             )
             for order in cached.value
         )
-        return join_answers(orders, ORDERS, orders[0].ts_event_ms, [cached])
+        newest = LiquidationOrders(orders, min_usd=None, is_cut=len(orders) >= PAGE_ROWS)
+        return join_answers(newest, ORDERS, orders[0].ts_event_ms, [cached])
 
     async def account_ratio(self, query: ViewQuery) -> Fetched[object]:
         return resampled(await self._inputs.fetch_account_ratio(_coin_of(query)), query.interval)

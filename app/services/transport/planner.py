@@ -293,11 +293,12 @@ class BudgetPlanner:
         self._sampled_s = now_s
         kept = [(key, item) for key, item in self._items.items() if not item.has_bars]
         ages = [self._source.age_ms(key) for key, _ in kept]
+        aimed = self._periods([item for _, item in kept], now_s)
         known = [
             (item, age / 1000)
-            for (_, item), age in zip(kept, ages, strict=True)
-            # The first period of a resource is not a sample of its age.
-            if age is not None and now_s - item.since_s > 2 * item.min_period_s
+            for (_, item), age, period_s in zip(kept, ages, aimed, strict=True)
+            # Everything is young in its first period: not a sample of its age.
+            if age is not None and now_s - item.since_s > 2 * max(item.min_period_s, period_s)
         ]
         weights = [item.weight(now_s) for item, _ in known]
         achieved = mean_age_s(weights, [age for _, age in known])
@@ -307,10 +308,12 @@ class BudgetPlanner:
             self._samples.append((ideal, achieved))
 
     def _efficiency(self) -> float | None:
+        """At most 1: calls of questions renew values beyond the share this plans with."""
         achieved = sum(sample[1] for sample in self._samples)
         if len(self._samples) < _MIN_SAMPLES:
             return None
-        return sum(sample[0] for sample in self._samples) / achieved if achieved > 0 else None
+        ideal = sum(sample[0] for sample in self._samples)
+        return min(1.0, ideal / achieved) if achieved > 0 else None
 
 
 # These do not pass by themselves: asking again soon would only repeat them.

@@ -82,18 +82,17 @@ def test_negated_rates_swap_the_legs_of_a_spread() -> None:
 
 def test_a_change_is_taken_over_exactly_the_span_or_not_at_all() -> None:
     bars = history({24: 100.0, 4: 105.0, 0: 110.0})
-    assert open_interest_changes(bars, []) == {
+    assert open_interest_changes(bars, None) == {
         "1h": None,
         "4h": pytest.approx(110 / 105 - 1),
         "24h": pytest.approx(0.1),
     }
-    assert open_interest_changes(history({23: 100.0, 0: 110.0}), [])["24h"] is None
+    assert open_interest_changes(history({23: 100.0, 0: 110.0}), None)["24h"] is None
     assert change_over([], [], DAY_MS) is None
 
 
-def test_the_providers_own_change_of_the_whole_market_wins() -> None:
+def test_the_change_stated_with_the_newest_figure_wins() -> None:
     total = VenueOpenInterest("All", True, 1e9, None, {"24h": -0.05})
-    single = VenueOpenInterest("OKX", False, 1e8, None, {"1h": 0.5, "24h": 0.5})
-    found = open_interest_changes(history({24: 100.0, 1: 109.0, 0: 110.0}), [total, single])
+    found = open_interest_changes(history({24: 100.0, 1: 109.0, 0: 110.0}), total)
     assert found["24h"] == -0.05
     assert found["1h"] == pytest.approx(110 / 109 - 1)

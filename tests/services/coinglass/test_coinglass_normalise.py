@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from app.core.errors import ProviderBadPayload
 from app.services.coinglass.catalog import ENDPOINTS
-from app.services.coinglass.explorer import MAX_CHARS, cut
 from app.services.coinglass.normalise import normalise, read_data
 from app.services.coinglass.unit_names import unit_name
 
@@ -55,6 +54,49 @@ def test_the_unit_asked_for_is_the_unit_of_open_interest() -> None:
     endpoint = "futures_open_interest_aggregated_history"
     assert normal(endpoint, [row])[0]["closeUsd"] == 2.0
     assert normal(endpoint, [row], unit="coin")[0]["closeBase"] == 2.0
+
+
+@pytest.mark.parametrize("market", ["futures", "spot"])
+def test_taker_volume_asked_for_in_coins_is_not_called_usd(market: str) -> None:
+    row = {
+        "time": 1_760_000_400_000,
+        "aggregated_buy_volume_usd": 10.5,
+        "aggregated_sell_volume_usd": 9.5,
+    }
+    endpoint = f"{market}_aggregated_taker_buy_sell_volume_history"
+    (in_usd,) = normal(endpoint, [row])
+    (in_coins,) = normal(endpoint, [row], unit="coin")
+    assert (in_usd["aggregatedBuyVolumeUsd"], in_usd["aggregatedSellVolumeUsd"]) == (10.5, 9.5)
+    assert (in_coins["aggregatedBuyVolumeBase"], in_coins["aggregatedSellVolumeBase"]) == (10.5, 9.5)
+    assert not [name for name in in_coins if "Usd" in name]
+
+
+@pytest.mark.parametrize("endpoint", ["option_exchange_oi_history", "option_exchange_vol_history"])
+@pytest.mark.parametrize(
+    ("unit", "name"), [("USD", "valuesUsd"), ("usd", "valuesUsd"), ("BTC", "valuesBase")]
+)
+def test_options_in_the_coin_they_were_asked_for_are_in_coins(endpoint: str, unit: str, name: str) -> None:
+    data = [{"time_list": [1_760_000_400_000], "price_list": [1.0], "data_map": {"Deribit": [5.0]}}]
+    (found,) = normal(endpoint, data, unit=unit)
+    assert found["dataMap"] == [{"exchange": "Deribit", name: [5.0]}]
+
+
+def test_balances_of_exchanges_are_coins() -> None:
+    data = [{"time_list": [1_691_460_000_000], "price_list": [29140.9], "data_map": {"gate": [23412.723]}}]
+    (found,) = normal("exchange_balance_chart", data)
+    assert found["dataMap"] == [{"exchange": "gate", "valuesBase": [23412.723]}]
+
+
+def test_money_supply_growth_is_a_fraction_in_the_us_and_percent_worldwide() -> None:
+    (us,) = normal("index_bitcoin_vs_us_m2_growth", [{"us_m2_yoy_growth": 0.042}])
+    (world,) = normal("index_bitcoin_vs_global_m2_growth", [{"global_m2_yoy_growth": 5.5}])
+    assert us == {"usM2YoyGrowthFrac": 0.042}
+    assert world == {"globalM2YoyGrowthPct": 5.5}
+
+
+@pytest.mark.parametrize(("text", "value"), [("1494442737.22", 1494442737.22), ("", None)])
+def test_assets_under_management_are_a_number_in_usd(text: str, value: float | None) -> None:
+    assert normal("etf_ethereum_list", [{"aum": text}]) == [{"aumUsd": value}]
 
 
 def test_percent_stays_percent_and_text_becomes_a_number() -> None:
@@ -201,28 +243,3 @@ def test_whatever_comes_is_finite_or_refused(endpoint: str, data: Any) -> None:
     except ProviderBadPayload:
         return
     assert all(math.isfinite(number) for number in numbers_in(found))
-
-
-@settings(max_examples=60, deadline=None)
-@given(rows=st.integers(0, 6_000), width=st.integers(1, 400))
-def test_a_walk_by_cursor_sees_every_row_once(rows: int, width: int) -> None:
-    data = [{"n": n, "text": "x" * width} for n in range(rows)]
-    seen: list[int] = []
-    skip = 0
-    while True:
-        part, length, following = cut(data, skip)
-        assert length == rows
-        assert len(json.dumps(part)) <= MAX_CHARS * 1.2
-        seen += [row["n"] for row in part]
-        if following is None:
-            break
-        skip = following
-    assert seen == list(range(rows))
-
-
-def test_parallel_lists_are_cut_together() -> None:
-    data = {"timeList": list(range(50_000)), "map": [{"values": list(range(50_000))}], "few": [1, 2]}
-    part, length, following = cut(data, 0)
-    assert length == 50_000
-    assert len(part["timeList"]) == len(part["map"][0]["values"]) == following
-    assert part["few"] == [1, 2]
