@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx2
@@ -110,18 +111,25 @@ async def _serve(data: str, clock: SteppedClock, seed: int) -> AsyncIterator[str
         ),
         source,
     )
-    async with _listening(simulator) as (sim_url, _):
-        given = {
-            **({"DATA_MODE": "demo"} if data == SYNTHETIC else {"DATA_MODE": "replay", "REPLAY_DATA": data}),
-            "RATE_LIMIT_PER_MINUTE": "1000000000",
-            "LOG_LEVEL": "ERROR",
-            "PLANNER": "off",  # market time stands still between steps: there is nothing to ask ahead of
-            **provider_settings(sim_url),
-        }
-        application = build(load_settings(given), clock=clock)
-        async with _listening(application.api) as (url, _):
-            await application.providers_started.wait()
-            yield url
+    # What is measured is no history: its signals go into a database that goes with them.
+    with TemporaryDirectory(prefix="measure-") as folder:
+        async with _listening(simulator) as (sim_url, _):
+            given = {
+                **(
+                    {"DATA_MODE": "demo"}
+                    if data == SYNTHETIC
+                    else {"DATA_MODE": "replay", "REPLAY_DATA": data}
+                ),
+                "RATE_LIMIT_PER_MINUTE": "1000000000",
+                "LOG_LEVEL": "ERROR",
+                "PLANNER": "off",  # market time stands still between steps: there is nothing to ask ahead of
+                "DATABASE_URL": f"sqlite:///{folder}/signals.db",
+                **provider_settings(sim_url),
+            }
+            application = build(load_settings(given), clock=clock)
+            async with _listening(application.api) as (url, _):
+                await application.providers_started.wait()
+                yield url
 
 
 @asynccontextmanager

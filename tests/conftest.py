@@ -6,28 +6,13 @@ that promises those programs such a skip is a failure. Skips for absent data are
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections import Counter
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
 SERVICE_SKIPS = frozenset({"no redis-server", "no postgres", "no chromium", "no promtool", "no make"})
-
-_DATABASES = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def database_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("databases")
-
-
-@pytest.fixture(autouse=True)
-def own_database(database_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An application that a test builds, here or in a child, opens a database of that test's own."""
-    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{database_folder}/{next(_DATABASES)}.db")
 
 
 def skip_reason(report: pytest.TestReport | pytest.CollectReport) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import httpx2
@@ -174,11 +174,12 @@ async def live_app(
     """An application whose providers are at `sim`; `settings` win, an empty value unsets one."""
     given = {"DATA_MODE": "demo", "LOG_LEVEL": "WARNING", "RATE_LIMIT_PER_MINUTE": "1000000"}
     given |= {"PLANNER": "off"}  # tests count calls; those of the planner turn it on
-    given |= {"DATABASE_URL": os.environ["DATABASE_URL"]}  # the test's own
-    given |= provider_settings(sim.url) | dict(settings or {})
     records: list[CallRecord] = []
-    application = build(load_settings(given), clock=clock, observe_call=records.append)
     async with AsyncExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory(prefix="store-"))
+        given |= {"DATABASE_URL": f"sqlite:///{folder}/signals.db"}
+        given |= provider_settings(sim.url) | dict(settings or {})
+        application = build(load_settings(given), clock=clock, observe_call=records.append)
         stack.callback(forget_logging)
         await stack.enter_async_context(application.api.router.lifespan_context(application.api))
         transport = httpx2.ASGITransport(app=application.api)
