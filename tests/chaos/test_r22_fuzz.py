@@ -58,6 +58,12 @@ OPERATIONS = [
     "listCoinglassEndpoints",
     "callCoinglassEndpoint",
     "getCoinglassStatus",
+    "getHeatmap",
+    "getHeatmapImage",
+    "getHistory",
+    "getSignalHistory",
+    "listSignalHistory",
+    "exportTable",
 ]
 MODES = schemathesis.GenerationMode
 
