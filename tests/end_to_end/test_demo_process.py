@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import signal
+import sqlite3
+from contextlib import closing
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import schemathesis
 
+from app.api.numbers import iso_utc
 from tests.live_process import Service, await_end, children_of, running
 from tests.live_rig import closed_port, factors
 
@@ -100,3 +104,20 @@ def test_a_port_in_use_ends_the_process_with_an_error(demo: Service, tmp_path: P
         running("--demo", folder=tmp_path, settings={"PORT": port}, path="/no/such/route"),
     ):
         pass
+
+
+def test_every_answered_signal_is_in_the_record_once_also_when_told_to_stop_at_once(tmp_path: Path) -> None:
+    with running("--demo", folder=tmp_path) as service:
+        modes = ("conservative", "balanced", "aggressive")
+        answers = {}
+        for coin, mode in product(("BTC", "ETH"), modes):
+            for _ in range(3):  # the same answer again: still one signal
+                body = service.get(f"/signals/{coin}", params={"mode": mode}).json()
+                answers[coin, body["mode"], body["asOf"]] = body["score"]
+        assert service.terminate() == 0
+    with closing(sqlite3.connect(tmp_path / "data" / "demo.db")) as database:
+        rows = database.execute("SELECT symbol, mode, as_of_ms, score FROM signals").fetchall()
+    stored = {(coin, mode, iso_utc(as_of_ms)): round(score, 2) for coin, mode, as_of_ms, score in rows}
+    assert len(stored) == len(rows)
+    assert {key: stored[key] for key in answers} == pytest.approx(answers, abs=0.011)
+    assert len(rows) == len(answers)
