@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar, cast
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
 
 from cachetools import LRUCache
 
@@ -81,6 +81,12 @@ class _Recipe(Generic[T]):
     def entry(self, body: bytes, fetched_ms: int) -> _Entry[T]:
         value = self.parse(body)
         return _Entry(value, fetched_ms, self.freshness(value, fetched_ms))
+
+
+# Looks for a shared body: the newest entry known, and the answer when it ends the search.
+_Look: TypeAlias = Callable[
+    ["_Entry[object] | None"], Awaitable["tuple[_Entry[object] | None, Cached[object] | None]"]
+]
 
 
 class ResourceCache:
@@ -229,44 +235,49 @@ class ResourceCache:
     async def _refresh(self, recipe: _Recipe[object]) -> Cached[object]:
         if self._shared is None:
             return await self._load(recipe)
-        entry, found = await self._from_shared(recipe, None)
-        if found is not None:
-            return found
-        token = await self._lock(recipe.key)
-        polls = 0
-        while token is None and polls < _MAX_POLLS:
-            # Another process is fetching this very thing: wait for its body instead of a second call.
-            await self._sleep(_POLL_S)
-            polls += 1
-            entry, found = await self._from_shared(recipe, entry)
-            if found is not None:
-                return found
-            token = await self._lock(recipe.key)
-        return await self._load_locked(recipe, token, entry)
+
+        async def look(known: _Entry[object] | None) -> tuple[_Entry[object] | None, Cached[object] | None]:
+            return await self._from_shared(recipe, known)
+
+        return await self._load_once(recipe, look)
 
     async def _renew(self, recipe: _Recipe[object], max_age_ms: int) -> Cached[object]:
         """As `_refresh`, but only a body younger than `max_age_ms` ends the search."""
         if self._shared is None:
             return await self._load(recipe)
         own = self._entries.get(recipe.key)
-        token = None
-        for _ in range(_MAX_POLLS):
+
+        async def look(_: _Entry[object] | None) -> tuple[None, Cached[object] | None]:
             entry, _found = await self._from_shared(recipe, own)
-            if entry is not None and entry is not own and self._now_ms() - entry.fetched_ms < max_age_ms:
-                self._keep(recipe.key, entry)
-                return entry.cached("hit")
+            if entry is None or entry is own or self._now_ms() - entry.fetched_ms >= max_age_ms:
+                return None, None
+            self._keep(recipe.key, entry)
+            return None, entry.cached("hit")
+
+        return await self._load_once(recipe, look)
+
+    async def _load_once(self, recipe: _Recipe[object], look: _Look) -> Cached[object]:
+        """Load under the lock of all processes, unless one of them shares what is looked for."""
+        entry: _Entry[object] | None = None
+        token: str | None = None
+        for _ in range(_MAX_POLLS):
+            entry, found = await look(entry)
+            if found is not None:
+                return found
             token = await self._lock(recipe.key)
             if token is not None:
                 break
+            # Another process is fetching this very thing: wait for its body instead of a second call.
             await self._sleep(_POLL_S)
-        return await self._load_locked(recipe, token, None)
+        try:
+            # Between the look and the lock it may have arrived.
+            entry, found = await look(entry)
+            return found if found is not None else await self._load_or_old(recipe, entry)
+        finally:
+            if self._shared is not None and token is not None:
+                await self._shared.unlock(recipe.key, token)
 
-    async def _lock(self, key: str) -> str | None:
-        return None if self._shared is None else await self._shared.lock(key, LOCK_MS)
-
-    async def _load_locked(
-        self, recipe: _Recipe[object], token: str | None, entry: _Entry[object] | None
-    ) -> Cached[object]:
+    async def _load_or_old(self, recipe: _Recipe[object], entry: _Entry[object] | None) -> Cached[object]:
         try:
             return await self._load(recipe)
         except ProviderError:
@@ -274,9 +285,9 @@ class ResourceCache:
                 raise
             self._keep(recipe.key, entry)
             return entry.cached("stale")
-        finally:
-            if self._shared is not None and token is not None:
-                await self._shared.unlock(recipe.key, token)
+
+    async def _lock(self, key: str) -> str | None:
+        return None if self._shared is None else await self._shared.lock(key, LOCK_MS)
 
     async def _load(self, recipe: _Recipe[object]) -> Cached[object]:
         body = await recipe.load()

@@ -71,6 +71,15 @@ class Process:
             "okx:ticker", load=self.load, parse=int, freshness=lambda _value, _fetched_ms: FRESH
         )
 
+    async def renew(self) -> Cached[int]:
+        return await self.cache.renew(
+            "okx:ticker",
+            load=self.load,
+            parse=int,
+            freshness=lambda _value, _fetched_ms: FRESH,
+            max_age_ms=500,
+        )
+
 
 @pytest.fixture
 def clock() -> ManualClock:
@@ -108,6 +117,26 @@ async def test_two_processes_at_once_make_one_load(pair: tuple[Process, Process]
     pair[0].gate.set()
     assert {(await task).value for task in both} == {1}
     assert Process.loads == 1
+
+
+@pytest.mark.parametrize("renewing", [False, True])
+async def test_a_body_that_arrives_between_the_look_and_the_lock_is_not_fetched_again(
+    pair: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch, renewing: bool
+) -> None:
+    first, second = pair
+    lock = second.store.lock
+
+    async def late(key: str, ttl_ms: int) -> str | None:
+        # The other process fetches, shares and unlocks after this one has looked and before it locks.
+        if not Process.loads:
+            await first.fetch()
+        return await lock(key, ttl_ms)
+
+    monkeypatch.setattr(second.store, "lock", late)
+    found = await (second.renew() if renewing else second.fetch())
+    assert found.value == 1
+    assert Process.loads == 1
+    assert await lock("okx:ticker", 1000) is not None  # and the lock is free again
 
 
 async def test_a_shared_body_that_is_too_old_is_fetched_again_by_one_of_them(
