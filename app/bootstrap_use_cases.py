@@ -10,7 +10,7 @@ from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
 from app.core.domain.engine_config import AbsoluteScales, EngineConfig, MaxAge, Thresholds
 from app.core.domain.market import Candles, LiquidationHistory, Series
 from app.core.domain.signal import FactorName, Mode, Signal
-from app.core.domain.status import DependencyStatus
+from app.core.domain.status import DependencyState, DependencyStatus
 from app.core.domain.stored import StoreState, Trigger
 from app.core.domain.symbol import Symbol
 from app.core.errors import ConfigurationError
@@ -139,22 +139,34 @@ def _check_names(order: Mapping[Capability, tuple[str, ...]], providers: tuple[P
         raise ConfigurationError(f"[sources] names providers that do not exist: {', '.join(sorted(unknown))}")
 
 
+_STORE_STATES: Mapping[StoreState, DependencyState] = {
+    StoreState.OK: DependencyState.OK,
+    StoreState.STARTING: DependencyState.STARTING,
+    StoreState.FULL: DependencyState.DOWN,
+    StoreState.DOWN: DependencyState.DOWN,
+    StoreState.REFUSED: DependencyState.DOWN,
+}
+
+
 def _store_status(store: SqlStore) -> DependencyStatus:
     status = store.status()
-    lost = f"{status.lost_rows + status.rejected_rows} rows lost since the start"
-    notes = [status.detail] if status.state not in {StoreState.OK, StoreState.STARTING} else []
-    if notes and status.buffered_rows:
-        notes.append(f"{status.buffered_rows} rows wait, the oldest {status.oldest_buffered_s:.0f} s")
-    if status.lost_rows + status.rejected_rows:
-        notes.append(lost)
-    is_well = status.state in {StoreState.OK, StoreState.STARTING}
-    return DependencyStatus("store", status.state.value if is_well else "down", "; ".join(notes))
+    state = _STORE_STATES[status.state]
+    notes = []
+    if state is DependencyState.DOWN:
+        notes.append(status.detail)
+        if status.buffered_rows:
+            notes.append(f"{status.buffered_rows} rows wait, the oldest {status.oldest_buffered_s:.0f} s")
+    lost = status.lost_rows + status.rejected_rows
+    if lost:
+        notes.append(f"{lost} rows lost since the start")
+    return DependencyStatus("store", state, "; ".join(notes))
 
 
 def _redis_status(redis: RedisLink) -> DependencyStatus:
     if redis.is_healthy:
-        return DependencyStatus("redis", "ok", "")
-    return DependencyStatus("redis", "down", "not answering; this process works from its own memory")
+        return DependencyStatus("redis", DependencyState.OK, "")
+    detail = "not answering; this process works from its own memory"
+    return DependencyStatus("redis", DependencyState.DOWN, detail)
 
 
 def _engine_config(signals: SignalsConfig) -> EngineConfig:

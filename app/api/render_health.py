@@ -7,7 +7,6 @@ from app.api.schemas.base import DETAIL_CHARS, NAME_CHARS
 from app.api.schemas.health import (
     BreakerState,
     DependencyItem,
-    DependencyState,
     HealthResponse,
     PlannerItem,
     ProviderItem,
@@ -26,7 +25,7 @@ def render_health(report: ReadyReport, *, now_ms: int) -> HealthResponse:
         dependencies=[
             DependencyItem(
                 name=clip(item.name, NAME_CHARS),
-                state=DependencyState(item.state),
+                state=item.state,
                 detail=clip(item.detail, DETAIL_CHARS),
             )
             for item in report.dependencies

@@ -42,7 +42,14 @@ from app.core.domain.signal import (
     Mode,
     Signal,
 )
-from app.core.domain.status import DependencyStatus, ProviderState, ProviderStatus, ReadyReport, ReadyStatus
+from app.core.domain.status import (
+    DependencyState,
+    DependencyStatus,
+    ProviderState,
+    ProviderStatus,
+    ReadyReport,
+    ReadyStatus,
+)
 from app.core.domain.symbol import Symbol, resolve_symbol
 from app.core.errors import ProviderNotConfigured
 from app.services.coinglass.explorer import Explorer
@@ -247,6 +254,7 @@ class FakeBudget:
 class FakeHealth:
     def __init__(self) -> None:
         self.status = ReadyStatus.OK
+        self.dependency = DependencyStatus("cache", DependencyState.OK, "")
 
     async def ready(self) -> ReadyReport:
         return ReadyReport(
@@ -267,7 +275,7 @@ class FakeHealth:
                     ("heatmap",),
                 ),
             ),
-            dependencies=(DependencyStatus("cache", "ok", ""),),
+            dependencies=(self.dependency,),
         )
 
 

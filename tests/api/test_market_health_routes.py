@@ -9,7 +9,7 @@ import pytest
 from app.api.schemas.health import BreakerState, HealthResponse
 from app.api.schemas.market import MarketResponse
 from app.core.domain.quality import MissingReason
-from app.core.domain.status import ReadyStatus
+from app.core.domain.status import DependencyState, DependencyStatus, ReadyStatus
 from app.core.errors import ProviderError
 from app.services.transport import circuit
 
@@ -61,6 +61,13 @@ async def test_ready_is_200_while_a_price_can_be_served(rig: Any, status: ReadyS
     answer = await rig.get("/health/ready")
     assert (answer.status_code, answer.json()["status"]) == (200, status.value)
     HealthResponse.model_validate_json(answer.content)
+
+
+@pytest.mark.parametrize("state", DependencyState)
+async def test_every_state_of_a_dependency_can_be_shown(rig: Any, state: DependencyState) -> None:
+    rig.health.dependency = DependencyStatus("store", state, "why")
+    body = (await rig.get("/health/ready")).json()
+    assert body["dependencies"] == [{"name": "store", "state": state.value, "detail": "why"}]
 
 
 async def test_ready_is_a_503_problem_without_a_price_and_live_stays_200(rig: Any) -> None:

@@ -9,7 +9,14 @@ import pytest
 
 from app.core.domain.context import DataMode
 from app.core.domain.market import MarketReading
-from app.core.domain.status import DependencyStatus, ProviderState, ProviderStatus, ReadyReport, ReadyStatus
+from app.core.domain.status import (
+    DependencyState,
+    DependencyStatus,
+    ProviderState,
+    ProviderStatus,
+    ReadyReport,
+    ReadyStatus,
+)
 from app.core.domain.symbol import Symbol
 from app.core.errors import ProviderError
 from app.core.ports import Fetched, Probe, Source, ViewSource
@@ -59,7 +66,7 @@ async def report(
     service = HealthService(
         providers=providers,
         price_providers=("okx", "coinapi"),
-        dependencies=[lambda: DependencyStatus("redis", dependency, "")],
+        dependencies=[lambda: DependencyStatus("redis", DependencyState(dependency), "")],
         data_mode=DataMode.LIVE,
         try_price=try_price,
     )

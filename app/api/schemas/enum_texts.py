@@ -75,7 +75,7 @@ ENUM_TEXTS: Mapping[str, str] = {
         "Where the data comes from. live: the providers, now. demo: a simulated market, not real prices. "
         "replay: recorded market data of a past time. The modes are never mixed."
     ),
-    "DependencyState": "ok, or down: the service works on without it.",
+    "DependencyState": "ok, starting (not open yet), or down: the service works on without it.",
     "Direction": (
         "LONG: the evidence leans to a rise. SHORT: to a fall. NEUTRAL: no clear lean, too little data, or a "
         "price that is too old."

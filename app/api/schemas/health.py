@@ -9,18 +9,13 @@ from pydantic import Field
 
 from app.api.schemas.base import ApiModel, Detail, IsoTime, Name
 from app.core.domain.context import DataMode
-from app.core.domain.status import ProviderState, ReadyStatus
+from app.core.domain.status import DependencyState, ProviderState, ReadyStatus
 
 
 class BreakerState(StrEnum):
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
-
-
-class DependencyState(StrEnum):
-    OK = "ok"
-    DOWN = "down"
 
 
 class LiveResponse(ApiModel):
@@ -68,7 +63,7 @@ class DependencyItem(ApiModel):
     """One dependency that is not a market-data provider."""
 
     name: Name = Field(description="Which dependency.")
-    state: DependencyState = Field(description="ok or down.")
+    state: DependencyState = Field(description="ok, starting or down.")
     detail: Detail = Field(description="Why, in words; empty when ok.")
 
 

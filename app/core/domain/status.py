@@ -61,15 +61,23 @@ class ReadyStatus(StrEnum):
     UNAVAILABLE = "unavailable"  # no price can be served
 
 
+class DependencyState(StrEnum):
+    """One word for what answers stand on besides providers."""
+
+    OK = "ok"
+    STARTING = "starting"  # not open yet: not a fault
+    DOWN = "down"
+
+
 @dataclass(frozen=True, slots=True)
 class DependencyStatus:
     """One dependency that is not a market-data provider (cache, store).
 
-    state: `ok` or `down`; detail: why, in words, "" when ok.
+    detail: why, in words; "" when there is nothing to say.
     """
 
     name: str
-    state: str
+    state: DependencyState
     detail: str
 
 
