@@ -1,4 +1,4 @@
-"""The recorded liquidations beside the project, loaded into real databases twice, against counts made apart."""
+"""The recorded liquidations beside the project, loaded into real databases twice, and counted apart."""
 
 from __future__ import annotations
 
