@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.domain.stored import (
     BarQuery,
@@ -20,7 +19,7 @@ from app.core.domain.stored import (
     TakerRow,
 )
 from app.services.storage.cursors import read_cursor, write_cursor
-from app.services.storage.engine import storage_errors
+from app.services.storage.engine import Access, storage_errors
 from app.services.storage.tables import TABLE_OF
 
 _ROW_OF: Mapping[SeriesName, type[BarRow]] = {
@@ -35,7 +34,7 @@ _ROW_OF: Mapping[SeriesName, type[BarRow]] = {
 class SqlBars:
     """`core.store_ports.BarReader`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: Access) -> None:
         self._engine = engine
 
     async def bars(self, query: BarQuery) -> Page[BarRow]:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, Dialect, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.core.errors import StorageUnavailable
 
@@ -63,10 +63,51 @@ def open_engine(
             connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": statement_timeout_s},
         )
     if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # connecting says that it cannot be opened; the service goes on without it
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(parsed, pool_size=pool_size, max_overflow=0, pool_timeout=CONNECT_TIMEOUT_S)
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     return engine
+
+
+class GatedEngine:
+    """An engine that nobody reads or writes through before the database was found fit, or after it was not.
+
+    A database of another data mode answers every query just as well; what it says must not be told.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._closed: StorageUnavailable | None = StorageUnavailable("the database is not open yet")
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._engine.dialect
+
+    def open(self) -> None:
+        self._closed = None
+
+    def keep_shut(self, why: StorageUnavailable) -> None:
+        """From now on `why` is what everybody is told."""
+        self._closed = why
+
+    def connect(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Raises: StorageUnavailable: while shut."""
+        self._check()
+        return self._engine.connect()
+
+    def begin(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Raises: StorageUnavailable: while shut."""
+        self._check()
+        return self._engine.begin()
+
+    def _check(self) -> None:
+        if self._closed is not None:
+            raise type(self._closed)(str(self._closed))
+
+
+# What the parts of the store are given: commands open the engine themselves.
+Access: TypeAlias = AsyncEngine | GatedEngine
 
 
 def pragmas(*, cache_mb: int = 8) -> tuple[str, ...]:

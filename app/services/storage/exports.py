@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Column, ColumnElement, Table, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.domain.stored import ExportName, ExportQuery
-from app.services.storage.engine import storage_errors
+from app.services.storage.engine import Access, storage_errors
 from app.services.storage.tables import alert_history, baselines, liquidations, signals
 
 CHUNK_ROWS = 5_000
@@ -36,7 +35,7 @@ _EXPORTS: Mapping[ExportName, _Export] = {
 class SqlExports:
     """`core.store_ports.ExportReader`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: Access) -> None:
         self._engine = engine
 
     def export(

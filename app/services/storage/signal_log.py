@@ -16,7 +16,7 @@ from dataclasses import asdict
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.chain import GENESIS
 from app.core.domain.context import EnhancedSignalContext
@@ -24,7 +24,7 @@ from app.core.domain.signal import Signal
 from app.core.domain.stored import ChainReport, Page, SignalQuery, StoredSignal, Trigger
 from app.core.errors import StorageUnavailable
 from app.services.storage.cursors import read_cursor, write_cursor
-from app.services.storage.engine import storage_errors
+from app.services.storage.engine import Access, storage_errors
 from app.services.storage.signal_rows import build_row, hash_of, place
 from app.services.storage.tables import signals
 
@@ -41,7 +41,7 @@ _MAX_BROKEN = 100
 class SqlSignalLog:
     """`core.store_ports.SignalLog`. `open()` once, then `run()` as a task."""
 
-    def __init__(self, engine: AsyncEngine, *, now_ms: Callable[[], int]) -> None:
+    def __init__(self, engine: Access, *, now_ms: Callable[[], int]) -> None:
         self._engine = engine
         self._now_ms = now_ms
         self._chain = secrets.token_hex(6)

@@ -7,16 +7,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Table, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.services.storage.engine import storage_errors
+from app.services.storage.engine import Access, storage_errors
 from app.services.storage.tables import chat_settings, watchlist, worker_state
 
 
 class SqlState:
     """`core.store_ports.StateStore`. Every write is committed when it returns."""
 
-    def __init__(self, engine: AsyncEngine, *, now_ms: Callable[[], int]) -> None:
+    def __init__(self, engine: Access, *, now_ms: Callable[[], int]) -> None:
         self._engine = engine
         self._now_ms = now_ms
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.core.domain.stored import StoreState, StoreStatus
 from app.core.errors import StorageRefused, StorageUnavailable
 from app.services.storage.bars import SqlBars
-from app.services.storage.engine import is_embedded, open_engine
+from app.services.storage.engine import GatedEngine, is_embedded, open_engine
 from app.services.storage.exports import SqlExports
 from app.services.storage.layout import PartitionBook
 from app.services.storage.postgres_bulk import PostgresBulk
@@ -49,6 +49,7 @@ class SqlStore:
         max_buffered_rows: int = MAX_BUFFERED_ROWS,
     ) -> None:
         self._engine: AsyncEngine = open_engine(url)
+        self._gate = GatedEngine(self._engine)
         self._is_embedded = is_embedded(url)
         self._data_mode = data_mode
         self._now_ms = now_ms
@@ -58,11 +59,11 @@ class SqlStore:
             SqliteBulk(url) if self._is_embedded else PostgresBulk(url, PartitionBook(now_ms))
         )
         self.market = BufferedWriter(backend, monotonic=monotonic, max_buffered_rows=max_buffered_rows)
-        self.signals = SqlSignalLog(self._engine, now_ms=now_ms)
-        self.bars = SqlBars(self._engine)
-        self.tiles = SqlTiles(self._engine)
-        self.exports = SqlExports(self._engine)
-        self.state = SqlState(self._engine, now_ms=now_ms)
+        self.signals = SqlSignalLog(self._gate, now_ms=now_ms)
+        self.bars = SqlBars(self._gate)
+        self.tiles = SqlTiles(self._gate)
+        self.exports = SqlExports(self._gate)
+        self.state = SqlState(self._gate, now_ms=now_ms)
         self._task: asyncio.Task[None] | None = None
         self._opened = asyncio.Event()
 
@@ -138,14 +139,17 @@ class SqlStore:
                     data_mode=self._data_mode,
                     now_ms=self._now_ms(),
                 )
+                self._gate.open()
                 await self.signals.open()
             except StorageRefused as error:
                 _log.error("the database is not used", extra={"why": str(error)})
+                self._gate.keep_shut(error)
                 self.market.refuse(str(error))
                 self._opened.set()
                 return False
             except StorageUnavailable as error:
                 _log.warning("the database cannot be opened yet", extra={"why": str(error)})
+                self._gate.keep_shut(error)
                 self.market.wait_for(str(error))
                 await asyncio.sleep(_OPEN_PAUSE_S)
             else:

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Table, select, text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.domain.stored import CompositeRow, TileRow
-from app.services.storage.engine import storage_errors
+from app.services.storage.engine import Access, storage_errors
 from app.services.storage.statements import TILE_COLUMNS, tile_sums
 from app.services.storage.tables import composite_heatmap, liquidation_heatmap
 
@@ -22,7 +21,7 @@ _MINUTE_MS = 60_000
 class SqlTiles:
     """`core.store_ports.TileStore`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: Access) -> None:
         self._engine = engine
 
     async def tiles(self, symbol: str, from_min: int, to_min: int) -> Sequence[TileRow]:
