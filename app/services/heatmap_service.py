@@ -56,7 +56,7 @@ _VIEW_QUERY = HeatmapQuery(minutes=WINDOW_MIN)
 ANSWER_LIMITS = GridLimits(columns=289, rows=80, cells=1_100)
 PICTURE_LIMITS = GridLimits(columns=289, rows=160, cells=20_000)
 _LEVELS_PER_SIDE = 5
-_HOW_TO_FILL = "no liquidation stream is running yet; python -m app.backfill --from FOLDER loads recorded ones"
+_HOW_TO_FILL = "no stream is running yet; python -m app.backfill --from FOLDER loads recorded ones"
 
 _NO_MINUTES = AbsentPart(
     HeatmapPart.OPEN_INTEREST_CHANGE,
