@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from app.core.domain.stored import ExportName, SignalQuery, StoreState, Trigger
-from app.core.errors import StorageUnavailable
+from app.core.errors import StorageRefused, StorageUnavailable
 from app.services.storage import postgres_bulk
+from app.services.storage import store as store_module
 from app.services.storage.store import SqlStore
 from tests.live_rig import live_rig
 from tests.postgres_server import PostgresServer
@@ -128,6 +129,26 @@ async def test_a_server_that_is_away_at_start_is_waited_for(server: PostgresServ
         await store.opened()
         await until(lambda: store.status().buffered_rows == 0)
         assert len(await exported(store, ExportName.LIQUIDATIONS)) == 100
+    finally:
+        await store.close()
+
+
+async def test_a_database_that_is_migrated_after_the_start_is_used_without_a_restart(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "_REFUSED_PAUSE_S", 0.05)
+    url = server.create("late")
+    store = SqlStore(url, data_mode="live", now_ms=lambda: T0_MS, monotonic=time.monotonic)
+    store.start()
+    try:
+        with pytest.raises(StorageRefused, match="make migrate"):
+            await store.opened()
+        events = liquidations(100)
+        store.market.put(events)
+        await asyncio.to_thread(migrate, url)
+        await until(lambda: store.status().buffered_rows == 0)
+        assert store.status().state is StoreState.OK
+        assert sorted(await exported(store, ExportName.LIQUIDATIONS)) == sorted(map(tuple, events))
     finally:
         await store.close()
 

@@ -84,6 +84,11 @@ class GatedEngine:
     def dialect(self) -> Dialect:
         return self._engine.dialect
 
+    @property
+    def closed(self) -> StorageUnavailable | None:
+        """Why it is shut; None while it is open."""
+        return self._closed
+
     def open(self) -> None:
         self._closed = None
 

@@ -31,6 +31,7 @@ from app.services.storage.writer import MAX_AGE_S, MAX_BUFFERED_ROWS, BufferedWr
 _log = logging.getLogger(__name__)
 
 _OPEN_PAUSE_S = 2.0
+_REFUSED_PAUSE_S = 10.0
 _RETENTION_EVERY_S = 6 * 3_600.0
 _STOP_S = 8.0
 
@@ -121,8 +122,7 @@ class SqlStore:
         )
 
     async def _run(self) -> None:
-        if not await self._open():
-            return
+        await self._open()
         self._opened.set()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.market.run())
@@ -130,7 +130,9 @@ class SqlStore:
             if self._keep is not None:
                 tasks.create_task(self._age_out(self._keep))
 
-    async def _open(self) -> bool:
+    async def _open(self) -> None:
+        """Try until it is open: what is wrong (away, not migrated yet) may be put right while this runs."""
+        said = ""
         while True:
             try:
                 await ensure_schema(
@@ -141,19 +143,20 @@ class SqlStore:
                 )
                 self._gate.open()
                 await self.signals.open()
-            except StorageRefused as error:
-                _log.error("the database is not used", extra={"why": str(error)})
-                self._gate.keep_shut(error)
-                self.market.refuse(str(error))
-                self._opened.set()
-                return False
+                return
             except StorageUnavailable as error:
-                _log.warning("the database cannot be opened yet", extra={"why": str(error)})
+                why = str(error)
                 self._gate.keep_shut(error)
-                self.market.wait_for(str(error))
-                await asyncio.sleep(_OPEN_PAUSE_S)
+                if why != said:  # one line per change, not one per try
+                    _log.error("the database is not open", extra={"why": why})
+                    said = why
+            if isinstance(self._gate.closed, StorageRefused):
+                self.market.refuse(why)
+                self._opened.set()  # nobody waits for what only an operator can change
+                await asyncio.sleep(_REFUSED_PAUSE_S)
             else:
-                return True
+                self.market.wait_for(why)
+                await asyncio.sleep(_OPEN_PAUSE_S)
 
     async def _age_out(self, keep: Keep) -> None:
         # Its statements may take minutes; those of answers must not.
