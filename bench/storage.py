@@ -95,7 +95,7 @@ async def _sqlite(url: str, start_ms: int) -> Figure:
 def _postgres(start_ms: int) -> list[Figure]:
     from tests.postgres_server import PostgresServer
 
-    with PostgresServer() as server:
+    with PostgresServer(survives_power_cuts=True) as server:
         url = server.create("bench")
         asyncio.run(_migrate(url))
         ours_s, bare_s = asyncio.run(_compare(url, start_ms))

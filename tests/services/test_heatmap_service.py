@@ -60,7 +60,7 @@ async def test_never_stored_is_said_with_what_would_change_it_and_has_no_figure(
     answer = await HeatmapRig().service.heatmap(BTC, DAY)
     assert answer.state is HeatmapState.NOTHING_STORED
     assert answer.sentence == (
-        "no liquidations stored for BTC in the last 24 h, nor before; no liquidation stream is running yet; "
+        "no liquidations stored for BTC in the last 24 h, nor before; no stream is running yet; "
         "python -m app.backfill --from FOLDER loads recorded ones"
     )
     assert (answer.grid, answer.levels, answer.first_stored_ms, answer.newest_stored_ms) == (None,) * 4
