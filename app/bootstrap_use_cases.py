@@ -113,7 +113,7 @@ def build_services(
         budget=coinglass,
         health=health,
         heatmap=heatmap,
-        history=HistoryService(store.bars, resolve=use_cases.resolve, clock=clock),
+        history=HistoryService(store.bars, resolve=use_cases.resolve),
         replay=OpenInterestReplay(bars=store.bars, upstream=derivatives, recorder=recorder, clock=clock),
         record=record,
         exports=ExportService(store.exports, resolve=use_cases.resolve),

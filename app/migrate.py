@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.errors import StorageRefused
 from app.services.storage import schema, tables
-from app.services.storage.engine import storage_errors
+from app.services.storage.faults import storage_errors
 
 _SCRIPTS = Path(__file__).resolve().parent.parent / "migrations"
 BASE = "base"  # the revision before the first: no tables

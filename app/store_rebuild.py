@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.services.storage.engine import storage_errors
+from app.services.storage.faults import storage_errors
 from app.services.storage.tables import liquidations
 
 _MINUTE_MS = 60_000

@@ -151,6 +151,7 @@ async def _compare(url: str, start_ms: int) -> tuple[float, float]:
 
 async def _bare(connection: asyncpg.Connection, rows: Sequence[LiquidationRow]) -> float:
     names = ", ".join(columns_of(liquidations))
+    ignore_known = on_conflict(liquidations, "postgresql")
     await connection.execute(
         "CREATE TEMP TABLE IF NOT EXISTS staged (LIKE liquidations) ON COMMIT DELETE ROWS"
     )
@@ -163,7 +164,7 @@ async def _bare(connection: asyncpg.Connection, rows: Sequence[LiquidationRow]) 
                 columns=columns_of(liquidations),
             )
             await connection.execute(
-                f"INSERT INTO bare ({names}) SELECT {names} FROM staged {on_conflict(liquidations)}"  # noqa: S608
+                f"INSERT INTO bare ({names}) SELECT {names} FROM staged {ignore_known}"  # noqa: S608
             )
     return time.perf_counter() - begun
 

@@ -14,7 +14,7 @@ from app.core.domain.stored import Trigger
 from app.core.signal_engine import evaluate
 from app.services.storage.store import SqlStore
 from tests.core.conftest import random_world
-from tests.services.storage.rows import T0_MS, liquidations
+from tests.services.storage.rows import NOW_MS, T0_MS, liquidations
 
 # Small, so that kills fall on every part of a batch's way.
 BUFFER_ROWS = 3_000
@@ -31,7 +31,7 @@ async def _ingest(url: str, first: int, parent: Connection) -> None:
     store = SqlStore(
         url,
         data_mode="live",
-        now_ms=lambda: T0_MS,
+        now_ms=lambda: NOW_MS,
         monotonic=time.monotonic,
         max_buffered_rows=BUFFER_ROWS,
     )

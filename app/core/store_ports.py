@@ -1,5 +1,6 @@
 """What use cases need from the store, as protocols. `services.storage` implements them.
 
+What lies after now (market time) is not read: a replay's store may hold all that is still to come in it.
 Every method that reads or writes the database raises `StorageUnavailable` when it cannot; `put` and `append`
 never do, they only fill bounded buffers.
 """

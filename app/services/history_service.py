@@ -9,8 +9,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from app.core.clock import Clock
-from app.core.domain.history import HistoryAnswer, HistoryRequest, find_gaps
+from app.core.domain.history import END_OF_TIME_MS, HistoryAnswer, HistoryRequest, find_gaps
 from app.core.domain.market import INTERVAL_MS
 from app.core.domain.stored import BarQuery, RatioScope, SeriesName
 from app.core.domain.symbol import Symbol
@@ -23,9 +22,8 @@ MAX_PAGE = 1000
 class HistoryService:
     """Pages of stored bars."""
 
-    def __init__(self, bars: BarReader, *, resolve: Callable[[str], Symbol], clock: Clock) -> None:
+    def __init__(self, bars: BarReader, *, resolve: Callable[[str], Symbol]) -> None:
         self._bars = bars
-        self._clock = clock
         self._resolve = resolve
 
     def resolve(self, text: str) -> Symbol:
@@ -40,14 +38,12 @@ class HistoryService:
             StorageUnavailable: the store does not answer.
         """
         _check(request)
-        # A store that was filled from recordings knows more than a replay has lived through.
-        closed_ms = self._clock.now_ms() + 1
         query = BarQuery(
             series=request.series,
             symbol=request.symbol.base,
             interval=request.interval,
             from_ms=request.from_ms,
-            to_ms=min(request.to_ms, closed_ms),
+            to_ms=request.to_ms,
             exchange=request.exchange,
             scope=request.scope,
             limit=request.limit,
@@ -69,8 +65,9 @@ class HistoryService:
 
     async def _end(self, query: BarQuery, *, newest_first: bool) -> int | None:
         """Close of the first or last bar of this history, whatever page was asked for."""
-        closed_ms = self._clock.now_ms() + 1
-        whole = replace(query, from_ms=0, to_ms=closed_ms, limit=1, cursor=None, newest_first=newest_first)
+        whole = replace(
+            query, from_ms=0, to_ms=END_OF_TIME_MS, limit=1, cursor=None, newest_first=newest_first
+        )
         rows = (await self._bars.bars(whole)).rows
         return rows[0].close_ms if rows else None
 

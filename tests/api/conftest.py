@@ -302,9 +302,7 @@ class Rig:
                 self.budget,
                 self.health,
                 heatmap=self.heatmap.service,
-                history=HistoryService(
-                    self.store, resolve=self.derivatives.resolve, clock=ManualClock(NOW_MS)
-                ),
+                history=HistoryService(self.store, resolve=self.derivatives.resolve),
                 replay=OpenInterestReplay(
                     bars=self.store,
                     upstream=self.derivatives,

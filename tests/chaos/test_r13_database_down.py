@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 
 import pytest
 
 from app.core.domain.stored import ExportName, SignalQuery, StoreState, Trigger
 from app.core.errors import StorageRefused, StorageUnavailable
-from app.services.storage import postgres_bulk
+from app.services.storage import gate, postgres_bulk
 from app.services.storage import store as store_module
 from app.services.storage.store import SqlStore
 from tests.live_rig import live_rig
 from tests.postgres_server import PostgresServer
 from tests.services.storage.conftest import migrate
-from tests.services.storage.rows import T0_MS, liquidations, until
+from tests.services.storage.rows import NOW_MS, liquidations, until
 from tests.services.storage.test_signal_log import made
 from tests.services.storage.test_store import assert_same_tiles, exported, recount, stored_tiles
 
@@ -41,12 +41,17 @@ def url(server: PostgresServer) -> str:
 @pytest.fixture
 async def store(url: str) -> AsyncIterator[SqlStore]:
     store = SqlStore(
-        url, data_mode="live", now_ms=lambda: T0_MS, monotonic=time.monotonic, max_buffered_rows=MAX_ROWS
+        url, data_mode="live", now_ms=lambda: NOW_MS, monotonic=time.monotonic, max_buffered_rows=MAX_ROWS
     )
     store.start()
     await store.opened()
     yield store
     await store.close()
+
+
+async def is_back(store: SqlStore) -> None:
+    """It answers, and nothing waits any more."""
+    await until(lambda: store.status().state is StoreState.OK and store.status().buffered_rows == 0)
 
 
 async def test_a_restart_loses_and_doubles_nothing(server: PostgresServer, store: SqlStore) -> None:
@@ -61,8 +66,7 @@ async def test_a_restart_loses_and_doubles_nothing(server: PostgresServer, store
         await until(lambda: store.status().state is StoreState.DOWN or store.status().buffered_rows == 0)
         store.market.put(part[-100:])  # while it is away
         await asyncio.to_thread(server.start)
-        await until(lambda: store.status().buffered_rows == 0)
-    assert store.status().state is StoreState.OK
+        await is_back(store)
     assert store.status().lost_rows == 0
     found = await exported(store, ExportName.LIQUIDATIONS)
     assert sorted(found) == sorted(map(tuple, events))
@@ -87,7 +91,7 @@ async def test_beyond_the_bound_rows_are_turned_away_and_counted(
             await store.signals.page(SignalQuery())
     finally:
         await asyncio.to_thread(server.start)
-    await until(lambda: store.status().buffered_rows == 0)
+    await is_back(store)
     assert sorted(await exported(store, ExportName.LIQUIDATIONS)) == sorted(map(tuple, events[:accepted]))
 
 
@@ -108,26 +112,68 @@ async def test_a_frozen_server_holds_nobody_for_ever(
         assert store.status().buffered_rows == 1_000
     finally:
         server.thaw()
-    await until(lambda: store.status().buffered_rows == 0)
+    await is_back(store)
     found = await exported(store, ExportName.LIQUIDATIONS)
     assert sorted(found) == sorted(map(tuple, events))
     assert_same_tiles(await stored_tiles(store, COINS), recount(events))
 
 
+async def test_a_frozen_server_makes_one_reader_wait_and_tells_the_others_at_once(
+    server: PostgresServer, store: SqlStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(gate, "_LOOK_S", 0.5)
+    monkeypatch.setattr(store._gate, "_answer_s", 0.5)
+    caplog.set_level("INFO", logger=gate.__name__)
+
+    def outages() -> list[str]:
+        return [record.message for record in caplog.records if record.name == gate.__name__]
+
+    store.signals.append(*made(1), Trigger.REQUEST)
+    await store.signals.flush()
+    server.freeze()
+    try:
+        for n in range(2):
+            store.signals.append(*made(2 + n, later_ms=n), Trigger.REQUEST)
+        with pytest.raises(StorageUnavailable, match="no answer in time"):
+            await store.signals.page(SignalQuery())
+        await until(lambda: store.status().state is StoreState.DOWN and store._gate.silent is not None)
+        # In the words of the watch: they did not go and see for themselves.
+        await asyncio.gather(
+            *(expect_unavailable(store.tiles.tiles("BTC", 0, 10**9)) for _ in range(40)),
+            *(expect_unavailable(store.state.get_state("x")) for _ in range(40)),
+        )
+        assert store.status().buffered_rows == 2
+        assert "no answer in time" in store.status().detail
+        assert outages() == ["the database does not answer"]
+    finally:
+        server.thaw()
+    await is_back(store)
+    assert outages() == [
+        "the database does not answer",
+        "the database answers again",
+    ]
+    assert len((await store.signals.page(SignalQuery())).rows) == 3
+
+
+async def expect_unavailable(reading: Awaitable[object]) -> None:
+    with pytest.raises(StorageUnavailable, match=r"^the database does not answer"):
+        await reading
+
+
 async def test_a_server_that_is_away_at_start_is_waited_for(server: PostgresServer, url: str) -> None:
     await asyncio.to_thread(server.stop)
-    store = SqlStore(url, data_mode="live", now_ms=lambda: T0_MS, monotonic=time.monotonic)
+    store = SqlStore(url, data_mode="live", now_ms=lambda: NOW_MS, monotonic=time.monotonic)
     store.start()
     try:
         events = liquidations(100)
         store.market.put(events)
-        await until(lambda: "Error" in store.status().detail)
+        await until(lambda: "refuses the connection" in store.status().detail)
         assert store.status().state is StoreState.DOWN
         with pytest.raises(StorageUnavailable):
             await store.market.flush()
         await asyncio.to_thread(server.start)
         await store.opened()
-        await until(lambda: store.status().buffered_rows == 0)
+        await is_back(store)
         assert len(await exported(store, ExportName.LIQUIDATIONS)) == 100
     finally:
         await store.close()
@@ -138,7 +184,7 @@ async def test_a_database_that_is_migrated_after_the_start_is_used_without_a_res
 ) -> None:
     monkeypatch.setattr(store_module, "_REFUSED_PAUSE_S", 0.05)
     url = server.create("late")
-    store = SqlStore(url, data_mode="live", now_ms=lambda: T0_MS, monotonic=time.monotonic)
+    store = SqlStore(url, data_mode="live", now_ms=lambda: NOW_MS, monotonic=time.monotonic)
     store.start()
     try:
         with pytest.raises(StorageRefused, match="make migrate"):
@@ -146,8 +192,7 @@ async def test_a_database_that_is_migrated_after_the_start_is_used_without_a_res
         events = liquidations(100)
         store.market.put(events)
         await asyncio.to_thread(migrate, url)
-        await until(lambda: store.status().buffered_rows == 0)
-        assert store.status().state is StoreState.OK
+        await is_back(store)
         assert sorted(await exported(store, ExportName.LIQUIDATIONS)) == sorted(map(tuple, events))
     finally:
         await store.close()

@@ -15,7 +15,7 @@ from app.core.domain.stored import ExportName
 from app.services.storage.store import SqlStore
 from tests.ingest_child import BATCH, BUFFER_ROWS, events, ingest
 from tests.services.storage.conftest import database_url, postgres, postgres_template
-from tests.services.storage.rows import T0_MS
+from tests.services.storage.rows import NOW_MS
 from tests.services.storage.test_store import assert_same_tiles, exported, recount, stored_tiles
 
 __all__ = ["database_url", "postgres", "postgres_template"]
@@ -61,7 +61,7 @@ def one_life(
 
 
 def open_store(url: str) -> SqlStore:
-    store = SqlStore(url, data_mode="live", now_ms=lambda: T0_MS, monotonic=time.monotonic)
+    store = SqlStore(url, data_mode="live", now_ms=lambda: NOW_MS, monotonic=time.monotonic)
     store.start()
     return store
 

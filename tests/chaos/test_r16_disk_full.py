@@ -15,7 +15,7 @@ import pytest
 from app.core.domain.stored import ExportName, StoreState
 from app.core.errors import StorageUnavailable
 from app.services.storage.store import SqlStore
-from tests.services.storage.rows import T0_MS, liquidations, until
+from tests.services.storage.rows import NOW_MS, liquidations, until
 from tests.services.storage.test_store import exported
 
 MAX_ROWS = 5_000
@@ -27,7 +27,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
     store = SqlStore(
         url,
         data_mode="live",
-        now_ms=lambda: T0_MS,
+        now_ms=lambda: NOW_MS,
         monotonic=time.monotonic,
         max_buffered_rows=MAX_ROWS,
     )

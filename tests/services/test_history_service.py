@@ -7,20 +7,19 @@ from typing import Any
 
 import pytest
 
-from app.core.clock import ManualClock
 from app.core.domain.history import HistoryRequest
 from app.core.domain.market import HOUR_MS
 from app.core.domain.stored import RatioScope, SeriesName
 from app.core.domain.symbol import Symbol
 from app.core.errors import InvalidParameter, StorageUnavailable
 from app.services.history_service import HistoryService
-from tests.stored_facts import NOW_MS, FakeStore, candle, closes, ratio
+from tests.stored_facts import FakeStore, candle, closes, ratio
 
 CANDLES = HistoryRequest(SeriesName.CANDLES, Symbol("BTC"), "1h")
 
 
-def service(store: FakeStore, now_ms: int = NOW_MS) -> HistoryService:
-    return HistoryService(store, resolve=Symbol, clock=ManualClock(now_ms))
+def service(store: FakeStore) -> HistoryService:
+    return HistoryService(store, resolve=Symbol)
 
 
 def filled(count: int = 10) -> FakeStore:
@@ -52,16 +51,6 @@ async def test_from_is_inclusive_and_to_is_exclusive() -> None:
     asked = dataclasses.replace(CANDLES, from_ms=times[2], to_ms=times[5])
     answer = await service(filled()).history(asked)
     assert sorted(row.close_ms for row in answer.rows) == times[2:5]
-
-
-@pytest.mark.parametrize("to_ms", [CANDLES.to_ms, NOW_MS])
-async def test_bars_that_have_not_closed_yet_in_market_time_are_not_shown(to_ms: int) -> None:
-    times = closes(10)
-    asked = dataclasses.replace(CANDLES, to_ms=to_ms)
-    for now_ms, shown in ((times[6] - 1, 6), (times[6], 7), (times[7] - 1, 7)):
-        answer = await service(filled(), now_ms).history(asked)
-        assert sorted(row.close_ms for row in answer.rows) == times[:shown]
-        assert answer.newest_ms == times[shown - 1]
 
 
 async def test_holes_between_rows_are_told() -> None:

@@ -1,8 +1,9 @@
-"""Reading stored histories page by page."""
+"""Reading stored histories page by page, up to now: a bar that has not closed yet does not exist."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, select, tuple_
@@ -19,7 +20,8 @@ from app.core.domain.stored import (
     TakerRow,
 )
 from app.services.storage.cursors import read_cursor, write_cursor
-from app.services.storage.engine import Access, storage_errors
+from app.services.storage.faults import storage_errors
+from app.services.storage.gate import Access
 from app.services.storage.tables import TABLE_OF
 
 _ROW_OF: Mapping[SeriesName, type[BarRow]] = {
@@ -34,12 +36,14 @@ _ROW_OF: Mapping[SeriesName, type[BarRow]] = {
 class SqlBars:
     """`core.store_ports.BarReader`."""
 
-    def __init__(self, engine: Access) -> None:
+    def __init__(self, engine: Access, *, now_ms: Callable[[], int]) -> None:
+        """now_ms: market time; in a replay the store may know more than has happened by then."""
         self._engine = engine
+        self._now_ms = now_ms
 
     async def bars(self, query: BarQuery) -> Page[BarRow]:
         """One page; one row more is read to know whether there is another."""
-        statement = _select(query)
+        statement = _select(replace(query, to_ms=min(query.to_ms, self._now_ms() + 1)))
         with storage_errors("reading histories"):
             async with self._engine.connect() as connection:
                 found = (await connection.execute(statement)).all()

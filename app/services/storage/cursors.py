@@ -11,6 +11,7 @@ import msgspec
 from app.core.errors import InvalidParameter
 
 MAX_CURSOR_CHARS = 400
+_MAX_NUMBER = 2**63 - 1
 
 
 def write_cursor(key: Sequence[str | int]) -> str:
@@ -24,6 +25,7 @@ def read_cursor(text: str, kinds: Sequence[type[str] | type[int]]) -> tuple[str 
     Raises:
         InvalidParameter: not a cursor of this list.
     """
+    expected = "the value of `next` in the answer before, of the same list"
     try:
         if len(text) > MAX_CURSOR_CHARS:
             raise ValueError("too long")
@@ -32,7 +34,14 @@ def read_cursor(text: str, kinds: Sequence[type[str] | type[int]]) -> tuple[str 
             base64.b64decode(padded, altchars=b"-_", validate=True), type=list[str | int]
         )
     except (ValueError, binascii.Error, msgspec.MsgspecError) as error:
-        raise InvalidParameter("cursor", "the nextCursor of the page before, unchanged") from error
-    if len(key) != len(kinds) or any(type(part) is not kind for part, kind in zip(key, kinds, strict=True)):
-        raise InvalidParameter("cursor", "the nextCursor of the page before, of the same list")
+        raise InvalidParameter("cursor", expected) from error
+    if len(key) != len(kinds) or not all(map(_is_key, key, kinds)):
+        raise InvalidParameter("cursor", expected)
     return tuple(key)
+
+
+def _is_key(part: str | int, kind: type[str] | type[int]) -> bool:
+    """Of that type, and something both databases can compare: no number beyond 64 bits, no NUL in text."""
+    if isinstance(part, str):
+        return kind is str and part.isprintable()
+    return kind is int and abs(part) <= _MAX_NUMBER

@@ -1,23 +1,16 @@
 """Opening the database: the URL of the settings to an async engine, with the options each backend needs.
 
-Owns connection options and the word for "it does not answer"; knows no table.
+Owns connection options; knows no table.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import asyncpg
-from sqlalchemy import URL, Dialect, event, make_url
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-
-from app.core.errors import StorageUnavailable
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 # A statement that takes longer is stuck: a frozen server must not hold a request or the writer for ever.
 STATEMENT_TIMEOUT_S = 15.0
@@ -70,51 +63,6 @@ def open_engine(
     return engine
 
 
-class GatedEngine:
-    """An engine that nobody reads or writes through before the database was found fit, or after it was not.
-
-    A database of another data mode answers every query just as well; what it says must not be told.
-    """
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._closed: StorageUnavailable | None = StorageUnavailable("the database is not open yet")
-
-    @property
-    def dialect(self) -> Dialect:
-        return self._engine.dialect
-
-    @property
-    def closed(self) -> StorageUnavailable | None:
-        """Why it is shut; None while it is open."""
-        return self._closed
-
-    def open(self) -> None:
-        self._closed = None
-
-    def keep_shut(self, why: StorageUnavailable) -> None:
-        """From now on `why` is what everybody is told."""
-        self._closed = why
-
-    def connect(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """Raises: StorageUnavailable: while shut."""
-        self._check()
-        return self._engine.connect()
-
-    def begin(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """Raises: StorageUnavailable: while shut."""
-        self._check()
-        return self._engine.begin()
-
-    def _check(self) -> None:
-        if self._closed is not None:
-            raise type(self._closed)(str(self._closed))
-
-
-# What the parts of the store are given: commands open the engine themselves.
-Access: TypeAlias = AsyncEngine | GatedEngine
-
-
 def pragmas(*, cache_mb: int = 8) -> tuple[str, ...]:
     """Options of every SQLite connection; cache_mb: pages it keeps, much only for the one that writes.
 
@@ -140,52 +88,3 @@ def _set_pragmas(connection: Any, _record: object) -> None:
     for pragma in pragmas():
         cursor.execute(pragma)
     cursor.close()
-
-
-# What a driver raises when the database cannot be used now; anything else is a bug and stays loud.
-_DOWN = (
-    DBAPIError,
-    PoolTimeout,
-    sqlite3.OperationalError,
-    sqlite3.DatabaseError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    OSError,
-    TimeoutError,
-)
-
-
-@contextmanager
-def storage_errors(what: str) -> Iterator[None]:
-    """Driver errors become `StorageUnavailable`; the text names the action, never the URL.
-
-    Raises:
-        StorageUnavailable: the database does not answer, is full, or refuses.
-    """
-    try:
-        yield
-    except _DOWN as error:
-        raise StorageUnavailable(f"{what}: {reason_of(error)}") from error
-
-
-def reason_of(error: BaseException) -> str:
-    """A driver's own words in one line without addresses: `database or disk is full`, `TimeoutError`."""
-    origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    if isinstance(origin, sqlite3.Error):
-        return str(origin)
-    return type(origin).__name__
-
-
-def is_full(error: BaseException) -> bool:
-    """No space left: for SQLite by its message, for PostgreSQL by class 53100, for files by errno."""
-    chain: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and len(chain) < 5:
-        chain.append(current)
-        current = current.__cause__
-    texts = [str(item).lower() for item in chain]
-    return any(
-        word in text
-        for text in texts
-        for word in ("disk is full", "no space left", "file too large", "disk full")
-    )

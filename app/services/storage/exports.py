@@ -1,14 +1,16 @@
-"""Whole tables in chunks, in flat memory: each chunk is one short query that goes on where the last ended."""
+"""Whole tables up to now in chunks, in flat memory: each chunk is one short query that goes on where the last
+ended."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Column, ColumnElement, Table, select, tuple_
 
 from app.core.domain.stored import ExportName, ExportQuery
-from app.services.storage.engine import Access, storage_errors
+from app.services.storage.faults import storage_errors
+from app.services.storage.gate import Access
 from app.services.storage.tables import alert_history, baselines, liquidations, signals
 
 CHUNK_ROWS = 5_000
@@ -35,14 +37,17 @@ _EXPORTS: Mapping[ExportName, _Export] = {
 class SqlExports:
     """`core.store_ports.ExportReader`."""
 
-    def __init__(self, engine: Access) -> None:
+    def __init__(self, engine: Access, *, now_ms: Callable[[], int]) -> None:
+        """now_ms: market time; in a replay the store may know more than has happened by then."""
         self._engine = engine
+        self._now_ms = now_ms
 
     def export(
         self, query: ExportQuery
     ) -> tuple[tuple[str, ...], AsyncIterator[Sequence[tuple[object, ...]]]]:
         """Column names, and chunks of rows: oldest first; liquidations and baselines coin by coin."""
         plan = _EXPORTS[query.name]
+        query = replace(query, to_ms=min(query.to_ms, self._now_ms() + 1))
         return tuple(column.name for column in plan.table.columns), self._chunks(plan, query)
 
     async def _chunks(self, plan: _Export, query: ExportQuery) -> AsyncIterator[Sequence[tuple[object, ...]]]:

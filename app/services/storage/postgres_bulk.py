@@ -13,7 +13,8 @@ from typing import Any
 import asyncpg
 from sqlalchemy import Table
 
-from app.services.storage.engine import CONNECT_TIMEOUT_S, STATEMENT_TIMEOUT_S, storage_errors
+from app.services.storage.engine import CONNECT_TIMEOUT_S, STATEMENT_TIMEOUT_S
+from app.services.storage.faults import storage_errors
 from app.services.storage.layout import PartitionBook
 from app.services.storage.refused import BatchRefused
 from app.services.storage.statements import (
@@ -87,7 +88,7 @@ class PostgresBulk:
         await connection.copy_records_to_table(staged, records=rows, columns=columns_of(table))
         insert = (
             f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {staged} ORDER BY {order}"
-            f" {on_conflict(table)}"
+            f" {on_conflict(table, 'postgresql')}"
         )
         async with self._inserting:
             if table is liquidations:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.core.errors import StorageUnavailable
 from app.services.storage import layout, tables, timescale
-from app.services.storage.engine import storage_errors
+from app.services.storage.faults import storage_errors
 from app.services.storage.schema import Layout, layout_of
 
 # One transaction: about 0.1 s on SQLite, whose other writers wait meanwhile.

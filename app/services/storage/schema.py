@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.core.errors import StorageRefused, StorageUnavailable
 from app.services.storage import tables, timescale
-from app.services.storage.engine import storage_errors
+from app.services.storage.faults import storage_errors
 from app.services.storage.layout import driver_of, is_partitioned
 
 # Revisions that can be migrated from; with HEAD these are all there are, says a test.

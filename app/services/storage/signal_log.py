@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
+from itertools import islice
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.chain import GENESIS
 from app.core.domain.context import EnhancedSignalContext
@@ -24,9 +24,11 @@ from app.core.domain.signal import Signal
 from app.core.domain.stored import ChainReport, Page, SignalQuery, StoredSignal, Trigger
 from app.core.errors import StorageUnavailable
 from app.services.storage.cursors import read_cursor, write_cursor
-from app.services.storage.engine import Access, storage_errors
-from app.services.storage.signal_rows import build_row, hash_of, place
-from app.services.storage.tables import signals
+from app.services.storage.faults import storage_errors
+from app.services.storage.gate import Access
+from app.services.storage.signal_chains import CHAIN_END_KEY, end_text, verify_chains
+from app.services.storage.signal_rows import build_row, place, stored_signal
+from app.services.storage.tables import signals, worker_state
 
 _log = logging.getLogger(__name__)
 
@@ -34,8 +36,7 @@ MAX_BUFFERED_SIGNALS = 5_000
 _BATCH = 500
 _WAIT_S = 0.25
 _PAUSE_S = 1.0
-_VERIFY_ROWS = 2_000
-_MAX_BROKEN = 100
+_SETTLE_S = 0.4  # longest that a page waits for signals on their way into the database
 
 
 class SqlSignalLog:
@@ -51,8 +52,10 @@ class SqlSignalLog:
         self._placed: deque[StoredSignal] = deque()
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
+        self._settling: asyncio.Task[None] | None = None
         self.written = 0
         self.lost = 0
+        self.trouble: StorageUnavailable | None = None
 
     @property
     def buffered(self) -> int:
@@ -79,12 +82,9 @@ class SqlSignalLog:
             await self._wake.wait()
             self._wake.clear()
             await asyncio.sleep(_WAIT_S)  # signals come in bursts: one batch for several
-            try:
+            with suppress(StorageUnavailable):
                 await self.flush()
-            except StorageUnavailable as error:
-                _log.warning(
-                    "signals wait for the database", extra={"count": self.buffered, "why": str(error)}
-                )
+            if self.trouble is not None:
                 self._wake.set()
                 await asyncio.sleep(_PAUSE_S)
 
@@ -95,18 +95,42 @@ class SqlSignalLog:
             StorageUnavailable: it stays in the buffer.
         """
         async with self._writing:
-            while self.buffered:
-                if self._head is None:
-                    raise StorageUnavailable("the database is not open yet")
-                await self._place_pending(self._head)
-                batch = [self._placed[i] for i in range(min(_BATCH, len(self._placed)))]
-                await self._insert(batch)
-                for _ in batch:
-                    self._placed.popleft()
-                self.written += len(batch)
+            try:
+                await self._write_all()
+            except StorageUnavailable as error:
+                self._on_failure(error)
+                raise
+            if self.trouble is not None:
+                _log.info("signals are written again")
+            self.trouble = None
+
+    async def close(self) -> None:
+        """Stop what a page left running; what is still buffered is lost, and counted."""
+        if self._settling is not None:
+            self._settling.cancel()
+            await asyncio.gather(self._settling, return_exceptions=True)
+        self.lost += self.buffered
+        self._pending.clear()
+        self._placed.clear()
+
+    async def _write_all(self) -> None:
+        while self.buffered:
+            if self._head is None:
+                raise StorageUnavailable("the database is not open yet")
+            await self._place_pending(self._head)
+            batch = list(islice(self._placed, _BATCH))
+            await self._insert(batch)
+            for _ in batch:
+                self._placed.popleft()
+            self.written += len(batch)
+
+    def _on_failure(self, error: StorageUnavailable) -> None:
+        if self.trouble is None:  # one line per outage, and one at its end
+            _log.warning("signals wait for the database", extra={"count": self.buffered, "why": str(error)})
+        self.trouble = error
 
     async def _place_pending(self, head: str) -> None:
-        taken = [self._pending.popleft() for _ in range(min(_BATCH, len(self._pending)))]
+        taken = list(islice(self._pending, _BATCH))
         if not taken:
             return
         first = self._seq
@@ -121,24 +145,36 @@ class SqlSignalLog:
 
         # Contexts are large: encoding them on the event loop would make other answers wait.
         rows = await asyncio.to_thread(build)
+        # Only now: cancelled while the thread worked, they must still be there.
+        for _ in taken:
+            self._pending.popleft()
         self._placed.extend(rows)
         self._seq += len(rows)
         self._head = rows[-1].hash
 
     async def _insert(self, rows: list[StoredSignal]) -> None:
+        """The rows and, in the same transaction, where the chain ends now."""
         insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
         statement = insert(signals).on_conflict_do_nothing(index_elements=["chain", "seq"])
+        end = insert(worker_state).values(
+            key=f"{CHAIN_END_KEY}{self._chain}", value=end_text(rows[-1]), ts_init_ms=self._now_ms()
+        )
+        changed = {name: end.excluded[name] for name in ("value", "ts_init_ms")}
         with storage_errors("writing signals"):
             async with self._engine.begin() as connection:
                 await connection.execute(statement, [asdict(row) for row in rows])
+                await connection.execute(end.on_conflict_do_update(index_elements=["key"], set_=changed))
 
     async def page(self, query: SignalQuery) -> Page[StoredSignal]:
-        """Newest first, those just answered included."""
-        with suppress(StorageUnavailable):  # a full disk can still be read
-            await self.flush()
+        """Newest first, those just answered included unless the database is slow to take them."""
+        await self._settle()
         columns = signals.c
         statement = (
-            select(signals).order_by(columns.as_of_ms.desc(), columns.id.desc()).limit(query.limit + 1)
+            select(signals)
+            # A replay's store may hold signals of a run that came further.
+            .where(columns.as_of_ms <= self._now_ms())
+            .order_by(columns.as_of_ms.desc(), columns.id.desc())
+            .limit(query.limit + 1)
         )
         if query.symbol is not None:
             statement = statement.where(columns.symbol == query.symbol)
@@ -149,51 +185,23 @@ class SqlSignalLog:
             statement = statement.where(tuple_(columns.as_of_ms, columns.id) < tuple_(*last))
         with storage_errors("reading signals"):
             async with self._engine.connect() as connection:
-                found = [_signal(row) for row in (await connection.execute(statement)).mappings()]
+                found = [stored_signal(row) for row in (await connection.execute(statement)).mappings()]
         rows = tuple(found[: query.limit])
         more = len(found) > query.limit
         return Page(rows, write_cursor((rows[-1].as_of_ms, rows[-1].id)) if more else None)
 
+    async def _settle(self) -> None:
+        """Wait a moment for what is buffered; a page never waits for a database that takes nothing."""
+        if not self.buffered:
+            return
+        if self._settling is None or self._settling.done():
+            self._settling = asyncio.create_task(self._flush_quietly())
+        await asyncio.wait({self._settling}, timeout=_SETTLE_S)
+
+    async def _flush_quietly(self) -> None:
+        with suppress(StorageUnavailable):
+            await self.flush()
+
     async def verify(self) -> ChainReport:
         """Walk every chain in order and compute every hash again."""
-        broken: list[tuple[str, int, str]] = []
-        firsts: list[StoredSignal] = []
-        count = 0
-        previous: StoredSignal | None = None
-        with storage_errors("verifying the record"):
-            async with self._engine.connect() as connection:
-                while rows := await self._after(connection, previous):
-                    for row in rows:
-                        if previous is None or previous.chain != row.chain:
-                            firsts.append(row)
-                        fault = _fault(row, previous)
-                        if fault:
-                            broken.append((row.chain, row.seq, fault))
-                        previous = row
-                    count += len(rows)
-                for row in firsts:
-                    known = select(signals.c.seq).where(signals.c.hash == row.prev_hash).limit(1)
-                    if row.prev_hash != GENESIS and (await connection.execute(known)).first() is None:
-                        broken.append((row.chain, row.seq, "the row it was tied to is gone"))
-        return ChainReport(len(firsts), count, tuple(broken[:_MAX_BROKEN]))
-
-    async def _after(self, connection: AsyncConnection, row: StoredSignal | None) -> list[StoredSignal]:
-        statement = select(signals).order_by(signals.c.chain, signals.c.seq).limit(_VERIFY_ROWS)
-        if row is not None:
-            statement = statement.where(tuple_(signals.c.chain, signals.c.seq) > tuple_(row.chain, row.seq))
-        return [_signal(found) for found in (await connection.execute(statement)).mappings()]
-
-
-def _signal(row: object) -> StoredSignal:
-    values = dict(row)  # type: ignore[call-overload]
-    return StoredSignal(**values | {"trigger": Trigger(values["trigger"])})
-
-
-def _fault(row: StoredSignal, previous: StoredSignal | None) -> str | None:
-    if hash_of(row) != row.hash:
-        return "its hash does not fit its content"
-    if previous is None or previous.chain != row.chain:
-        return None if row.seq == 0 else "the beginning of the chain is gone"
-    if row.seq != previous.seq + 1:
-        return f"rows {previous.seq + 1} to {row.seq - 1} are gone"
-    return None if row.prev_hash == previous.hash else "it does not follow from the row before"
+        return await verify_chains(self._engine)

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from hashlib import sha256
 
 import msgspec
+from sqlalchemy import RowMapping
 
 from app.core.chain import link
 from app.core.domain.context import EnhancedSignalContext
@@ -78,3 +79,8 @@ def hash_of(row: StoredSignal) -> str:
     facts = asdict(row)
     del facts["hash"], facts["prev_hash"]
     return link(row.prev_hash, facts)
+
+
+def stored_signal(row: RowMapping) -> StoredSignal:
+    """The row again as a database gives it back, by column."""
+    return StoredSignal(**{**row, "trigger": Trigger(row["trigger"])})

@@ -13,7 +13,8 @@ from typing import Any
 import aiosqlite
 from sqlalchemy import Table, make_url
 
-from app.services.storage.engine import pragmas, storage_errors
+from app.services.storage.engine import pragmas
+from app.services.storage.faults import storage_errors
 from app.services.storage.refused import BatchRefused
 from app.services.storage.statements import (
     ADD_TO_TILES,
@@ -113,5 +114,7 @@ async def _write_liquidations(connection: aiosqlite.Connection, rows: Sequence[t
 async def _upsert(connection: aiosqlite.Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
     marks = ", ".join("?" * len(table.columns))
     before = connection.total_changes
-    await connection.executemany(f"INSERT INTO {table.name} VALUES ({marks}) {on_conflict(table)}", rows)
+    await connection.executemany(
+        f"INSERT INTO {table.name} VALUES ({marks}) {on_conflict(table, 'sqlite')}", rows
+    )
     return connection.total_changes - before

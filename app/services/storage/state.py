@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.services.storage.engine import Access, storage_errors
+from app.services.storage.faults import storage_errors
+from app.services.storage.gate import Access
 from app.services.storage.tables import chat_settings, watchlist, worker_state
 
 

@@ -1,17 +1,24 @@
 """The SQL of bulk writes, in the dialect both databases share.
 
 Owns what happens when a row is there already: an event stays as it is, a bar is completed and corrected by
-whoever learned it later, everything else is replaced. Nothing here is built from input: names come from
-`tables`.
+whoever learned it later, everything else is replaced, and the same again changes nothing. Nothing here is
+built from input: names come from `tables`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
 from sqlalchemy import Table
 
 from app.services.storage.tables import baselines, composite_heatmap, liquidations
 
 _REPLACED = frozenset({composite_heatmap.name, baselines.name})
+# The same facts told again, by whom ever, leave a row as it was: who said so first, and when.
+_NOT_FACTS = frozenset({"source", "ts_init_ms"})
+Dialect: TypeAlias = Literal["sqlite", "postgresql"]
+_DIFFERS: Mapping[Dialect, str] = {"sqlite": "IS NOT", "postgresql": "IS DISTINCT FROM"}
 
 
 def columns_of(table: Table) -> tuple[str, ...]:
@@ -28,13 +35,13 @@ def key_positions(table: Table) -> tuple[int, ...]:
     return tuple(names.index(name) for name in key_of(table))
 
 
-def on_conflict(table: Table) -> str:
-    """What a second row with the same key does."""
+def on_conflict(table: Table, dialect: Dialect) -> str:
+    """What a second row with the same key does: nothing either when it says nothing new."""
     key = ", ".join(key_of(table))
     if table is liquidations:
         return f"ON CONFLICT ({key}) DO NOTHING"
     name = table.name
-    changes = []
+    changes, differences = [], []
     for column in table.columns:
         if column.primary_key:
             continue
@@ -46,8 +53,12 @@ def on_conflict(table: Table) -> str:
             # A source that knows less than another must not erase what the other knew.
             new = f"COALESCE({new}, {name}.{column.name})"
         changes.append(f"{column.name} = {new}")
-    newer = "" if name in _REPLACED else f" WHERE excluded.ts_init_ms >= {name}.ts_init_ms"
-    return f"ON CONFLICT ({key}) DO UPDATE SET {', '.join(changes)}{newer}"
+        if column.name not in _NOT_FACTS:
+            differences.append(f"{new} {_DIFFERS[dialect]} {name}.{column.name}")
+    wanted = f"({' OR '.join(differences)})"
+    if name not in _REPLACED:
+        wanted = f"excluded.ts_init_ms >= {name}.ts_init_ms AND {wanted}"
+    return f"ON CONFLICT ({key}) DO UPDATE SET {', '.join(changes)} WHERE {wanted}"
 
 
 def tile_sums(source: str) -> str:

@@ -10,14 +10,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.domain.stored import StoreState, StoreStatus
 from app.core.errors import StorageRefused, StorageUnavailable
 from app.services.storage.bars import SqlBars
-from app.services.storage.engine import GatedEngine, is_embedded, open_engine
+from app.services.storage.engine import is_embedded, open_engine
 from app.services.storage.exports import SqlExports
+from app.services.storage.faults import is_full
+from app.services.storage.gate import GatedEngine, watch
 from app.services.storage.layout import PartitionBook
 from app.services.storage.postgres_bulk import PostgresBulk
 from app.services.storage.retention import Keep, apply_retention
@@ -34,6 +37,9 @@ _OPEN_PAUSE_S = 2.0
 _REFUSED_PAUSE_S = 10.0
 _RETENTION_EVERY_S = 6 * 3_600.0
 _STOP_S = 8.0
+_LET_GO_S = 2.0
+# Rows that have waited this long are not on their way any more, whatever the last batch said.
+LATE_S = 10.0
 
 
 class SqlStore:
@@ -61,9 +67,9 @@ class SqlStore:
         )
         self.market = BufferedWriter(backend, monotonic=monotonic, max_buffered_rows=max_buffered_rows)
         self.signals = SqlSignalLog(self._gate, now_ms=now_ms)
-        self.bars = SqlBars(self._gate)
+        self.bars = SqlBars(self._gate, now_ms=now_ms)
         self.tiles = SqlTiles(self._gate)
-        self.exports = SqlExports(self._gate)
+        self.exports = SqlExports(self._gate, now_ms=now_ms)
         self.state = SqlState(self._gate, now_ms=now_ms)
         self._task: asyncio.Task[None] | None = None
         self._opened = asyncio.Event()
@@ -93,22 +99,29 @@ class SqlStore:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        try:
-            async with asyncio.timeout(_STOP_S):
-                if self._opened.is_set() and self.market.state is not StoreState.REFUSED:
-                    await self.signals.flush()
-                    await self.market.drain()
-        except (StorageUnavailable, TimeoutError) as error:
-            _log.error("rows lost at stop", extra={"rows": self.status().buffered_rows, "why": str(error)})
+        why = self._state()[1]
+        if self._gate.closed is None:
+            try:
+                async with asyncio.timeout(_STOP_S):
+                    await self._write_rest()
+            except (StorageUnavailable, TimeoutError) as error:
+                why = str(error) or f"no answer within {_STOP_S:g} s"
+        left = self.market.buffered_rows + self.signals.buffered
+        if left:
+            _log.error("rows lost at stop", extra={"rows": left, "why": why})
+        await self.signals.close()
         await self.market.close()
-        await self._engine.dispose()
+        with suppress(TimeoutError):  # a frozen server does not even say goodbye
+            async with asyncio.timeout(_LET_GO_S):
+                await self._engine.dispose()
 
     def status(self) -> StoreStatus:
         """Counters; never waits for the database."""
         counts = self.market.counts
+        state, detail = self._state()
         return StoreStatus(
-            state=self.market.state,
-            detail=self.market.detail,
+            state=state,
+            detail=detail,
             backend=self._engine.dialect.name,
             buffered_rows=self.market.buffered_rows + self.signals.buffered,
             oldest_buffered_s=self.market.oldest_s(),
@@ -121,12 +134,35 @@ class SqlStore:
             failed_batches=counts.failed_batches,
         )
 
+    async def _write_rest(self) -> None:
+        """What is still buffered. Raises: StorageUnavailable: not all of it could be written."""
+        try:
+            await self.signals.flush()
+        finally:  # neither has to wait for the other's luck
+            await self.market.drain()
+
+    def _state(self) -> tuple[StoreState, str]:
+        """The worst of: opening and bulk writes, signals, reads, rows that wait too long."""
+        if self.market.state is not StoreState.OK:
+            return self.market.state, self.market.detail
+        trouble = self.signals.trouble
+        if trouble is not None and is_full(trouble):
+            return StoreState.FULL, str(trouble)
+        trouble = trouble or self._gate.silent
+        if trouble is not None:
+            return StoreState.DOWN, str(trouble)
+        late_s = self.market.oldest_s()
+        if late_s > LATE_S:
+            return StoreState.DOWN, f"rows have waited {late_s:.0f} s for the database"
+        return StoreState.OK, ""
+
     async def _run(self) -> None:
         await self._open()
         self._opened.set()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.market.run())
             tasks.create_task(self.signals.run())
+            tasks.create_task(self._watch())
             if self._keep is not None:
                 tasks.create_task(self._age_out(self._keep))
 
@@ -143,6 +179,8 @@ class SqlStore:
                 )
                 self._gate.open()
                 await self.signals.open()
+                if said:
+                    _log.info("the database is open")
                 return
             except StorageUnavailable as error:
                 why = str(error)
@@ -157,6 +195,15 @@ class SqlStore:
             else:
                 self.market.wait_for(why)
                 await asyncio.sleep(_OPEN_PAUSE_S)
+
+    async def _watch(self) -> None:
+        engine = open_engine(self._url, pool_size=1)
+        try:
+            await watch(engine, self._gate)
+        finally:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LET_GO_S):
+                    await engine.dispose()
 
     async def _age_out(self, keep: Keep) -> None:
         # Its statements may take minutes; those of answers must not.

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Table, select, text
 
 from app.core.domain.stored import CompositeRow, TileRow
-from app.services.storage.engine import Access, storage_errors
+from app.services.storage.faults import storage_errors
+from app.services.storage.gate import Access
 from app.services.storage.statements import TILE_COLUMNS, tile_sums
 from app.services.storage.tables import composite_heatmap, liquidation_heatmap
 

@@ -20,7 +20,7 @@ from sqlalchemy import Table
 
 from app.core.domain.stored import MarketRow, StoreState
 from app.core.errors import StorageUnavailable
-from app.services.storage.engine import is_full
+from app.services.storage.faults import is_full
 from app.services.storage.refused import BatchRefused
 from app.services.storage.tables import TABLE_OF
 

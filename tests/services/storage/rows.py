@@ -12,6 +12,7 @@ from app.core.domain.stored import CandleRow, LiquidationRow, OpenInterestRow
 from app.core.heatmap.buckets import bucket_of
 
 T0_MS = 1_764_892_800_000  # 2025-12-05T00:00Z
+NOW_MS = T0_MS + 30 * 86_400_000  # the time of stores that hold such rows
 
 
 def liquidation(

@@ -77,7 +77,7 @@ async def test_what_a_signal_saw_is_read_back_page_by_page(store: SqlStore) -> N
     await record.settle()
     await store.market.flush()
     await store.signals.flush()
-    use_case = HistoryService(store.bars, resolve=Symbol, clock=ManualClock(seen.as_of_ms))
+    use_case = HistoryService(store.bars, resolve=Symbol)
     asked = HistoryRequest(SeriesName.OPEN_INTEREST, Symbol("BTC"), "1h", limit=25)
     found: list[OpenInterestRow] = []
     while True:

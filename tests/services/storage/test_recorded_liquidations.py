@@ -15,9 +15,9 @@ import pytest
 from app.core.domain.stored import ExportName, LiquidationRow
 from app.recorded_import import import_folder
 from app.services.storage.store import SqlStore
-from tests.services.storage.rows import T0_MS
 from tests.services.storage.test_store import assert_same_tiles, exported, recount, stored_tiles
 
+NOW_MS = 1_780_000_000_000  # after all of them
 FOLDER = Path(__file__).parents[4] / "shared" / "data" / "liquidations"
 
 
@@ -38,7 +38,7 @@ def counted_apart() -> tuple[Counter[str], Counter[str]]:
 async def test_loaded_twice_they_are_there_once_and_the_tiles_equal_a_recount(database_url: str) -> None:
     if not FOLDER.is_dir():
         pytest.skip("no recorded data beside the project (../shared/data)")
-    store = SqlStore(database_url, data_mode="replay", now_ms=lambda: T0_MS, monotonic=time.monotonic)
+    store = SqlStore(database_url, data_mode="replay", now_ms=lambda: NOW_MS, monotonic=time.monotonic)
     store.start()
     await store.opened()
     try:
@@ -48,7 +48,7 @@ async def test_loaded_twice_they_are_there_once_and_the_tiles_equal_a_recount(da
                 FOLDER,
                 store.market,
                 coins=None,
-                now_ms=lambda: T0_MS,
+                now_ms=lambda: NOW_MS,
                 stopping=asyncio.Event(),
                 on_progress=lambda *_: None,
             )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,6 +21,7 @@ from app.core.domain.signal import Mode, Signal
 from app.core.domain.stored import ExportName, ExportQuery, SignalQuery, StoredSignal, Trigger
 from app.core.errors import InvalidParameter
 from app.core.signal_engine import evaluate
+from app.services.storage import signal_log
 from app.services.storage.signal_rows import build_row, context_digest, hash_of, place
 from app.services.storage.store import SqlStore
 from tests.core.conftest import random_world
@@ -103,6 +107,9 @@ TAMPERED = {
     "another moment": ("UPDATE signals SET as_of_ms = as_of_ms - 1 WHERE seq = 2", "does not fit"),
     "another trigger": ("UPDATE signals SET trigger = 'schedule' WHERE seq = 2", "does not fit"),
     "a row taken out": ("DELETE FROM signals WHERE seq = 2", "rows 2 to 2 are gone"),
+    "the end cut off": ("DELETE FROM signals WHERE seq > 3", "rows 4 to 5, its end, are gone"),
+    "the last row taken out": ("DELETE FROM signals WHERE seq = 5", "rows 5 to 5, its end, are gone"),
+    "everything taken out": ("DELETE FROM signals", "all of its rows, 0 to 5, are gone"),
     "the beginning cut off": ("DELETE FROM signals WHERE seq < 3", "beginning of the chain is gone"),
 }
 
@@ -134,6 +141,21 @@ async def test_a_forged_row_with_a_fitting_hash_breaks_the_next_link(store: SqlS
     assert [(seq, why) for _, seq, why in broken] == [(2, "it does not follow from the row before")]
 
 
+async def test_a_forged_last_row_with_a_fitting_hash_is_not_the_noted_end(store: SqlStore) -> None:
+    for i in range(4):
+        store.signals.append(*made(i, later_ms=i), Trigger.REQUEST)
+    newest = (await everything(store))[0]
+    forged = place(replace(newest, score=99.0), 3, newest.prev_hash)
+    async with store._engine.begin() as connection:
+        await connection.execute(
+            text("UPDATE signals SET score = 99.0, hash = :hash WHERE seq = 3"), {"hash": forged.hash}
+        )
+    broken = (await store.signals.verify()).broken
+    assert [(seq, why) for _, seq, why in broken] == [
+        (3, "it is not the row that was written as the end of the chain")
+    ]
+
+
 async def test_removing_a_whole_earlier_chain_is_found(store: SqlStore, database_url: str) -> None:
     store.signals.append(*made(1), Trigger.REQUEST)
     (first,) = await everything(store)
@@ -143,8 +165,10 @@ async def test_removing_a_whole_earlier_chain_is_found(store: SqlStore, database
     await second.close()
     async with store._engine.begin() as connection:
         await connection.execute(text("DELETE FROM signals WHERE chain = :chain"), {"chain": first.chain})
-    (found,) = (await store.signals.verify()).broken
-    assert found[2] == "the row it was tied to is gone"
+    assert [why for *_, why in (await store.signals.verify()).broken] == [
+        "all of its rows, 0 to 0, are gone",
+        "the row it was tied to is gone",
+    ]
 
 
 async def test_pages_filter_and_go_on_without_repeats_while_signals_are_added(store: SqlStore) -> None:
@@ -167,6 +191,43 @@ async def test_pages_filter_and_go_on_without_repeats_while_signals_are_added(st
     assert (await store.signals.page(SignalQuery(symbol="ETH"))).rows == ()
     with pytest.raises(InvalidParameter):
         await store.signals.page(SignalQuery(cursor="WzFd"))
+
+
+async def test_a_signal_whose_writing_was_cut_short_is_written_later(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(*args: Any, **more: Any) -> StoredSignal:
+        begun.set()
+        assert go_on.wait(20)
+        return build_row(*args, **more)
+
+    monkeypatch.setattr(signal_log, "build_row", slow)
+    store.signals.append(*made(1), Trigger.REQUEST)
+    writing = asyncio.create_task(store.signals.flush())
+    assert await asyncio.to_thread(begun.wait, 20)
+    writing.cancel()
+    await asyncio.wait({writing})
+    assert writing.cancelled()
+    go_on.set()
+    assert [row.seq for row in await everything(store)] == [0]
+    assert (await store.signals.verify()).broken == ()
+
+
+async def test_a_page_does_not_wait_for_a_database_that_takes_no_rows(database_url: str) -> None:
+    store = open_store(database_url)
+    await store.opened()
+    try:
+        store.signals.append(*made(1), Trigger.REQUEST)
+        await store.signals.flush()
+        async with store.signals._writing:  # a write that hangs
+            store.signals.append(*made(2, later_ms=1), Trigger.REQUEST)
+            pages = [await store.signals.page(SignalQuery()) for _ in range(2)]
+            assert [len(page.rows) for page in pages] == [1, 1]
+        assert len(await everything(store)) == 2
+    finally:
+        await store.close()
 
 
 async def test_signals_can_be_exported(store: SqlStore) -> None:

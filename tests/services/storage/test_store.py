@@ -7,7 +7,6 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -24,14 +23,13 @@ from app.core.domain.stored import (
     RatioRow,
     RatioScope,
     SeriesName,
-    SignalQuery,
     StoreState,
     TakerRow,
     TileRow,
 )
-from app.core.errors import InvalidParameter, StorageRefused, StorageUnavailable
+from app.core.errors import InvalidParameter
 from app.services.storage.store import SqlStore
-from tests.services.storage.rows import T0_MS, candle, liquidation, liquidations, open_interest, until
+from tests.services.storage.rows import NOW_MS, T0_MS, candle, liquidation, liquidations, open_interest
 
 HOUR_MS = 3_600_000
 EVER = (0, 10**15)
@@ -39,7 +37,7 @@ EVER = (0, 10**15)
 
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[SqlStore]:
-    store = SqlStore(database_url, data_mode="live", now_ms=lambda: T0_MS, monotonic=time.monotonic)
+    store = SqlStore(database_url, data_mode="live", now_ms=lambda: NOW_MS, monotonic=time.monotonic)
     store.start()
     await store.opened()
     yield store
@@ -216,6 +214,18 @@ class TestBars:
         await store.market.flush()
         assert (await self.read(store, SeriesName.CANDLES))[0] == corrected
 
+    async def test_the_same_facts_again_leave_the_bar_as_it_was_learned(self, store: SqlStore) -> None:
+        rows = [candle(T0_MS + hour * HOUR_MS) for hour in range(5)]
+        store.market.put(rows)
+        await store.market.flush()
+        again = [row._replace(ts_init_ms=T0_MS + 10**9, source="other") for row in rows]
+        again[3] = again[3]._replace(volume_base=None)  # knows less
+        again[4] = again[4]._replace(close=105.0)
+        store.market.put(again)
+        await store.market.flush()
+        assert await self.read(store, SeriesName.CANDLES) == [*rows[:4], again[4]]
+        assert (store.status().written_rows, store.status().duplicate_rows) == (6, 4)
+
     async def test_a_source_that_knows_less_erases_nothing(self, store: SqlStore) -> None:
         store.market.put([open_interest(close_usd=8e10)])
         await store.market.flush()
@@ -325,7 +335,7 @@ class TestState:
 
     async def test_settings_of_a_chat_survive_a_new_store(self, store: SqlStore, database_url: str) -> None:
         await store.state.put_chat_settings("-100", '{"mute": true}')
-        again = SqlStore(database_url, data_mode="live", now_ms=lambda: T0_MS, monotonic=time.monotonic)
+        again = SqlStore(database_url, data_mode="live", now_ms=lambda: NOW_MS, monotonic=time.monotonic)
         again.start()
         await again.opened()
         try:
@@ -333,67 +343,3 @@ class TestState:
             assert await again.state.chat_settings("-200") is None
         finally:
             await again.close()
-
-
-async def test_closing_writes_what_is_buffered(database_url: str) -> None:
-    events = liquidations(50)
-    for turn in range(2):
-        store = SqlStore(database_url, data_mode="live", now_ms=lambda: T0_MS, monotonic=time.monotonic)
-        store.start()
-        await store.opened()
-        if turn == 0:
-            store.market.put(events)
-        else:
-            assert len(await exported(store, ExportName.LIQUIDATIONS)) == 50
-        await store.close()
-        assert store.status().lost_rows == 0
-
-
-async def test_a_database_of_another_data_mode_is_neither_read_nor_written(database_url: str) -> None:
-    events = liquidations(50)
-    live = SqlStore(database_url, data_mode="live", now_ms=lambda: T0_MS, monotonic=time.monotonic)
-    live.start()
-    await live.opened()
-    live.market.put(events[:40])
-    await live.market.flush()
-    demo = SqlStore(database_url, data_mode="demo", now_ms=lambda: T0_MS, monotonic=time.monotonic)
-    demo.start()
-    try:
-        with pytest.raises(StorageRefused, match="live data"):
-            await demo.opened()
-        demo.market.put(events)
-        questions = (
-            lambda: demo.tiles.tiles("BTC", 0, 10**9),
-            lambda: demo.signals.page(SignalQuery()),
-            lambda: demo.bars.bars(BarQuery(SeriesName.CANDLES, "BTC", "1h", *EVER)),
-            lambda: exported(demo, ExportName.LIQUIDATIONS),
-            lambda: demo.state.watchlist(),
-            lambda: demo.state.put_state("k", "v"),
-            demo.market.flush,
-        )
-        for ask in questions:
-            with pytest.raises(StorageUnavailable, match="live data"):
-                await ask()
-        assert demo.status().state is StoreState.REFUSED
-    finally:
-        await demo.close()
-    assert len(await exported(live, ExportName.LIQUIDATIONS)) == 40
-    await live.close()
-
-
-@pytest.mark.parametrize("place", ["/proc/none/store.db", "folder", "garbage"])
-async def test_a_file_that_cannot_be_one_is_a_state_and_not_a_crash(tmp_path: Path, place: str) -> None:
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "garbage").write_bytes(bytes(range(256)) * 40)
-    store = SqlStore(
-        f"sqlite:///{tmp_path / place}", data_mode="live", now_ms=lambda: T0_MS, monotonic=time.monotonic
-    )
-    store.start()
-    try:
-        await until(lambda: store.status().state is StoreState.DOWN)
-        assert store.market.put(liquidations(3)) == 3
-        with pytest.raises(StorageUnavailable):
-            await store.tiles.tiles("BTC", 0, 10**9)
-        assert str(tmp_path) not in store.status().detail
-    finally:
-        await store.close()
