@@ -70,10 +70,21 @@ class TestLimit:
     def test_a_move_beyond_the_limit_is_flagged(self, move: float, is_flagged: bool) -> None:
         assert flags(interest(see_saw(move)))[-1] is is_flagged
 
+    def test_a_fat_tail_widens_the_limit_and_one_bad_print_hardly(self) -> None:
+        assert robust_limit([0.01] * 40 + [0.05] * 10, 1e-4) == pytest.approx(0.1445, rel=1e-4)
+        assert robust_limit([0.01] * 40 + [5.0], 1e-4) == pytest.approx(0.10227, rel=1e-4)
+
     @given(st.lists(st.floats(0, 10), min_size=1, max_size=80))
-    def test_the_limit_is_that_of_the_median_size(self, sizes: list[float]) -> None:
-        expected = 6 * 1.4826 * statistics.median(sizes)
-        assert robust_limit(sorted(sizes), 0.0) == pytest.approx(expected)
+    def test_the_limit_is_that_of_the_median_size_or_of_the_cut_deviation(self, sizes: list[float]) -> None:
+        middle = 6 * 1.4826 * statistics.median(sizes)
+        cut = [min(size, middle) for size in sizes]
+        deviation = statistics.pstdev([*cut, *(-size for size in cut)])
+        assert robust_limit(sorted(sizes), 0.0) == pytest.approx(max(middle, 6 * deviation))
+
+    @given(st.integers(MIN_BARS, 240), st.floats(1e-3, 1), st.floats(1e-4, 1e6))
+    def test_no_single_move_hides_itself_or_the_next(self, count: int, size: float, factor: float) -> None:
+        spike = size * 15 * (1 + factor)
+        assert robust_limit([*[size] * (count - 1), spike], 0.0) < size * 14
 
     def test_a_series_that_stood_still_does_not_flag_its_first_twitch(self) -> None:
         still = [1000.0] * 50
