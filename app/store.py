@@ -20,7 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.core.clock import SystemClock
 from app.core.errors import StorageRefused, StorageUnavailable
 from app.migrate import BASE, downgrade, dropped_tables, known_revisions, upgrade
-from app.services.storage.engine import is_embedded, open_engine, storage_errors
+from app.services.storage.engine import is_embedded, open_engine
+from app.services.storage.faults import storage_errors
 from app.services.storage.retention import Keep, apply_retention
 from app.services.storage.schema import revision_of, why_not
 from app.services.storage.signal_log import SqlSignalLog
@@ -28,9 +29,10 @@ from app.services.storage.tables import HEAD
 from app.services.storage.tiles import SqlTiles
 from app.settings import Settings, SettingsError, load_settings
 from app.store_rebuild import slices, stored_minutes
-from app.store_status import count_rows, format_removed, format_status, place_of, read_status
+from app.store_status import count_rows, data_mode_of, format_removed, format_status, place_of, read_status
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
+_SUCH_AS = "such as 2026-01-15 or 2026-01-15T12:00Z"
 
 
 class WrongUse(Exception):
@@ -53,8 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = None if args.file else load_settings()
         url = f"sqlite:///{args.file}" if settings is None else settings.store_url()
-        if args.command != "migrate" and not _is_there(url):
-            raise StorageUnavailable(f"{place_of(url)}: there is no such file yet; the first start makes it")
+        if args.command != "migrate":
+            _check_there(url)
         return asyncio.run(_run(_COMMANDS[args.command], url, args, settings))
     except (SettingsError, WrongUse) as error:
         sys.stderr.write(f"{error}\n")
@@ -64,9 +66,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
 
 
-def _is_there(url: str) -> bool:
-    """Opening an SQLite file makes it; only migrating means to."""
-    return not is_embedded(url) or Path(make_url(url).database or "").is_file()
+def _check_there(url: str) -> None:
+    """Opening an SQLite file makes it; only migrating means to. Raises: StorageUnavailable."""
+    if not is_embedded(url):
+        return
+    path = Path(make_url(url).database or "")
+    if path.is_dir():
+        raise StorageUnavailable(f"{place_of(url)}: that is a folder and not a file")
+    if not path.is_file():
+        raise StorageUnavailable(f"{place_of(url)}: there is no such file yet; the first start makes it")
 
 
 async def _run(command: _Command, url: str, args: argparse.Namespace, settings: Settings | None) -> int:
@@ -120,6 +128,13 @@ async def _retention(task: Task) -> int:
     if task.settings.data_mode == "replay":
         raise WrongUse("a replay has a time of its own: only the running service knows what is old in it")
     await _require_head(task.engine)
+    pinned = await data_mode_of(task.engine)
+    if pinned not in (None, task.settings.data_mode):
+        # Its rows may have another time than this clock: a replay's are old by ours, and all would go.
+        raise WrongUse(
+            f"this database holds {pinned} data and DATA_MODE is {task.settings.data_mode}: "
+            "nothing was removed"
+        )
     keep = Keep(**task.settings.retention_days())
     removed = await apply_retention(task.engine, keep, SystemClock().now_ms())
     _say(format_removed(removed))
@@ -151,6 +166,12 @@ async def _rebuild_heatmap(task: Task) -> int:
     tiles = SqlTiles(task.engine)
     made = [await tiles.rebuild(low, high) for low, high in slices(from_min, to_min, span.days)]
     _say(f"{sum(made):,} tiles rebuilt, from {_iso(from_min)} to {_iso(to_min)}")
+    kept_days = Keep().liquidation_heatmap
+    is_replay = await data_mode_of(task.engine) == "replay"  # which has a time of its own
+    if is_replay or kept_days is None:
+        return DONE
+    if from_min < SystemClock().now_ms() // 60_000 - kept_days * 1_440:
+        _say(f"those older than {kept_days:g} days age out again at the service's next clean-up")
     return DONE
 
 
@@ -178,7 +199,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("status", help="backend, revision, layout, rows and size")
     commands.add_parser("verify", help="walk the record of signals and compute every hash again")
     again = commands.add_parser("rebuild-heatmap", help="compute tiles again from the stored liquidations")
-    moment = "such as 2026-01-15 or 2026-01-15T12:00Z; left out: all that is stored"
+    moment = f"{_SUCH_AS}; left out: all that is stored"
     again.add_argument("--from", dest="from_min", type=_minute, metavar="TIME", help=moment)
     again.add_argument("--to", dest="to_min", type=_minute, metavar="TIME", help="the end, outside")
     commands.add_parser("retention", help="remove what is older than the RETENTION_ settings say")
@@ -208,9 +229,12 @@ async def _revision(engine: AsyncEngine) -> str | None:
 
 def _minute(text: str) -> int:
     """Minutes since the epoch of an ISO-8601 time, UTC unless it says otherwise."""
-    moment = datetime.fromisoformat(text)
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return int(aware.timestamp()) // 60
+    try:
+        moment = datetime.fromisoformat(text)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return int(aware.timestamp()) // 60
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time {_SUCH_AS}") from None
 
 
 def _iso(minute: int) -> str:

@@ -13,8 +13,9 @@ from sqlalchemy import func, inspect, make_url, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.services.storage import tables
-from app.services.storage.engine import is_embedded, storage_errors
-from app.services.storage.schema import DATA_MODE_KEY, OLDER, layout_of, revision_of, why_not
+from app.services.storage.engine import is_embedded
+from app.services.storage.faults import storage_errors
+from app.services.storage.schema import DATA_MODE_KEY, OLDER, layout_of, refuse_foreign, revision_of, why_not
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,13 @@ async def read_status(engine: AsyncEngine, url: str) -> DatabaseStatus:
     """Ask for everything there is to show.
 
     Raises:
+        StorageRefused: an SQLite file of something else.
         StorageUnavailable: the database does not answer.
     """
     with storage_errors("reading the status"):
         async with engine.connect() as connection:
+            if is_embedded(url) and await revision_of(connection) is None:
+                await connection.run_sync(refuse_foreign)
             names = set(await connection.run_sync(lambda sync: inspect(sync).get_table_names()))
             there = [name for name in tables.metadata.tables if name in names]
             bulk = [name for name in there if name in tables.TIME_COLUMN]
@@ -81,6 +85,17 @@ async def read_status(engine: AsyncEngine, url: str) -> DatabaseStatus:
                     ]
                 ),
             )
+
+
+async def data_mode_of(engine: AsyncEngine) -> str | None:
+    """The mode of the data in a migrated database; None until the service was started on it once.
+
+    Raises:
+        StorageUnavailable: the database does not answer.
+    """
+    with storage_errors("reading the data mode"):
+        async with engine.connect() as connection:
+            return await _data_mode(connection)
 
 
 async def count_rows(connection: AsyncConnection, table: str) -> int:

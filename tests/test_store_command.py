@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -20,7 +18,6 @@ from app.services.storage import tables
 from app.services.storage.engine import open_engine
 from app.services.storage.layout import DAY_MS
 from app.services.storage.schema import ensure_schema, revision_of
-from app.settings import load_settings
 from app.store_rebuild import slices
 from app.store_status import DatabaseStatus, TableStatus, format_status, place_of
 from tests.services.storage.plain_rows import insert_rows, plain_row, times_of
@@ -250,6 +247,8 @@ class TestRebuildHeatmap:
 
         return on(url, read)
 
+    OLD = "those older than 30 days age out again at the service's next clean-up\n"
+
     def fill(self, url: str, capsys: pytest.CaptureFixture[str]) -> int:
         """Events of noon, of noon three days later and of ten minutes after that; the minute of noon."""
         command(capsys, "migrate")
@@ -268,7 +267,10 @@ class TestRebuildHeatmap:
     ) -> None:
         noon = self.fill(url, capsys)
         code, said = command(capsys, "rebuild-heatmap")
-        assert (code, said) == (0, "3 tiles rebuilt, from 2025-12-05T12:00Z to 2025-12-08T12:11Z\n")
+        assert (code, said) == (
+            0,
+            f"3 tiles rebuilt, from 2025-12-05T12:00Z to 2025-12-08T12:11Z\n{self.OLD}",
+        )
         assert self.tiles(url) == [(noon, 1), (noon + 3 * 1440, 1), (noon + 3 * 1440 + 10, 1)]
 
     def test_a_span_can_be_given_and_begins_with_the_first_event_at_the_earliest(
@@ -280,7 +282,10 @@ class TestRebuildHeatmap:
         )
         assert code == 2
         code, said = command(capsys, "rebuild-heatmap", "--from", "2020-01-01", "--to", "2025-12-06T00:00Z")
-        assert (code, said) == (0, "1 tiles rebuilt, from 2025-12-05T12:00Z to 2025-12-06T00:00Z\n")
+        assert (code, said) == (
+            0,
+            f"1 tiles rebuilt, from 2025-12-05T12:00Z to 2025-12-06T00:00Z\n{self.OLD}",
+        )
         assert self.tiles(url) == [(noon, 1), (noon + 1440, 0)]
 
     def test_without_liquidations_tiles_stay(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -310,6 +315,23 @@ class TestRetention:
         assert re.search(r"^liquidations +1 rows removed$", said, re.MULTILINE)
         assert on(url, lambda connection: times_of(connection, tables.liquidations)) == times[1:]
 
+    @pytest.mark.parametrize(("pinned", "setting"), [("replay", "live"), ("demo", "live"), ("live", "demo")])
+    def test_a_database_of_another_data_mode_keeps_every_row(
+        self,
+        url: str,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        pinned: str,
+        setting: str,
+    ) -> None:
+        command(capsys, "migrate")
+        start_service(url, pinned)
+        on(url, lambda connection: insert_rows(connection, tables.liquidations, [5]))
+        monkeypatch.setenv("DATA_MODE", setting)
+        code, said = command(capsys, "retention")
+        assert (code, f"holds {pinned} data" in said) == (2, True)
+        assert on(url, lambda connection: times_of(connection, tables.liquidations)) == [5]
+
     def test_a_database_at_another_revision_is_left_alone(
         self, url: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -327,40 +349,3 @@ class TestRetention:
         monkeypatch.setenv("DATA_MODE", "replay")
         monkeypatch.setenv("REPLAY_DATA", str(tmp_path))
         assert command(capsys, "retention")[0] == 2
-
-
-def test_a_wrong_setting_is_wrong_use(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DATABASE_URL", f"mysql://app:{PASSWORD}@db/signals")
-    code, said = command(capsys, "status")
-    assert (code, "DATABASE_URL" in said) == (2, True)
-
-
-@pytest.mark.parametrize("name", ["migrate", "status", "retention"])
-def test_a_server_that_does_not_answer_gives_1_and_no_password(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DATABASE_URL", f"postgresql://app:{PASSWORD}@127.0.0.1:1/signals")
-    assert command(capsys, name)[0] == 1
-
-
-def test_it_runs_as_a_module_on_a_file_whatever_the_settings_are(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "app.store", "--file", str(tmp_path / "store.db"), "migrate"],
-        cwd=ROOT,
-        env={"DATABASE_URL": "nonsense"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"SQLite, {tmp_path / 'store.db'}: migrated empty -> {tables.HEAD}\n"
-
-
-def test_the_settings_name_tables_that_retention_knows() -> None:
-    days = load_settings({"RETENTION_FUNDING_DAYS": "7"}).retention_days()
-    assert store.Keep(**days).funding_rate == 7
-    assert (days["liquidations"], days["futures_oi_ohlc"]) == (90, 365)
