@@ -16,7 +16,7 @@ from app.core.chart_ports import HeatmapPainter
 from app.core.clock import Clock
 from app.core.domain.context import DataMode
 from app.core.domain.derivatives import HeatmapCell, LiquidationHeatmap, PositionSide
-from app.core.domain.formatting import format_age, format_minutes, format_usd_compact
+from app.core.domain.formatting import format_minutes, format_moment
 from app.core.domain.heatmap import (
     MINUTE_MS,
     AbsentPart,
@@ -44,19 +44,19 @@ from app.core.heatmap.composite import WINDOW_MIN, score_composite
 from app.core.heatmap.grid import build_grid, find_levels
 from app.core.ports import Fetched, ViewSource
 from app.core.store_ports import TileStore
+from app.services.heatmap_text import heatmap_sentence, missing_parts
 
 MODEL = "streamed liquidations (own), 0.25 % price buckets"
 SOURCE = "store"
 _ENDPOINT = "liquidation_heatmap"
 # In the answer of another route the model has to say by itself what it is.
-_VIEW_MODEL = "own: streamed liquidations that happened in 24 h, not estimated levels"
+_VIEW_MODEL = "own: streamed liquidations that happened {}, not estimated levels"
 _VIEW_QUERY = HeatmapQuery(minutes=WINDOW_MIN)
 # 289 columns: a day in steps of 5 minutes of which the first and the last may be begun. The answer stays
 # under 100 kB, the picture has no more cells than its pixels can show.
 ANSWER_LIMITS = GridLimits(columns=289, rows=80, cells=1_100)
 PICTURE_LIMITS = GridLimits(columns=289, rows=160, cells=20_000)
 _LEVELS_PER_SIDE = 5
-_HOW_TO_FILL = "no stream is running yet; python -m app.backfill --from FOLDER loads recorded ones"
 
 _NO_MINUTES = AbsentPart(
     HeatmapPart.OPEN_INTEREST_CHANGE,
@@ -126,6 +126,7 @@ class HeatmapService:
         if newest_min is None:
             newest_min = await self._store.newest_minute(symbol.base, to_min)
         state = _state(shown, newest_min)
+        began_ms = await self._began_ms(symbol, shown, from_min, query.minutes)
         # Thousands of tiles take milliseconds: not on the event loop.
         grid, composite = await asyncio.to_thread(
             _compute, symbol, tiles, shown, from_min, to_min, query.buckets_per_row, limits
@@ -135,7 +136,7 @@ class HeatmapService:
         if grid is not None and isinstance(price, Reading):
             levels = find_levels(grid.rows, price.value.price_usd, per_side=_LEVELS_PER_SIDE)
         newest_ms = None if newest_min is None else (newest_min + 1) * MINUTE_MS
-        sentence = _sentence(symbol, state, query.minutes, grid, newest_ms, now_ms)
+        sentence = heatmap_sentence(symbol, state, query.minutes, grid, newest_ms, began_ms, now_ms)
         return HeatmapAnswer(
             symbol=symbol,
             as_of_ms=now_ms,
@@ -147,12 +148,25 @@ class HeatmapService:
             to_ms=to_min * MINUTE_MS,
             first_stored_ms=min((tile.ts_min for tile in shown), default=0) * MINUTE_MS if shown else None,
             newest_stored_ms=newest_ms,
+            began_ms=began_ms,
             grid=grid,
             levels=levels,
             price=price,
             composite=composite,
-            missing=_missing(state, sentence, price, composite),
+            missing=missing_parts(state, sentence, began_ms, now_ms, price, composite),
         )
+
+    async def _began_ms(
+        self, symbol: Symbol, shown: Sequence[TileRow], from_min: int, minutes: int
+    ) -> int | None:
+        """See `HeatmapAnswer.began_ms`: a quiet coin and a recording that has just begun look alike inside of
+        the window, and only what lies before it tells them apart."""
+        if not shown:
+            return None
+        before_min = await self._store.newest_minute(symbol.base, from_min)
+        if before_min is not None and before_min >= from_min - minutes:
+            return None
+        return min(tile.ts_min for tile in shown) * MINUTE_MS
 
     async def _price_of(self, symbol: Symbol) -> Reading[Price] | Missing:
         found = await self._price(symbol)
@@ -174,7 +188,12 @@ class HeatmapService:
         if answer.grid is None or answer.newest_stored_ms is None:
             raise ProviderNoData(SOURCE, _ENDPOINT, answer.sentence)
         price_usd = answer.price.value.price_usd if isinstance(answer.price, Reading) else None
-        value = LiquidationHeatmap(_VIEW_MODEL, price_usd, _view_cells(answer.grid), is_estimate=False)
+        since = f"in {format_minutes(WINDOW_MIN)}"
+        if answer.began_ms is not None:
+            since = f"since {format_moment(answer.began_ms, answer.as_of_ms)}"
+        value = LiquidationHeatmap(
+            _VIEW_MODEL.format(since), price_usd, _view_cells(answer.grid), is_estimate=False
+        )
         return Fetched(value, _ENDPOINT, answer.newest_stored_ms, answer.as_of_ms, CacheState.MISS)
 
 
@@ -206,40 +225,6 @@ def _state(shown: Sequence[TileRow], newest_min: int | None) -> HeatmapState:
     if shown:
         return HeatmapState.FILLED
     return HeatmapState.NOTHING_STORED if newest_min is None else HeatmapState.EMPTY_WINDOW
-
-
-def _sentence(
-    symbol: Symbol,
-    state: HeatmapState,
-    minutes: int,
-    grid: HeatmapGrid | None,
-    newest_ms: int | None,
-    now_ms: int,
-) -> str:
-    span = format_minutes(minutes)
-    if grid is not None:
-        longs, shorts = format_usd_compact(grid.long_usd), format_usd_compact(grid.short_usd)
-        return f"{symbol}: {longs} of longs and {shorts} of shorts were liquidated in the last {span}"
-    if state is HeatmapState.NOTHING_STORED or newest_ms is None:
-        return f"no liquidations stored for {symbol} in the last {span}, nor before; {_HOW_TO_FILL}"
-    age = format_age(max(0.0, (now_ms - newest_ms) / 1000))
-    return (
-        f"no liquidations stored for {symbol} in the last {span}; the newest is {age} old: since then the "
-        "market was quiet or nothing was recorded"
-    )
-
-
-def _missing(
-    state: HeatmapState, sentence: str, price: Reading[Price] | Missing, composite: CompositeScore
-) -> tuple[AbsentPart, ...]:
-    """Every part once: those of what is shown, then those of the composite."""
-    found: list[AbsentPart] = []
-    if state is not HeatmapState.FILLED:
-        found.append(AbsentPart(HeatmapPart.LIQUIDATIONS, MissingReason.NO_DATA, sentence))
-    if isinstance(price, Missing):
-        found.append(AbsentPart(HeatmapPart.PRICE, price.reason, price.detail))
-    named = {part.part for part in found}
-    return (*found, *(part for part in composite.missing if part.part not in named))
 
 
 def _view_cells(grid: HeatmapGrid) -> tuple[HeatmapCell, ...]:

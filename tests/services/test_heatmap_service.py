@@ -30,12 +30,33 @@ VIEW = ViewQuery(symbol=BTC)
 
 
 async def test_a_filled_window_is_summed_by_side_and_says_so_in_a_sentence() -> None:
-    rig = HeatmapRig([tile(1, 96_000.0, 2e6, 5e5), tile(700, 97_000.0, 1e6)])
+    rig = HeatmapRig([tile(1, 96_000.0, 2e6, 5e5), tile(700, 97_000.0, 1e6), tile(2880, 97_000.0, 9e9)])
     answer = await rig.service.heatmap(BTC, DAY)
     assert answer.state is HeatmapState.FILLED
+    assert answer.began_ms is None
     assert answer.sentence == "BTC: $3.00M of longs and $500,000 of shorts were liquidated in the last 24 h"
     assert answer.grid is not None
     assert (answer.grid.long_usd, answer.grid.short_usd, answer.grid.events) == (3e6, 5e5, 2)
+
+
+@pytest.mark.parametrize("before", [[], [tile(2881, 97_000.0, 9e9)]])
+async def test_a_recording_that_began_inside_of_the_window_is_said_to(before: list[TileRow]) -> None:
+    rig = HeatmapRig([tile(1, 96_000.0, 2e6, 5e5), tile(180, 97_000.0, 1e6), *before])
+    answer = await rig.service.heatmap(BTC, DAY)
+    assert answer.began_ms == answer.first_stored_ms == (TO_MIN - 180) * MINUTE_MS
+    assert answer.sentence == (
+        "BTC: $3.00M of longs and $500,000 of shorts were liquidated since 03:13 UTC; before that nothing "
+        "of the last 24 h is stored"
+    )
+    begun = answer.missing[0]
+    assert (begun.part, begun.detail) == (
+        HeatmapPart.LIQUIDATIONS,
+        "incomplete: none are stored before 03:13 UTC",
+    )
+    view = (await rig.service.view_source().fetch(VIEW)).value
+    assert isinstance(view, LiquidationHeatmap)
+    assert view.model == "own: streamed liquidations that happened since 03:13 UTC, not estimated levels"
+    assert await rig.service.picture(BTC, DAY)
 
 
 async def test_only_closed_minutes_are_asked_for() -> None:
@@ -84,7 +105,7 @@ async def test_another_coins_tiles_are_no_tiles_of_this_one() -> None:
 
 
 async def test_missing_parts_of_the_composite_are_named_once_and_forbid_alerts() -> None:
-    answer = await HeatmapRig([tile(1, 96_000.0, 5e5)]).service.heatmap(BTC, DAY)
+    answer = await HeatmapRig([tile(1, 96_000.0, 5e5), tile(2880, 96_000.0, 5e5)]).service.heatmap(BTC, DAY)
     assert [part.part for part in answer.missing] == [
         HeatmapPart.OPEN_INTEREST_CHANGE,
         HeatmapPart.SWING_PROXIMITY,
@@ -109,7 +130,7 @@ async def test_levels_stand_around_the_price_nearest_first() -> None:
 
 
 async def test_without_a_price_the_grid_is_still_there_and_the_price_is_named() -> None:
-    rig = HeatmapRig([tile(1, 96_000.0, 1.0)])
+    rig = HeatmapRig([tile(1, 96_000.0, 1.0), tile(2880, 96_000.0, 1.0)])
     rig.price_usd = None
     answer = await rig.service.heatmap(BTC, DAY)
     assert answer.grid is not None

@@ -164,4 +164,6 @@ class LiquidationTilesResponse(ApiModel):
     price: HeatmapPriceItem | None = Field(description="The current price; null when nobody has one.")
     levels: StrongLevelsItem | None = Field(description="Null without grid or price.")
     composite: CompositeItem
-    missing: list[HeatmapMissingItem] = Field(max_length=8, description="Parts that are not there, and why.")
+    missing: list[HeatmapMissingItem] = Field(
+        max_length=8, description="Parts that are not there or incomplete, and why."
+    )

@@ -7,6 +7,7 @@ core can share it. Symmetric in sign, never prints a small price as $0.
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 _COMPACT = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 
@@ -85,6 +86,12 @@ def format_minutes(minutes: int) -> str:
     if minutes % 1_440 == 0 and minutes > 1_440:
         return f"{minutes // 1_440} d"
     return f"{minutes // 60} h" if minutes % 60 == 0 else f"{minutes} min"
+
+
+def format_moment(at_ms: int, now_ms: int) -> str:
+    """A moment in UTC, with its day unless that is today: `14:05 UTC`, `2026-01-15 14:05 UTC`."""
+    moment, now = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (at_ms, now_ms))
+    return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def format_age(seconds: float) -> str:

@@ -156,6 +156,8 @@ class HeatmapAnswer:
     as_of_ms: when it was asked; ages count back from here. from_ms, to_ms: the window, whole closed minutes.
     first_stored_ms: start of the first minute of the window with a liquidation, None without one.
     newest_stored_ms: end of the newest closed minute with one, in the window or before it.
+    began_ms: `first_stored_ms` when nothing is stored of as long a time before the window: then the recording
+    may have begun there, and the figures are not those of the whole window. None otherwise.
     grid: None unless `state` is FILLED. levels: None without grid or price.
     """
 
@@ -169,6 +171,7 @@ class HeatmapAnswer:
     to_ms: int
     first_stored_ms: int | None
     newest_stored_ms: int | None
+    began_ms: int | None
     grid: HeatmapGrid | None
     levels: StrongLevels | None
     price: Reading[Price] | Missing

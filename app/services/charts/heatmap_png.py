@@ -14,7 +14,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from app.core.domain.context import DataMode
-from app.core.domain.formatting import format_age, format_minutes, format_usd, format_usd_compact
+from app.core.domain.formatting import (
+    format_age,
+    format_minutes,
+    format_moment,
+    format_usd,
+    format_usd_compact,
+)
 from app.core.domain.heatmap import BUCKET_GROWTH, MINUTE_MS, HeatmapAnswer, HeatmapGrid
 from app.core.domain.quality import Reading
 from app.services.charts.heatmap_axes import (
@@ -108,6 +114,8 @@ def draw_heatmap(answer: HeatmapAnswer) -> bytes:
 def _title(draw: ImageDraw, answer: HeatmapAnswer) -> None:
     minutes = (answer.to_ms - answer.from_ms) // MINUTE_MS
     title = f"{answer.symbol} liquidations, last {format_minutes(minutes)}"
+    if answer.began_ms is not None:
+        title = f"{answer.symbol} liquidations since {format_moment(answer.began_ms, answer.as_of_ms)}"
     _text(draw, (16, 14), title, size=24, anchor="lt")
     until = f"{datetime.fromtimestamp(answer.to_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
     _text(draw, (16, 48), f"{answer.model}  ·  until {until}{_stored_note(answer)}", size=13, colour=_FAINT)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from app.core.domain.formatting import (
     format_age,
     format_minutes,
+    format_moment,
     format_ordinal,
     format_percent,
     format_signed_percent,
@@ -123,3 +124,9 @@ def test_a_shown_score_lies_between_neutral_and_the_score(score: float) -> None:
 )
 def test_a_span_is_named_in_its_largest_exact_unit(minutes: int, text: str) -> None:
     assert format_minutes(minutes) == text
+
+
+def test_a_moment_has_its_day_unless_it_is_today() -> None:
+    now_ms = 1_772_000_020_000  # 2026-02-25 06:13:40 UTC
+    assert format_moment(now_ms - 180 * 60_000, now_ms) == "03:13 UTC"
+    assert format_moment(now_ms - 7 * 3_600_000, now_ms) == "2026-02-24 23:13 UTC"
