@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from fastapi import Path, Query
 
-from app.core.domain.history import END_OF_TIME_MS
+from app.core.domain.history import END_OF_TIME_MS, STORED_INTERVALS
 from app.core.errors import InvalidParameter
 
 SymbolPath = Annotated[
@@ -43,6 +43,14 @@ ModeQuery = Annotated[
 ]
 DebugQuery = Annotated[
     bool, Query(description="Adds raw inputs, sub-computations, timing and errors; needs the scope debug.")
+]
+StoredIntervalQuery = Annotated[
+    str,
+    Query(
+        description=f"Bar size: {' '.join(STORED_INTERVALS)} (older spellings such as h4 work too).",
+        examples=["1h"],
+        json_schema_extra={"pattern": "^(auto|[0-9]{1,2}[mhd]|[mhd][0-9]{1,2})$", "maxLength": 4},
+    ),
 ]
 IntervalQuery = Annotated[
     str,
@@ -130,6 +138,19 @@ def read_interval(text: str) -> str | None:
     if interval not in _INTERVALS:
         raise InvalidParameter("interval", f"one of {', '.join(_INTERVALS)} or auto")
     return interval
+
+
+def read_stored_interval(text: str) -> str | None:
+    """The same for what may be stored: also the sizes of recordings and of funding's own rhythm.
+
+    Raises: InvalidParameter for a size that no history has.
+    """
+    folded = text.strip().lower()
+    if folded in STORED_INTERVALS:
+        return folded
+    if folded != "auto" and folded not in _OLD_SPELLINGS:
+        raise InvalidParameter("interval", f"one of {', '.join(STORED_INTERVALS)}")
+    return read_interval(folded)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -51,6 +51,12 @@ _LISTS = {
 _INTEREST_KEYS = tuple(
     f"{part}_{unit}" for unit in ("usd", "base") for part in ("open", "high", "low", "close")
 )
+_HOW_TO_FILL = {
+    DataMode.LIVE: "python -m app.backfill --symbols {coin} --days 30",
+    DataMode.DEMO: "python -m app.backfill --demo --symbols {coin} --days 30",
+    DataMode.REPLAY: "python -m app.backfill --from FOLDER, with the folder of REPLAY_DATA,",
+}
+_MAX_NAMED = 12
 # Exchange names come from providers and are cut to what the schema allows.
 _EXCHANGE_CHARS = 60
 
@@ -79,20 +85,23 @@ def history(
         gaps=[_gap(gap) for gap in answer.gaps[:MAX_GAPS]],
         truncated=truncated,
         next=answer.cursor,
-        note=_note(answer),
+        note=_note(answer, data_mode),
     )
 
 
-def _note(answer: HistoryAnswer) -> str | None:
-    """Why a page is empty: nothing stored, nothing at this bar size, or nothing in these times."""
+def _note(answer: HistoryAnswer, data_mode: DataMode) -> str | None:
+    """Why a page is empty: nothing stored at all, of this exchange, at this bar size, or in these times."""
     if answer.rows:
         return None
     coin = answer.request.symbol.base
     if answer.newest_ms is not None:
         return "Nothing is stored between `from` and `to`; oldestStored and newestStored say what is."
+    if answer.other_exchanges:
+        named = ", ".join(answer.other_exchanges[:_MAX_NAMED])
+        return clip(f"Nothing is stored of this exchange; stored are: {named}.", REASON_CHARS)
     if answer.other_intervals:
         return f"Nothing is stored at this interval; stored are: {', '.join(answer.other_intervals)}."
-    fill = f"Nothing is stored yet; python -m app.backfill --symbols {coin} --days 30 fills the past."
+    fill = f"Nothing is stored yet; {_HOW_TO_FILL[data_mode].format(coin=coin)} fills the past."
     if answer.request.series is SeriesName.TAKER_VOLUME or answer.request.scope is RatioScope.TOP_ACCOUNT:
         return fill  # no signal is computed from these
     return f"{fill} New bars are kept as signals of {coin} are computed."

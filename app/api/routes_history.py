@@ -15,10 +15,12 @@ from app.api.params import (
     FromQuery,
     IntervalQuery,
     PageCursorQuery,
+    StoredIntervalQuery,
     SymbolPath,
     ToQuery,
     read_cursor,
     read_interval,
+    read_stored_interval,
     read_time,
 )
 from app.api.routes_derivatives import CoinParts
@@ -91,7 +93,7 @@ def _stored(router: APIRouter, coin: CoinParts, use_case: HistoryUseCase) -> Non
         request: Request,
         series: SeriesPath,
         symbol: SymbolPath,
-        interval: IntervalQuery = _USUAL_INTERVAL,
+        interval: StoredIntervalQuery = _USUAL_INTERVAL,
         from_: FromQuery = "",
         to: ToQuery = "",
         exchange: ExchangeQuery = "",
@@ -104,7 +106,7 @@ def _stored(router: APIRouter, coin: CoinParts, use_case: HistoryUseCase) -> Non
         asked = HistoryRequest(
             series=SeriesName(series),
             symbol=coin.admit(request, symbol),
-            interval=read_interval(interval) or _USUAL_INTERVAL,
+            interval=read_stored_interval(interval) or _USUAL_INTERVAL,
             from_ms=from_ms or 0,
             to_ms=END_OF_TIME_MS if to_ms is None else to_ms,
             exchange=_read_exchange(exchange),

@@ -9,14 +9,15 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from app.core.domain.history import END_OF_TIME_MS, HistoryAnswer, HistoryRequest, find_gaps
-from app.core.domain.market import INTERVAL_MS
+from app.core.domain.history import END_OF_TIME_MS, STORED_INTERVALS, HistoryAnswer, HistoryRequest, find_gaps
+from app.core.domain.market import bar_length_ms
 from app.core.domain.stored import BarQuery, RatioScope, SeriesName
 from app.core.domain.symbol import Symbol
 from app.core.errors import InvalidParameter
 from app.core.store_ports import BarReader
 
 MAX_PAGE = 1000
+_NEWEST_BARS = 100
 
 
 class HistoryService:
@@ -53,14 +54,16 @@ class HistoryService:
         page, oldest_ms, newest_ms = await asyncio.gather(
             self._bars.bars(query), self._end(query, newest_first=False), self._end(query, newest_first=True)
         )
+        is_none = newest_ms is None
         return HistoryAnswer(
             request=request,
             rows=page.rows,
             cursor=page.cursor,
-            gaps=find_gaps(page.rows, INTERVAL_MS[request.interval]),
+            gaps=find_gaps(page.rows, bar_length_ms(request.interval)),
             oldest_ms=oldest_ms,
             newest_ms=newest_ms,
-            other_intervals=() if newest_ms is not None else await self._other_intervals(query),
+            other_intervals=await self._other_intervals(query) if is_none else (),
+            other_exchanges=await self._other_exchanges(query) if is_none else (),
         )
 
     async def _end(self, query: BarQuery, *, newest_first: bool) -> int | None:
@@ -72,9 +75,24 @@ class HistoryService:
         return rows[0].close_ms if rows else None
 
     async def _other_intervals(self, query: BarQuery) -> tuple[str, ...]:
-        sizes = [size for size in INTERVAL_MS if size != query.interval]
+        sizes = [size for size in STORED_INTERVALS if size != query.interval]
         ends = [await self._end(replace(query, interval=size), newest_first=True) for size in sizes]
         return tuple(size for size, end in zip(sizes, ends, strict=True) if end is not None)
+
+    async def _other_exchanges(self, query: BarQuery) -> tuple[str, ...]:
+        """Those with one of the newest bars of this size."""
+        if query.exchange is None:
+            return ()
+        newest = replace(
+            query,
+            from_ms=0,
+            to_ms=END_OF_TIME_MS,
+            exchange=None,
+            limit=_NEWEST_BARS,
+            cursor=None,
+            newest_first=True,
+        )
+        return tuple(sorted({row.exchange for row in (await self._bars.bars(newest)).rows}))
 
 
 def _check(request: HistoryRequest) -> None:

@@ -73,7 +73,8 @@ class OpenInterestReplay:
 
         A page is answered without upstream when the store holds `limit` bars of all exchanges up to the last
         closed one, without a hole. interval None: 1h, or what the plan has. When upstream fails too, what is
-        stored is answered, holes and all. Never raises a provider or a storage error.
+        stored is answered, holes and all; of one exchange (the label says which) when of all there is none.
+        Never raises a provider or a storage error.
         """
         size, exchange = interval or _USUAL_INTERVAL, ALL_EXCHANGES
         now_ms = self._clock.now_ms()
@@ -84,6 +85,8 @@ class OpenInterestReplay:
         part = (await self._upstream.parts([_VIEW], ViewQuery(symbol=symbol, interval=interval)))[_VIEW]
         reading = _interest_of(part)
         if reading is None:
+            if not stored.rows:
+                stored = await self._of_one_exchange(stored, symbol, size, limit, before_ms)
             if not stored.rows:
                 return _page(part, None, None, stored, (), limit)
             return _page(part, INTERVAL_MS[size], _label(stored.rows), stored, (), limit)
@@ -110,8 +113,19 @@ class OpenInterestReplay:
             return _Stored(fault=stored.fault)
         return await self._stored(symbol, size, exchange, limit, before_ms)
 
+    async def _of_one_exchange(
+        self, stored: _Stored, symbol: Symbol, interval: str, limit: int, before_ms: int | None
+    ) -> _Stored:
+        """The bars of the exchange whose bar is the newest."""
+        if stored.fault is not None:
+            return stored
+        newest = await self._stored(symbol, interval, None, 1, before_ms)
+        if not newest.rows:
+            return newest
+        return await self._stored(symbol, interval, newest.rows[-1].exchange, limit, before_ms)
+
     async def _stored(
-        self, symbol: Symbol, interval: str, exchange: str, limit: int, before_ms: int | None
+        self, symbol: Symbol, interval: str, exchange: str | None, limit: int, before_ms: int | None
     ) -> _Stored:
         """The newest stored bars with a close in USD."""
         query = BarQuery(
@@ -119,7 +133,7 @@ class OpenInterestReplay:
             symbol=symbol.base,
             interval=interval,
             from_ms=0,
-            to_ms=END_OF_TIME_MS if before_ms is None else before_ms,
+            to_ms=END_OF_TIME_MS if before_ms is None else before_ms,  # the store itself ends at now
             exchange=exchange,
             limit=limit,
         )
@@ -174,7 +188,9 @@ def _store_part(rows: Sequence[OpenInterestRow]) -> Part:
 
 def _label(rows: Sequence[OpenInterestRow]) -> str:
     """In the words of the adapters."""
-    return f"open interest, all exchanges, stored from {', '.join(_sources(rows))}"
+    exchange = rows[-1].exchange
+    whose = "all exchanges" if exchange == ALL_EXCHANGES else exchange
+    return f"open interest, {whose}, stored from {', '.join(_sources(rows))}"
 
 
 def _sources(rows: Sequence[OpenInterestRow]) -> tuple[str, ...]:

@@ -124,17 +124,23 @@ async def test_whose_longs_is_asked_for_and_said(rig: Any) -> None:
 async def test_older_interval_spellings_are_read(rig: Any) -> None:
     rig.store.rows = [candle(LAST_CLOSE_MS, interval="4h")]
     assert len((await body(rig, "/history/candles/BTC?interval=h4"))["candles"]) == 1
+    rig.store.rows = [candle(LAST_CLOSE_MS, interval="1m")]
+    assert len((await body(rig, "/history/candles/BTC?interval=1m"))["candles"]) == 1
+    assert (await rig.get("/history/candles/BTC?interval=7m")).status_code == 400
 
 
 async def test_an_empty_page_says_what_to_do(rig: Any) -> None:
     answer = await body(rig, "/history/candles/BTC")
     assert answer["candles"] == []
-    assert "python -m app.backfill --symbols BTC --days 30" in answer["note"]
+    assert "python -m app.backfill --demo --symbols BTC --days 30 fills" in answer["note"]
     assert "New bars are kept as signals of BTC" in answer["note"]
     for path in ("/history/taker-volume/BTC", "/history/long-short/BTC?scope=top_account"):
         note = (await body(rig, path))["note"]
         assert "app.backfill" in note
         assert "signals" not in note
+    rig.store.rows = [candle(LAST_CLOSE_MS, exchange="OKX")]
+    note = (await body(rig, "/history/candles/BTC?exchange=kraken"))["note"]
+    assert note == "Nothing is stored of this exchange; stored are: OKX."
     rig.store.rows = [candle(LAST_CLOSE_MS, interval="4h")]
     assert "stored are: 4h" in (await body(rig, "/history/candles/BTC"))["note"]
     rig.store.rows = [candle(LAST_CLOSE_MS)]

@@ -78,6 +78,22 @@ async def test_an_interval_that_is_not_stored_names_those_that_are() -> None:
     assert answer.other_intervals == ("8h",)
 
 
+async def test_an_exchange_that_is_not_stored_names_those_that_are() -> None:
+    store = FakeStore()
+    store.rows = [candle(HOUR_MS, exchange=name) for name in ("OKX", "Binance")]
+    answer = await service(store).history(dataclasses.replace(CANDLES, exchange="Kraken"))
+    assert (answer.rows, answer.newest_ms, answer.other_exchanges) == ((), None, ("Binance", "OKX"))
+    found = await service(store).history(dataclasses.replace(CANDLES, exchange="OKX"))
+    assert (len(found.rows), found.other_exchanges) == (1, ())
+
+
+async def test_bars_of_a_recordings_own_size_have_gaps_too() -> None:
+    store = FakeStore()
+    store.rows = [candle(at * 180_000, interval="3m") for at in (1, 2, 4)]
+    answer = await service(store).history(dataclasses.replace(CANDLES, interval="3m"))
+    assert [gap.bars for gap in answer.gaps] == [1]
+
+
 async def test_nothing_stored_is_an_empty_page() -> None:
     answer = await service(FakeStore()).history(CANDLES)
     assert (answer.rows, answer.oldest_ms, answer.newest_ms, answer.other_intervals) == ((), None, None, ())

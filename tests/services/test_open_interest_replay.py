@@ -164,6 +164,19 @@ async def test_without_upstream_the_stored_bars_are_shown_holes_and_all() -> Non
     assert found.stored_bars == 10
 
 
+async def test_without_upstream_and_totals_the_bars_of_one_exchange_are_shown_under_its_name() -> None:
+    bench = Bench([], None)
+    bench.store.rows = [
+        *[interest(at_ms, exchange="OKX", usd=1e9) for at_ms in closes(8)],
+        *[interest(at_ms, exchange="Binance", usd=2e9) for at_ms in closes(9)[:-1]],
+    ]
+    found = await bench.ask(10)
+    assert {(bar.exchange, bar.close_usd) for bar in found.bars} == {("OKX", 1e9)}
+    assert times(found) == closes(8)
+    assert found.label == "open interest, OKX, stored from coinglass"
+    assert isinstance(found.part.found, Missing)
+
+
 async def test_without_either_there_is_nothing_and_both_say_why() -> None:
     bench = Bench([], None)
     bench.store.is_down = True

@@ -15,6 +15,8 @@ from app.core.domain.views import Part
 
 # The whole of time for a query without bounds: epoch to the last millisecond of the year 9999.
 END_OF_TIME_MS = 253_402_300_800_000
+# Bar sizes a history may be stored in: those of every route, those of recordings, and funding's own rhythms.
+STORED_INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ class HistoryAnswer:
     """One page of stored bars.
 
     gaps: between the rows of this page, oldest first. oldest_ms / newest_ms: closes of the first and last
-    bar stored of this history at all, None when there is none. other_intervals: bar sizes that are stored,
-    looked up only when nothing is at the one asked for.
+    bar stored of this history at all, None when there is none. other_intervals, other_exchanges: bar sizes
+    and exchanges that are stored, looked up only when nothing is at those asked for.
     """
 
     request: HistoryRequest
@@ -63,6 +65,7 @@ class HistoryAnswer:
     oldest_ms: int | None
     newest_ms: int | None
     other_intervals: tuple[str, ...]
+    other_exchanges: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
