@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from app.backfill_parts import OpenStore, kept_days, open_providers, open_store
+from app.backfill_parts import OpenStore, kept_days, kept_rows_days, open_providers, open_store
 from app.backfill_progress import ProgressLine
-from app.backfill_text import file_table, series_table
+from app.backfill_text import file_table, series_table, told_again
 from app.core.clock import Clock, SystemClock
 from app.core.domain.context import DataMode
 from app.core.domain.market import INTERVAL_MS
@@ -176,9 +176,10 @@ async def _fill_back(
             reports = await service.run(tasks, stopping=stopping, on_progress=line.show)
         finally:
             line.close()
+        told = told_again(store.health.status())
     silent = [provider.name for provider in providers if not provider.histories()]
     sys.stdout.write(
-        series_table(reports) + "".join(f"{name}: not asked, no key is set\n" for name in silent)
+        series_table(reports) + told + "".join(f"{name}: not asked, no key is set\n" for name in silent)
     )
     return _status(stopping, has_failed=any(report.outcome is Outcome.ERROR for report in reports))
 
@@ -209,12 +210,14 @@ async def _load_folder(
                 now_ms=clock.now_ms,
                 stopping=stopping,
                 on_progress=line.show,
+                kept_days=kept_rows_days(settings),
             )
         except ValueError as error:
             raise ConfigurationError(str(error)) from error
         finally:
             line.close()
-    sys.stdout.write(file_table(reports))
+        told = told_again(store.health.status())
+    sys.stdout.write(file_table(reports) + told)
     return _status(stopping, has_failed=any(report.error for report in reports))
 
 

@@ -12,15 +12,24 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from app.core.clock import Clock
-from app.core.domain.stored import SeriesName
+from app.core.domain.stored import (
+    CandleRow,
+    FundingRow,
+    LiquidationRow,
+    MarketRow,
+    OpenInterestRow,
+    RatioRow,
+    SeriesName,
+)
 from app.core.errors import StorageUnavailable
 from app.core.history_ports import HistoryProvider
-from app.core.store_ports import BarReader, MarketWriter, StateStore
+from app.core.store_ports import BarReader, MarketWriter, StateStore, StoreHealth
 from app.services.coinglass.build import build_provider as build_coinglass
 from app.services.coinglass.catalog import CALLS_PER_MINUTE, Plan
 from app.services.okx.build import build_provider as build_okx
 from app.services.storage.retention import Keep
 from app.services.storage.store import SqlStore
+from app.services.storage.tables import TABLE_OF
 from app.services.transport.cache import ResourceCache
 from app.services.transport.records import CallRecord
 from app.services.transport.redis_link import RedisLink
@@ -39,8 +48,10 @@ class BackfillStore:
     writer: MarketWriter
     reader: BarReader
     states: StateStore
+    health: StoreHealth
 
 
+_RECORDED: tuple[type[MarketRow], ...] = (CandleRow, FundingRow, LiquidationRow, OpenInterestRow, RatioRow)
 OpenStore = Callable[[Settings, Clock], AbstractAsyncContextManager[BackfillStore]]
 
 
@@ -55,6 +66,15 @@ def kept_days(settings: Settings) -> Mapping[SeriesName, float]:
         SeriesName.TAKER_VOLUME: keep.taker_volume,
     }
     return {series: kept for series, kept in days.items() if kept is not None}
+
+
+def kept_rows_days(settings: Settings) -> Mapping[type, float]:
+    """The same for the rows of recorded data, by type; empty in a replay, which has a time of its own."""
+    if settings.data_mode == "replay":
+        return {}
+    keep = Keep(**settings.retention_days())
+    days = {row: getattr(keep, TABLE_OF[row].name) for row in _RECORDED}
+    return {row: kept for row, kept in days.items() if kept is not None}
 
 
 @asynccontextmanager
@@ -78,7 +98,7 @@ async def open_store(settings: Settings, clock: Clock) -> AsyncIterator[Backfill
                 await store.opened()
         except TimeoutError:
             raise StorageUnavailable(f"not open after {_OPEN_S:.0f} s: {store.status().detail}") from None
-        yield BackfillStore(store.market, store.bars, store.state)
+        yield BackfillStore(store.market, store.bars, store.state, store)
     finally:
         await store.close()
 

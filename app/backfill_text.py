@@ -5,10 +5,18 @@ Pure; `app.backfill` prints it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from app.core.domain.stored import CandleRow, FundingRow, LiquidationRow, OpenInterestRow, RatioRow
+from app.core.domain.stored import (
+    CandleRow,
+    FundingRow,
+    LiquidationRow,
+    OpenInterestRow,
+    RatioRow,
+    StoreStatus,
+)
 from app.recorded_import import FileReport, total
 from app.services.backfill_report import Outcome, SeriesReport
 
@@ -20,6 +28,15 @@ _TABLES = {
     OpenInterestRow.__name__: "open interest bars",
     RatioRow.__name__: "long/short ratios",
 }
+
+
+def told_again(status: StoreStatus) -> str:
+    """What the store made of the rows it was handed."""
+    refused = status.lost_rows + status.rejected_rows
+    return (
+        f"of these rows {status.written_rows:,} were new or changed, {status.duplicate_rows:,} were there "
+        "already" + (f", {refused:,} could not be stored" if refused else "") + "\n"
+    )
 
 
 def series_table(reports: Sequence[SeriesReport]) -> str:
@@ -51,7 +68,7 @@ def series_table(reports: Sequence[SeriesReport]) -> str:
 
 def file_table(reports: Sequence[FileReport]) -> str:
     """One row per file, then what was left out and why."""
-    rows = [("file", "stored", "left out", "flagged", "note")]
+    rows = [("file", "rows", "left out", "flagged", "note")]
     rows += [
         (
             report.name,
@@ -63,7 +80,14 @@ def file_table(reports: Sequence[FileReport]) -> str:
         for report in reports
     ]
     stored, skipped = total(reports)
+    aged = sum((report.aged for report in reports), Counter())
     lines = [f"{count:,} {_TABLES.get(name, name)}" for name, count in sorted(stored.items())]
+    lines += [
+        f"{count:,} {_TABLES.get(name, name)} are older than they are kept: the service's next clean-up "
+        "removes them (RETENTION_ settings)"
+        for name, count in sorted(aged.items())
+        if count
+    ]
     lines += [f"{count:,} left out: {reason}" for reason, count in sorted(skipped.items())]
     return _table(rows) + "\n" + "\n".join(lines) + "\n"
 

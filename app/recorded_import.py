@@ -11,7 +11,7 @@ import asyncio
 import csv
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,7 @@ from app.recorded_rows import StoredRow, read_file, why_not_kept
 from app.sim.recorded_files import DataFile, find_files
 
 BATCH_ROWS = 2_000
+_DAY_MS = 86_400_000
 # A database that takes no rows is noticed after this many, not when its buffer is full.
 FLUSH_ROWS = 20_000
 _NO_NAME = "the file name is not one of the known kinds"
@@ -35,14 +36,16 @@ _FILE_FAULTS = (ValueError, OSError, EOFError, csv.Error, zlib.error)
 
 @dataclass(slots=True)
 class FileReport:
-    """One file. rows: stored, by table; skipped: rows left out, by reason; note: of the file as a whole.
+    """One file. rows: handed to the store, by table; skipped: rows left out, by reason; note: of the file.
 
+    aged: of `rows`, older than they are kept: the store's next clean-up removes them.
     error: why it could not be read to its end; what came before is stored.
     """
 
     name: str
     rows: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
+    aged: Counter[str] = field(default_factory=Counter)
     outliers: int = 0
     note: str = ""
     error: str = ""
@@ -56,8 +59,11 @@ async def import_folder(
     now_ms: Callable[[], int],
     stopping: asyncio.Event,
     on_progress: Callable[[int, int, str], None],
+    kept_days: Mapping[type, float] | None = None,
 ) -> tuple[FileReport, ...]:
     """Load every file of the folder that a table keeps. coins: None for all.
+
+    kept_days: how long rows of each type are kept; older ones are loaded all the same, and counted.
 
     Raises:
         ValueError: no such folder, or nothing in it has a known name.
@@ -76,7 +82,10 @@ async def import_folder(
         report = FileReport(str(file.path.relative_to(folder)))
         reports.append(report)
         on_progress(done, len(files), report.name)
-        await _load(file, report, writer, coins=coins, ts_init_ms=now_ms(), stopping=stopping)
+        oldest_ms = {kind: now_ms() - days * _DAY_MS for kind, days in (kept_days or {}).items()}
+        await _load(
+            file, report, writer, coins=coins, ts_init_ms=now_ms(), oldest_ms=oldest_ms, stopping=stopping
+        )
         on_progress(done + 1, len(files), report.name)
     await writer.flush()
     return tuple(sorted(reports, key=lambda report: report.name))
@@ -93,6 +102,7 @@ async def _load(
     *,
     coins: frozenset[str] | None,
     ts_init_ms: int,
+    oldest_ms: Mapping[type, float],
     stopping: asyncio.Event,
 ) -> None:
     reading = Reading(file, ts_init_ms, coins, report.skipped)
@@ -107,7 +117,10 @@ async def _load(
         while batch := await asyncio.to_thread(_next_batch, rows, flags):
             for table in batch:
                 await writer.put_all(table)
-                report.rows[type(table[0]).__name__] += len(table)
+                kind = type(table[0])
+                report.rows[kind.__name__] += len(table)
+                if kind in oldest_ms:
+                    report.aged[kind.__name__] += sum(_time_of(row) < oldest_ms[kind] for row in table)
                 report.outliers += sum(getattr(row, "is_outlier", False) for row in table)
                 unwritten += len(table)
             if unwritten >= FLUSH_ROWS:
@@ -118,6 +131,10 @@ async def _load(
                 return
     except _FILE_FAULTS as error:
         report.error = f"{type(error).__name__}: {error}"
+
+
+def _time_of(row: StoredRow) -> int:
+    return row.ts_event_ms if isinstance(row, LiquidationRow) else row.close_ms
 
 
 def _next_batch(rows: Iterator[StoredRow], flags: _Flags) -> list[list[StoredRow]]:

@@ -20,6 +20,8 @@ from app.core.domain.stored import (
     Page,
     RatioRow,
     SeriesName,
+    StoreState,
+    StoreStatus,
     TakerRow,
 )
 from app.core.errors import StorageUnavailable
@@ -34,7 +36,9 @@ _SERIES: dict[type, SeriesName] = {
 
 
 class MemoryStore:
-    """`MarketWriter`, `BarReader` and `StateStore`. `put_all` buffers until `flush`, as the real one may.
+    """`MarketWriter`, `BarReader`, `StateStore`, `StoreHealth`.
+
+    `put_all` buffers until `flush`, as the real one may.
 
     is_down: every access raises. lost: what a kill would lose now.
     """
@@ -45,6 +49,7 @@ class MemoryStore:
         self.is_down = False
         self.lost: list[MarketRow] = []
         self.largest_put = 0
+        self.written = self.duplicates = 0
 
     def put(self, rows: Sequence[MarketRow]) -> int:
         self.lost.extend(rows)
@@ -65,11 +70,24 @@ class MemoryStore:
     def _write(self, row: Any) -> None:
         key = key_of(row)
         old = self.rows.get(key)
+        self._merge(key, old, row)
+        is_new = self.rows[key] != old
+        self.written, self.duplicates = self.written + is_new, self.duplicates + (not is_new)
+
+    def _merge(self, key: tuple[Any, ...], old: Any, row: Any) -> None:
         if old is None:
             self.rows[key] = row
         elif not isinstance(row, LiquidationRow) and row.ts_init_ms >= old.ts_init_ms:
             merged = type(row)(*(new if new is not None else was for new, was in zip(row, old, strict=True)))
-            self.rows[key] = merged._replace(is_outlier=row.is_outlier or old.is_outlier)
+            merged = merged._replace(is_outlier=row.is_outlier or old.is_outlier)
+            # The same facts again leave a row as it was, and who said so first.
+            if merged._replace(ts_init_ms=old.ts_init_ms, source=old.source) != old:
+                self.rows[key] = merged
+
+    def status(self) -> StoreStatus:
+        return StoreStatus(
+            StoreState.OK, "", "memory", len(self.lost), 0.0, 0, 0.0, self.written, self.duplicates, 0, 0, 0
+        )
 
     async def bars(self, query: BarQuery) -> Page[BarRow]:
         self._check()

@@ -18,7 +18,7 @@ from app.backfill import main
 from app.backfill_parts import BackfillStore, OpenStore
 from app.backfill_progress import ProgressLine
 from app.backfill_text import series_table
-from app.core.clock import Clock
+from app.core.clock import Clock, SystemClock
 from app.core.domain.market import HOUR_MS
 from app.core.domain.stored import CandleRow, FundingRow, RatioRow
 from app.core.errors import StorageUnavailable
@@ -42,7 +42,7 @@ def opening(store: MemoryStore) -> OpenStore:
     @asynccontextmanager
     async def open_store(_settings: Settings, _clock: Clock) -> AsyncIterator[BackfillStore]:
         try:
-            yield BackfillStore(store, store, store)
+            yield BackfillStore(store, store, store, store)
         finally:
             await store.aclose()
 
@@ -228,7 +228,35 @@ class TestFolder:
         said = capsys.readouterr().out
         assert "1 candles" in said
         assert "1 left out: close is no number" in said
+        assert "of these rows 1 were new or changed, 0 were there already" in said
         assert len(store.rows) == 1
+        assert main(("--from", str(tmp_path)), open_store=opening(store)) == 0
+        assert "of these rows 1 were new or changed, 1 were there already" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("data_mode", ["live", "replay"])
+    def test_rows_older_than_they_are_kept_are_loaded_and_counted(
+        self,
+        tmp_path: Path,
+        data_mode: str,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        now_ms = SystemClock().now_ms() // HOUR_MS * HOUR_MS
+        times = [now_ms - hours * HOUR_MS for hours in (800 * 24, 731 * 24, 729 * 24, 729 * 24 - 1)]
+        lines = [f"{at_ms},1,2,1,2,3" for at_ms in times]
+        (tmp_path / "btcusdt_perp_okx_1h.csv").write_text(
+            "\n".join(["open_time_ms,open,high,low,close,volume", *lines])
+        )
+        monkeypatch.setenv("DATA_MODE", data_mode)
+        monkeypatch.setenv("REPLAY_DATA", str(tmp_path))
+        monkeypatch.setenv("REPLAY_START", "2026-01-15")
+        store = MemoryStore()
+        assert main(("--from", str(tmp_path)), open_store=opening(store)) == 0
+        assert len(store.rows) == 4
+        said = capsys.readouterr().out
+        # A replay has a time of its own.
+        assert ("2 candles are older than they are kept" in said) is (data_mode == "live")
+        assert ("older" in said) is (data_mode == "live")
 
     def test_a_file_that_cannot_be_read_is_status_one(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
