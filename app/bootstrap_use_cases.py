@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from app.api.deps import ApiServices
 from app.core.clock import Clock
@@ -34,6 +35,7 @@ from app.telemetry import Metrics
 
 # Longest that a readiness check may wait for a price; balancers give up after a few seconds.
 READY_PROBE_S = 2.0
+Resolve: TypeAlias = Callable[[str], Symbol]
 
 
 def build_services(
@@ -51,21 +53,13 @@ def build_services(
     Raises:
         ConfigurationError: the signals file names a provider that does not exist.
     """
-    data_mode = DataMode(settings.data_mode)
     engine = _engine_config(signals)
     order = {
         Capability(name): names
-        for name, names in signals.source_order(replay=data_mode is DataMode.REPLAY).items()
+        for name, names in signals.source_order(replay=settings.data_mode == DataMode.REPLAY.value).items()
     }
     _check_names(order, providers)
-    contexts = ContextService(
-        sources=SourceOrder.build(order, [s for provider in providers for s in provider.sources()]),
-        clock=clock,
-        data_mode=data_mode,
-        deadline_s=settings.request_deadline_seconds,
-        is_fresh=_freshness(engine.max_age),
-    )
-
+    contexts = _contexts(settings, engine, order, clock, providers)
     recorder = HistoryRecorder(store.market)
 
     def on_signal(signal: Signal, context: EnhancedSignalContext) -> None:
@@ -80,45 +74,77 @@ def build_services(
         deadline_s=settings.request_deadline_seconds,
         on_signal=on_signal,
     )
-    record = RecordService(log=store.signals, recorder=recorder, resolve=use_cases.resolve)
-    health = HealthService(
-        providers=providers,
-        price_providers=order[Capability.PRICE],
-        dependencies=_dependencies(store, redis),
-        data_mode=data_mode,
-        try_price=lambda: contexts.price(Symbol(settings.symbols[0]), READY_PROBE_S),
-    )
-    heatmap = HeatmapService(
-        store=store.tiles,
-        resolve=use_cases.resolve,
-        price=lambda symbol: contexts.price(symbol, READY_PROBE_S),
-        painter=HeatmapPngPainter(),
-        clock=clock,
-        data_mode=data_mode,
-    )
-    views = [source for provider in providers for source in provider.views()]
-    derivatives = DerivativesService(
-        # The own record is asked last: it says what happened, providers estimate what may.
-        sources=[*views, heatmap.view_source()],
-        resolve=use_cases.resolve,
-        clock=clock,
-        deadline_s=settings.request_deadline_seconds,
-        watch=[Symbol(base) for base in settings.symbols],
-    )
+    resolve = use_cases.resolve
+    record = RecordService(log=store.signals, recorder=recorder, resolve=resolve)
+    heatmap = _heatmap(settings, store, contexts, clock, resolve)
+    derivatives = _derivatives(settings, providers, heatmap, clock, resolve)
     services = ApiServices(
         signals=use_cases,
         market=use_cases,
         derivatives=derivatives,
         catalog=coinglass.catalog(),
         budget=coinglass,
-        health=health,
+        health=HealthService(
+            providers=providers,
+            price_providers=order[Capability.PRICE],
+            dependencies=_dependencies(store, redis),
+            data_mode=DataMode(settings.data_mode),
+            try_price=lambda: contexts.price(Symbol(settings.symbols[0]), READY_PROBE_S),
+        ),
         heatmap=heatmap,
-        history=HistoryService(store.bars, resolve=use_cases.resolve),
+        history=HistoryService(store.bars, resolve=resolve),
         replay=OpenInterestReplay(bars=store.bars, upstream=derivatives, recorder=recorder, clock=clock),
         record=record,
-        exports=ExportService(store.exports, resolve=use_cases.resolve),
+        exports=ExportService(store.exports, resolve=resolve),
     )
     return services, record
+
+
+def _contexts(
+    settings: Settings,
+    engine: EngineConfig,
+    order: Mapping[Capability, tuple[str, ...]],
+    clock: Clock,
+    providers: tuple[Provider, ...],
+) -> ContextService:
+    return ContextService(
+        sources=SourceOrder.build(order, [s for provider in providers for s in provider.sources()]),
+        clock=clock,
+        data_mode=DataMode(settings.data_mode),
+        deadline_s=settings.request_deadline_seconds,
+        is_fresh=_freshness(engine.max_age),
+    )
+
+
+def _heatmap(
+    settings: Settings, store: SqlStore, contexts: ContextService, clock: Clock, resolve: Resolve
+) -> HeatmapService:
+    return HeatmapService(
+        store=store.tiles,
+        resolve=resolve,
+        price=lambda symbol: contexts.price(symbol, READY_PROBE_S),
+        painter=HeatmapPngPainter(),
+        clock=clock,
+        data_mode=DataMode(settings.data_mode),
+    )
+
+
+def _derivatives(
+    settings: Settings,
+    providers: tuple[Provider, ...],
+    heatmap: HeatmapService,
+    clock: Clock,
+    resolve: Resolve,
+) -> DerivativesService:
+    views = [source for provider in providers for source in provider.views()]
+    return DerivativesService(
+        # The own record is asked last: it says what happened, providers estimate what may.
+        sources=[*views, heatmap.view_source()],
+        resolve=resolve,
+        clock=clock,
+        deadline_s=settings.request_deadline_seconds,
+        watch=[Symbol(base) for base in settings.symbols],
+    )
 
 
 def _dependencies(store: SqlStore, redis: RedisLink | None) -> list[Callable[[], DependencyStatus]]:
