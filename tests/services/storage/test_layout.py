@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from app.services.storage import layout, tables
 from app.services.storage.engine import open_engine
@@ -276,5 +276,8 @@ class TestPartitionBook:
 async def test_sqlite_has_no_parts(database_url: str) -> None:
     engine = open_engine(database_url)
     async with engine.connect() as connection:
+        before = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
         await book().ensure(connection, "liquidations", [DEC_5_MS, 0])
+        assert await connection.run_sync(lambda sync: inspect(sync).get_table_names()) == before
+        assert "liquidations" in before
     await engine.dispose()

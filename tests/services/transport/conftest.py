@@ -12,10 +12,13 @@ import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from app.services.transport.redis_link import RedisLink
 
 Behave = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -125,3 +128,20 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as opened:
+        yield opened
+
+
+@pytest.fixture
+def connect(stack: AsyncExitStack) -> Callable[..., RedisLink]:
+    def link(server: RedisServer, **options: Any) -> RedisLink:
+        # Patient: on a busy machine a healthy Redis must not pass for a sick one.
+        made = RedisLink(server.url, **{"timeout_s": 5.0, **options})
+        stack.push_async_callback(made.aclose)
+        return made
+
+    return link
