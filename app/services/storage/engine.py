@@ -5,6 +5,7 @@ Owns connection options; knows no table.
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def open_engine(
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(parsed, pool_size=pool_size, max_overflow=0, pool_timeout=CONNECT_TIMEOUT_S)
     event.listen(engine.sync_engine, "connect", _set_pragmas)
+    event.listen(engine.sync_engine, "invalidate", _roll_back)
     return engine
 
 
@@ -81,6 +83,16 @@ def pragmas(*, cache_mb: int = 8) -> tuple[str, ...]:
             "journal_size_limit=67108864",
         )
     )
+
+
+def _roll_back(connection: Any, _record: object, _error: object) -> None:
+    """End the transaction of a connection that is given up because its user was cancelled.
+
+    Its statement runs on in its thread, and closing it leaves the write lock held until the last cursor is
+    collected as garbage: everybody else would find the database locked.
+    """
+    with suppress(sqlite3.Error, ValueError):  # it is closed already, or broken: then there is no lock
+        connection.rollback()
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:

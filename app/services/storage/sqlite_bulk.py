@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import aiosqlite
@@ -70,8 +71,11 @@ class SqliteBulk:
                 is_settled = True
                 raise
             finally:
-                # Cancelled, or not even rolled back: an open transaction would lock everybody else out.
+                # Cancelled, or not even rolled back: an open transaction would lock everybody else out, and
+                # closing alone ends it only when the last cursor is collected as garbage.
                 if not is_settled:
+                    with suppress(sqlite3.Error):
+                        await connection.rollback()
                     await self.close()
         return added
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from app.core.domain.stored import BarQuery, ExportName, SeriesName, SignalQuery, StoreState
+from app.core.domain.stored import BarQuery, ExportName, SeriesName, SignalQuery, StoreState, Trigger
 from app.core.errors import StorageRefused, StorageUnavailable
 from app.services.storage.store import SqlStore
 from tests.services.storage.rows import NOW_MS, liquidations, until
+from tests.services.storage.test_signal_log import made
 from tests.services.storage.test_store import EVER, exported
 
 
@@ -26,6 +30,32 @@ async def test_closing_writes_what_is_buffered(database_url: str) -> None:
             assert len(await exported(store, ExportName.LIQUIDATIONS)) == 50
         await store.close()
         assert store.status().lost_rows == 0
+
+
+@pytest.mark.parametrize("what", ["signals", "liquidations"])
+async def test_told_to_stop_in_the_middle_of_a_write_nothing_is_lost(tmp_path: Path, what: str) -> None:
+    """The statement under way cannot be recalled: what it begins must not lock out the writes of the end."""
+    file = tmp_path / "store.db"
+    store = SqlStore(f"sqlite:///{file}", data_mode="live", now_ms=lambda: NOW_MS, monotonic=time.monotonic)
+    store.start()
+    await store.opened()
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        if what == "signals":
+            for n in range(3):
+                store.signals.append(*made(n), Trigger.REQUEST)
+            await until(lambda: store.signals._writing.locked())
+        else:
+            store.market.put(liquidations(50))
+            await until(lambda: bool(store.market._flying))
+        await asyncio.sleep(0.2)  # until the statement waits for the lock
+        ending = asyncio.create_task(store.close())
+        await asyncio.sleep(0.2)  # until it was told
+        other.execute("ROLLBACK")
+        await ending
+        assert store.status().lost_rows == 0
+        counts = other.execute("SELECT (SELECT count(*) FROM signals), (SELECT count(*) FROM liquidations)")
+        assert counts.fetchone() == ((3, 0) if what == "signals" else (0, 50))
 
 
 async def test_a_database_of_another_data_mode_is_neither_read_nor_written(
