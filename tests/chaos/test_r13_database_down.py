@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from app.core.domain.stored import ExportName, SignalQuery, StoreState, Trigger
 from app.core.errors import StorageRefused, StorageUnavailable
 from app.services.storage import gate, postgres_bulk
 from app.services.storage import store as store_module
+from app.services.storage.retention import Keep, apply_retention
 from app.services.storage.store import SqlStore
 from tests.live_rig import live_rig
 from tests.postgres_server import PostgresServer
@@ -153,6 +155,37 @@ async def test_a_frozen_server_makes_one_reader_wait_and_tells_the_others_at_onc
         "the database answers again",
     ]
     assert len((await store.signals.page(SignalQuery())).rows) == 3
+
+
+async def test_a_frozen_server_does_not_keep_the_service_from_ending(
+    server: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    is_aged = asyncio.Event()
+
+    async def age_out(*args: Any) -> Mapping[str, int]:
+        try:
+            return await apply_retention(*args)
+        finally:
+            is_aged.set()
+
+    monkeypatch.setattr(store_module, "apply_retention", age_out)
+    monkeypatch.setattr(store_module, "_STOP_S", 1.0)
+    store = SqlStore(url, data_mode="live", now_ms=lambda: NOW_MS, monotonic=time.monotonic, keep=Keep())
+    store.start()
+    await store.opened()
+    store.market.put(liquidations(100))
+    await store.market.flush()
+    await store.tiles.tiles("BTC", 0, 10**9)  # a connection in every pool that must be let go
+    await is_aged.wait()
+    server.freeze()
+    try:
+        store.market.put(liquidations(300)[100:])
+        async with asyncio.timeout(40):
+            await store.close()
+    finally:
+        server.thaw()
+    assert store.status().lost_rows == 200
+    assert [vars(record)["rows"] for record in caplog.records if "lost at stop" in record.message] == [200]
 
 
 async def expect_unavailable(reading: Awaitable[object]) -> None:

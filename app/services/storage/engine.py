@@ -5,6 +5,7 @@ Owns connection options; knows no table.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 STATEMENT_TIMEOUT_S = 15.0
 CONNECT_TIMEOUT_S = 5.0
 _BUSY_MS = 5_000
+_LET_GO_S = 2.0
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "postgresql": "postgresql+asyncpg",
@@ -83,6 +85,13 @@ def pragmas(*, cache_mb: int = 8) -> tuple[str, ...]:
             "journal_size_limit=67108864",
         )
     )
+
+
+async def let_go(engine: AsyncEngine) -> None:
+    """Close every connection; a server that does not even say goodbye is left without one."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LET_GO_S):
+            await engine.dispose()
 
 
 def _roll_back(connection: Any, _record: object, _error: object) -> None:

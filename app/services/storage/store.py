@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.domain.stored import StoreState, StoreStatus
 from app.core.errors import StorageRefused, StorageUnavailable
 from app.services.storage.bars import SqlBars
-from app.services.storage.engine import is_embedded, open_engine
+from app.services.storage.engine import is_embedded, let_go, open_engine
 from app.services.storage.exports import SqlExports
 from app.services.storage.faults import is_full
 from app.services.storage.gate import GatedEngine, watch
@@ -37,7 +36,6 @@ _OPEN_PAUSE_S = 2.0
 _REFUSED_PAUSE_S = 10.0
 _RETENTION_EVERY_S = 6 * 3_600.0
 _STOP_S = 8.0
-_LET_GO_S = 2.0
 # Rows that have waited this long are not on their way any more, whatever the last batch said.
 LATE_S = 10.0
 
@@ -111,9 +109,7 @@ class SqlStore:
             _log.error("rows lost at stop", extra={"rows": left, "why": why})
         await self.signals.close()
         await self.market.close()
-        with suppress(TimeoutError):  # a frozen server does not even say goodbye
-            async with asyncio.timeout(_LET_GO_S):
-                await self._engine.dispose()
+        await let_go(self._engine)
 
     def status(self) -> StoreStatus:
         """Counters; never waits for the database."""
@@ -201,9 +197,7 @@ class SqlStore:
         try:
             await watch(engine, self._gate)
         finally:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LET_GO_S):
-                    await engine.dispose()
+            await let_go(engine)
 
     async def _age_out(self, keep: Keep) -> None:
         # Its statements may take minutes; those of answers must not.
@@ -219,4 +213,4 @@ class SqlStore:
                     _log.warning("old rows stay for now", extra={"why": str(error)})
                 await asyncio.sleep(_RETENTION_EVERY_S)
         finally:
-            await engine.dispose()
+            await let_go(engine)
