@@ -24,7 +24,7 @@ from app.services.storage.engine import is_embedded, open_engine
 from app.services.storage.faults import storage_errors
 from app.services.storage.retention import Keep, apply_retention
 from app.services.storage.schema import revision_of, why_not
-from app.services.storage.signal_log import SqlSignalLog
+from app.services.storage.signal_chains import verify_chains
 from app.services.storage.tables import HEAD
 from app.services.storage.tiles import SqlTiles
 from app.settings import Settings, SettingsError, load_settings
@@ -143,7 +143,7 @@ async def _retention(task: Task) -> int:
 
 async def _verify(task: Task) -> int:
     await _require_head(task.engine)
-    report = await SqlSignalLog(task.engine, now_ms=SystemClock().now_ms).verify()
+    report = await verify_chains(task.engine)
     _say(
         f"{report.signals:,} signals in {report.chains:,} chains: {'broken' if report.broken else 'all hold'}"
     )

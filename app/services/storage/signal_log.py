@@ -42,14 +42,16 @@ _SETTLE_S = 0.4  # longest that a page waits for signals on their way into the d
 class SqlSignalLog:
     """`core.store_ports.SignalLog`. `open()` once, then `run()` as a task."""
 
-    def __init__(self, engine: Access, *, now_ms: Callable[[], int]) -> None:
+    def __init__(self, engine: Access, *, now_ms: Callable[[], int], monotonic: Callable[[], float]) -> None:
         self._engine = engine
         self._now_ms = now_ms
+        self._monotonic = monotonic
         self._chain = secrets.token_hex(6)
         self._seq = 0
         self._head: str | None = None
         self._pending: deque[tuple[Signal, EnhancedSignalContext, Trigger, int]] = deque()
         self._placed: deque[StoredSignal] = deque()
+        self._since_s: deque[float] = deque()  # when each of both was taken, oldest first
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
         self._settling: asyncio.Task[None] | None = None
@@ -60,6 +62,10 @@ class SqlSignalLog:
     @property
     def buffered(self) -> int:
         return len(self._pending) + len(self._placed)
+
+    def oldest_s(self) -> float:
+        """How long the oldest buffered signal has waited."""
+        return self._monotonic() - self._since_s[0] if self._since_s else 0.0
 
     async def open(self) -> None:
         """Tie this process's chain to the newest row there is."""
@@ -74,6 +80,7 @@ class SqlSignalLog:
             self.lost += 1
             return
         self._pending.append((signal, context, trigger, self._now_ms()))
+        self._since_s.append(self._monotonic())
         self._wake.set()
 
     async def run(self) -> None:
@@ -112,6 +119,7 @@ class SqlSignalLog:
         self.lost += self.buffered
         self._pending.clear()
         self._placed.clear()
+        self._since_s.clear()
 
     async def _write_all(self) -> None:
         while self.buffered:
@@ -122,6 +130,7 @@ class SqlSignalLog:
             await self._insert(batch)
             for _ in batch:
                 self._placed.popleft()
+                self._since_s.popleft()
             self.written += len(batch)
 
     def _on_failure(self, error: StorageUnavailable) -> None:

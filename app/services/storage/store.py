@@ -64,7 +64,7 @@ class SqlStore:
             SqliteBulk(url) if self._is_embedded else PostgresBulk(url, PartitionBook(now_ms))
         )
         self.market = BufferedWriter(backend, monotonic=monotonic, max_buffered_rows=max_buffered_rows)
-        self.signals = SqlSignalLog(self._gate, now_ms=now_ms)
+        self.signals = SqlSignalLog(self._gate, now_ms=now_ms, monotonic=monotonic)
         self.bars = SqlBars(self._gate, now_ms=now_ms)
         self.tiles = SqlTiles(self._gate)
         self.exports = SqlExports(self._gate, now_ms=now_ms)
@@ -120,7 +120,7 @@ class SqlStore:
             detail=detail,
             backend=self._engine.dialect.name,
             buffered_rows=self.market.buffered_rows + self.signals.buffered,
-            oldest_buffered_s=self.market.oldest_s(),
+            oldest_buffered_s=self._oldest_s(),
             max_buffered_rows=self.market.max_buffered_rows + MAX_BUFFERED_SIGNALS,
             max_age_s=MAX_AGE_S,
             written_rows=counts.written + self.signals.written,
@@ -129,6 +129,9 @@ class SqlStore:
             rejected_rows=counts.rejected,
             failed_batches=counts.failed_batches,
         )
+
+    def _oldest_s(self) -> float:
+        return max(self.market.oldest_s(), self.signals.oldest_s())
 
     async def _write_rest(self) -> None:
         """What is still buffered. Raises: StorageUnavailable: not all of it could be written."""
@@ -147,7 +150,7 @@ class SqlStore:
         trouble = trouble or self._gate.silent
         if trouble is not None:
             return StoreState.DOWN, str(trouble)
-        late_s = self.market.oldest_s()
+        late_s = self._oldest_s()
         if late_s > LATE_S:
             return StoreState.DOWN, f"rows have waited {late_s:.0f} s for the database"
         return StoreState.OK, ""

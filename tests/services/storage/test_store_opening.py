@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from app.core.clock import ManualClock
 from app.core.domain.stored import BarQuery, ExportName, SeriesName, SignalQuery, StoreState, Trigger
 from app.core.errors import StorageRefused, StorageUnavailable
-from app.services.storage.store import SqlStore
+from app.services.storage.store import LATE_S, SqlStore
 from tests.services.storage.rows import NOW_MS, liquidations, until
 from tests.services.storage.test_signal_log import made
 from tests.services.storage.test_store import EVER, exported
@@ -30,6 +31,30 @@ async def test_closing_writes_what_is_buffered(database_url: str) -> None:
             assert len(await exported(store, ExportName.LIQUIDATIONS)) == 50
         await store.close()
         assert store.status().lost_rows == 0
+
+
+async def test_the_age_of_what_waits_is_that_of_the_oldest_signal_or_row(database_url: str) -> None:
+    clock = ManualClock()
+    store = SqlStore(database_url, data_mode="live", now_ms=lambda: NOW_MS, monotonic=clock.monotonic_s)
+    assert store.status().oldest_buffered_s == 0.0
+    for n in range(2):
+        store.signals.append(*made(n), Trigger.REQUEST)
+        clock.tick(5)
+    store.market.put(liquidations(10))
+    clock.tick(1)
+    assert store.status().oldest_buffered_s == 11.0
+    store.start()
+    await store.opened()
+    try:
+        await until(lambda: store.status().buffered_rows == 0)
+        assert store.status().oldest_buffered_s == 0.0
+        store.signals.append(*made(2), Trigger.REQUEST)
+        clock.tick(LATE_S + 1)
+        assert store.status().state is StoreState.DOWN
+        assert store.status().detail == "rows have waited 11 s for the database"
+    finally:
+        await store.close()
+    assert (store.status().oldest_buffered_s, store.status().lost_rows) == (0.0, 0)
 
 
 @pytest.mark.parametrize("what", ["signals", "liquidations"])
