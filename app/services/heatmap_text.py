@@ -55,7 +55,7 @@ def missing_parts(
     if state is not HeatmapState.FILLED:
         found.append(AbsentPart(HeatmapPart.LIQUIDATIONS, MissingReason.NO_DATA, sentence))
     elif began_ms is not None:
-        begun = f"incomplete: none are stored before {format_moment(began_ms, now_ms)}"
+        begun = f"none are stored before {format_moment(began_ms, now_ms)}: it was quiet, or not recorded"
         found.append(AbsentPart(HeatmapPart.LIQUIDATIONS, MissingReason.NO_DATA, begun))
     if isinstance(price, Missing):
         found.append(AbsentPart(HeatmapPart.PRICE, price.reason, price.detail))

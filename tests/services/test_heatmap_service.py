@@ -51,7 +51,7 @@ async def test_a_recording_that_began_inside_of_the_window_is_said_to(before: li
     begun = answer.missing[0]
     assert (begun.part, begun.detail) == (
         HeatmapPart.LIQUIDATIONS,
-        "incomplete: none are stored before 03:13 UTC",
+        "none are stored before 03:13 UTC: it was quiet, or not recorded",
     )
     view = (await rig.service.view_source().fetch(VIEW)).value
     assert isinstance(view, LiquidationHeatmap)
