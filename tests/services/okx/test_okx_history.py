@@ -148,6 +148,8 @@ class TestMissingPages:
 
     def test_a_young_coin_misses_no_page(self) -> None:
         require_enough(_hours(T, 3), [_cached({}), _cached({})])
+        with pytest.raises(ProviderRateLimited):  # as old as any coin, had the second page come
+            require_enough(_hours(T, 3), [_cached({}), _BUSY])
 
 
 @pytest.mark.parametrize("change", [float("inf"), 101.0])

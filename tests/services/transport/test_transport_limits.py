@@ -90,6 +90,8 @@ async def test_a_slot_that_was_never_used_is_free_again(make: Callable[..., Quot
     quota = make(1)
     quota.release(await quota.acquire("e", 0), sent=False)
     await call(quota)
+    with pytest.raises(ProviderRateLimited):  # that one was used
+        await quota.acquire("e", 0)
 
 
 async def test_each_endpoint_has_its_own_window_when_the_provider_counts_so(
