@@ -54,6 +54,9 @@ class RedisLink:
         self._monotonic = monotonic
         self._observe = observe
         self._resting_until_s = float("-inf")
+        # A Redis that stopped takes every connection of the pool with it; each would cost a fault of its own.
+        self._doubts_idle = False
+        self._clearing = asyncio.Lock()
 
     @property
     def is_healthy(self) -> bool:
@@ -67,6 +70,8 @@ class RedisLink:
             return default
         try:
             async with asyncio.timeout(self._timeout_s * _QUEUE_FACTOR):
+                if self._doubts_idle:
+                    await self._drop_idle()
                 return await command(self._redis)
         except TimeoutError:
             self._rest("timeout")
@@ -78,7 +83,15 @@ class RedisLink:
         """Close the pool."""
         await self._redis.aclose()
 
+    async def _drop_idle(self) -> None:
+        """Hang up the connections that lay idle through a fault: the next commands connect afresh."""
+        async with self._clearing:
+            if self._doubts_idle:
+                await self._redis.connection_pool.disconnect(inuse_connections=False)
+                self._doubts_idle = False
+
     def _rest(self, reason: str) -> None:
+        self._doubts_idle = True
         self._resting_until_s = self._monotonic() + self._rest_s
         self._count(reason)
 

@@ -1,0 +1,62 @@
+"""The link to Redis: one fault, one rest, and then well again."""
+
+from __future__ import annotations
+
+import asyncio
+
+from redis.asyncio import Redis
+
+from app.services.transport.redis_link import RedisLink
+from tests.services.transport.conftest import RedisServer
+
+
+class Seconds:
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+async def _ping(redis: Redis) -> bool:
+    return bool(await redis.ping())
+
+
+async def _slow_ping(redis: Redis) -> bool:
+    await redis.execute_command("CLIENT", "ID")
+    return await _ping(redis)
+
+
+async def test_connections_that_died_with_redis_cost_one_rest_and_not_one_each(
+    own_redis: RedisServer,
+) -> None:
+    clock, faults = Seconds(), list[str]()
+    link = RedisLink(own_redis.url, monotonic=clock, observe=faults.append)
+    try:
+        assert all(await asyncio.gather(*(link.run(_slow_ping, False) for _ in range(20))))
+        own_redis.stop()
+        assert await link.run(_ping, False) is False
+        assert await link.run(_ping, False) is False
+        assert faults == ["error", "resting"]
+        own_redis.start()
+        clock.now_s += 2
+        assert all(await asyncio.gather(*(link.run(_slow_ping, False) for _ in range(20))))
+        assert faults == ["error", "resting"]
+        assert link.is_healthy
+    finally:
+        await link.aclose()
+
+
+async def test_a_redis_that_stays_away_is_asked_once_per_rest(own_redis: RedisServer) -> None:
+    clock, faults = Seconds(), list[str]()
+    link = RedisLink(own_redis.url, monotonic=clock, observe=faults.append)
+    try:
+        own_redis.stop()
+        for _ in range(3):
+            assert [await link.run(_ping, False) for _ in range(3)] == [False] * 3
+            assert not link.is_healthy
+            clock.now_s += 2
+            assert link.is_healthy
+        assert faults == ["error", "resting", "resting"] * 3
+    finally:
+        await link.aclose()
