@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import freshness, report, signals, start, storage
+from bench import freshness, report, signals, smc, start, storage
 
 BENCHES: dict[str, Callable[[], list[report.Figure]]] = {
     "signals": signals.run,
     "freshness": freshness.run,
     "start": start.run,
+    "smc": smc.run,
     "storage": storage.run,
 }
 
