@@ -42,6 +42,11 @@ def compute_confidence(
     return Confidence(value, level, agreement, strength, coverage)
 
 
+def lowered(level: ConfidenceLevel) -> ConfidenceLevel:
+    """One level less: high -> medium -> low -> low."""
+    return ConfidenceLevel.MEDIUM if level is ConfidenceLevel.HIGH else ConfidenceLevel.LOW
+
+
 def _level(value: float, coverage: float) -> ConfidenceLevel:
     if value >= HIGH_SCORE and coverage >= HIGH_COVERAGE:
         return ConfidenceLevel.HIGH

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.core.confidence import compute_confidence
+from app.core.confidence import compute_confidence, lowered
 from app.core.domain.context import Capability, EnhancedSignalContext
 from app.core.domain.engine_config import EngineConfig, Thresholds
 from app.core.domain.formatting import format_age, toward_neutral
@@ -21,6 +21,7 @@ from app.core.domain.quality import Missing, Reading
 from app.core.domain.signal import (
     Confidence,
     ConfidenceLevel,
+    Confluence,
     Direction,
     FactorScore,
     FactorStatus,
@@ -34,12 +35,18 @@ from app.core.factors.registry import FACTORS
 from app.core.factors.scoring import FactorColumn, factor_column, score_factor
 
 # Stored with every signal; raise it with any change that can change a score.
-ENGINE_VERSION = "1.0.0"
+ENGINE_VERSION = "1.1.0"
 MAX_REASONS = 3
 
 
-def evaluate(context: EnhancedSignalContext, config: EngineConfig, mode: Mode) -> Signal:
-    """Score one context.
+def evaluate(
+    context: EnhancedSignalContext,
+    config: EngineConfig,
+    mode: Mode,
+    confluence: Confluence | None = None,
+    no_confluence: str = "not computed",
+) -> Signal:
+    """Score one context. confluence: what zones over liquidations say; it never moves the score.
 
     Raises:
         NoPriceAvailable: no provider has a price, or the newest is past all use; carries who failed and why.
@@ -53,6 +60,8 @@ def evaluate(context: EnhancedSignalContext, config: EngineConfig, mode: Mode) -
         confidence = replace(confidence, level=ConfidenceLevel.LOW)
     overruled = _overruling_notes(price, price_stale, context.as_of_ms, factors, confidence, config)
     direction = Direction.NEUTRAL if overruled else direction_of(score, config.thresholds[mode])
+    if _is_against(confluence, direction):
+        confidence = replace(confidence, level=lowered(confidence.level))
     strongest = _strongest(factors)
     why = "; ".join(overruled) or _why(direction, factors, strongest)
     return Signal(
@@ -71,10 +80,30 @@ def evaluate(context: EnhancedSignalContext, config: EngineConfig, mode: Mode) -
         social_score=_newest(context.social, context.as_of_ms),
         factors=factors,
         reasons=tuple(factor.sentence for factor in strongest),
-        reason=_one_line(direction, score, confidence.coverage, why),
+        reason=_one_line(direction, score, confidence.coverage, why) + _beside(confluence, direction),
         missing=tuple((factor.name.value, factor.detail) for factor in _uncounted(factors)),
         engine_version=ENGINE_VERSION,
+        confluence=confluence,
+        no_confluence="" if confluence is not None else no_confluence,
     )
+
+
+def _is_against(confluence: Confluence | None, direction: Direction) -> bool:
+    """Does it point the other way? A NEUTRAL signal has no other way."""
+    return (
+        confluence is not None
+        and direction is not Direction.NEUTRAL
+        and confluence.direction is not direction
+    )
+
+
+def _beside(confluence: Confluence | None, direction: Direction) -> str:
+    """Named in the line of a LONG or SHORT, whichever way it points."""
+    if confluence is None or direction is Direction.NEUTRAL:
+        return ""
+    if _is_against(confluence, direction):
+        return f"; confluence against it, confidence one level lower: {confluence.sentence}"
+    return f"; confluence agrees: {confluence.sentence}"
 
 
 def _one_line(direction: Direction, score: float, coverage: float, why: str) -> str:

@@ -9,12 +9,24 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.core.confidence import lowered
+from app.core.confluence.scoring import enhance_zones
 from app.core.domain.context import Capability
 from app.core.domain.engine_config import DEFAULT_WEIGHTS, EngineConfig, Thresholds
+from app.core.domain.liquidity import LevelSource
 from app.core.domain.quality import Attempt, Missing, MissingReason
-from app.core.domain.signal import ConfidenceLevel, Direction, FactorName, FactorStatus, Mode, Signal
+from app.core.domain.signal import (
+    ConfidenceLevel,
+    Confluence,
+    Direction,
+    FactorName,
+    FactorStatus,
+    Mode,
+    Signal,
+)
 from app.core.errors import NoPriceAvailable
 from app.core.signal_engine import ENGINE_VERSION, direction_of, evaluate
+from tests.liquidity_facts import ATR, BLOCK, GAP, PRICE, example_clusters
 
 MakeWorld = Callable[..., Any]
 CONFIG = EngineConfig()
@@ -193,3 +205,64 @@ def test_weights_are_configuration(make_world: MakeWorld) -> None:
     funding = next(factor for factor in signal.factors if factor.name is FactorName.FUNDING)
     assert signal.score == pytest.approx(funding.score)
     assert signal.reasons[0] == funding.sentence
+
+
+def confluence(direction: Direction) -> Confluence:
+    clusters = example_clusters()
+    (zone,) = enhance_zones([BLOCK if direction is Direction.LONG else GAP], clusters, PRICE, ATR)
+    return Confluence(
+        "1h",
+        direction,
+        82.0,
+        zone,
+        LevelSource.ESTIMATE,
+        "okx",
+        0,
+        None,
+        "no plan",
+        "a zone with liquidations",
+    )
+
+
+@pytest.mark.parametrize(
+    ("points", "level"), [(Direction.LONG, ConfidenceLevel.HIGH), (Direction.SHORT, ConfidenceLevel.MEDIUM)]
+)
+def test_a_confluence_against_the_signal_lowers_its_confidence_by_one_level(
+    make_world: MakeWorld, points: Direction, level: ConfidenceLevel
+) -> None:
+    context = bullish(make_world(3)).context()
+    plain = evaluate(context, CONFIG, Mode.BALANCED)
+    found = evaluate(context, CONFIG, Mode.BALANCED, confluence(points))
+    assert (plain.direction, plain.confidence.level) == (Direction.LONG, ConfidenceLevel.HIGH)
+    assert found.confidence == replace(plain.confidence, level=level)
+    assert (found.score, found.direction, found.factors) == (plain.score, plain.direction, plain.factors)
+    named = "confluence agrees" if points is Direction.LONG else "confluence against it, confidence one level"
+    assert named in found.reason
+    assert found.reason.startswith(plain.reason)
+
+
+def test_a_neutral_signal_has_no_other_way(make_world: MakeWorld) -> None:
+    context = make_world(1).without(*THIN).context()
+    plain = evaluate(context, CONFIG, Mode.BALANCED)
+    found = evaluate(context, CONFIG, Mode.BALANCED, confluence(Direction.SHORT))
+    assert plain.direction is Direction.NEUTRAL
+    assert (found.confidence, found.reason) == (plain.confidence, plain.reason)
+
+
+def test_no_confluence_has_its_reason(make_world: MakeWorld) -> None:
+    context = make_world(1).context()
+    found = evaluate(context, CONFIG, Mode.BALANCED, None, "no liquidation levels")
+    assert (found.confluence, found.no_confluence) == (None, "no liquidation levels")
+    assert evaluate(context, CONFIG, Mode.BALANCED, confluence(Direction.LONG)).no_confluence == ""
+
+
+@pytest.mark.parametrize(
+    ("level", "less"),
+    [
+        (ConfidenceLevel.HIGH, ConfidenceLevel.MEDIUM),
+        (ConfidenceLevel.MEDIUM, ConfidenceLevel.LOW),
+        (ConfidenceLevel.LOW, ConfidenceLevel.LOW),
+    ],
+)
+def test_one_level_less(level: ConfidenceLevel, less: ConfidenceLevel) -> None:
+    assert lowered(level) is less

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from app.core.domain.context import DataMode
+from app.core.domain.liquidity import EnhancedSMCZone, LevelSource, Setup
 from app.core.domain.market import Price
 from app.core.domain.quality import Reading
 from app.core.domain.symbol import Symbol
@@ -111,11 +112,33 @@ class Confidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Confluence:
+    """What Smart Money zones over liquidation clusters say beside a score: the best confluent zone.
+
+    direction: LONG for a bullish zone, SHORT for a bearish one; score 0-100; setup: the plan around it, None
+    with a reason in `no_setup`. source, meaning: of the liquidation levels.
+    """
+
+    timeframe: str
+    direction: Direction
+    score: float
+    zone: EnhancedSMCZone
+    source: LevelSource
+    provider: str
+    as_of_ms: int
+    setup: Setup | None
+    no_setup: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Signal:
     """A scored, explained answer for one coin at one moment.
 
     score: 0-100; coverage: 0..1 share of weight with fresh data; reasons: up to three sentences, strongest
     first; reason: one line; missing: (input, why) for every factor that did not count;
+    confluence: None with its reason in `no_confluence`; one that points the other way has lowered the level
+    of confidence by one.
     price_stale: the price is older than allowed, so the direction was forced to NEUTRAL.
     open_interest_usd: None when nobody has it or it is too old; funding and social stay shown when stale,
     because their factors carry age and status, and this one has no factor of its own.
@@ -139,3 +162,5 @@ class Signal:
     reason: str
     missing: tuple[tuple[str, str], ...]
     engine_version: str
+    confluence: Confluence | None = None
+    no_confluence: str = ""

@@ -1,0 +1,129 @@
+"""The Smart Money zones that stand now, out of a run over closed candles.
+
+A zone acts the way it should from here: a broken block is a breaker the other way, an inverted gap an inverse
+one. Ended, taken, superseded and wholly filled ones are left out. What trades through a zone is known at each
+close; the state is as of the last closed candle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from app.core.domain.liquidity import SmcZone, ZoneKind, ZoneState
+from app.core.smc.bars import NEVER, Bars
+from app.core.smc.periods import Period, previous_levels
+from app.core.smc.records import SmcRun
+
+# Thinner gaps are the tick of the market, not a gap anybody trades.
+MIN_GAP_ATR = 0.1
+MAX_DISTANCE_ATR = 10.0
+_PERIODS = ((Period.DAY, "day"), (Period.WEEK, "week"))
+
+
+def live_zones(bars: Bars, run: SmcRun, price_usd: float, atr_usd: float) -> tuple[SmcZone, ...]:
+    """Zones within 10 ATR of the price, nearest first."""
+    found = [
+        *_blocks(bars, run),
+        *_gaps(bars, run),
+        *_pools(bars, run),
+        *_previous(bars),
+    ]
+    near = [zone for zone in found if _distance(zone, price_usd) <= MAX_DISTANCE_ATR * atr_usd]
+    return tuple(sorted(near, key=lambda zone: (_distance(zone, price_usd), zone.known_ms)))
+
+
+def _distance(zone: SmcZone, price_usd: float) -> float:
+    return max(zone.bottom_usd - price_usd, price_usd - zone.top_usd, 0.0)
+
+
+def _blocks(bars: Bars, run: SmcRun) -> Iterator[SmcZone]:
+    table = run.blocks
+    for row in (table.ended_at == NEVER).nonzero()[0].tolist():
+        is_broken = bool(table.broken_at[row] != NEVER)
+        is_bullish = bool(table.dir[row] > 0) != is_broken
+        state = ZoneState.UNTOUCHED
+        if is_broken or table.touched_at[row] != NEVER:
+            # What broke a block traded through all of it; as a breaker it is no longer fresh.
+            state = ZoneState.HALF_FILLED if table.mitigated_at[row] != NEVER else ZoneState.TOUCHED
+            state = ZoneState.TOUCHED if is_broken else state
+        yield SmcZone(
+            kind=ZoneKind.BREAKER if is_broken else ZoneKind.ORDER_BLOCK,
+            is_bullish=is_bullish,
+            top_usd=float(table.top[row]),
+            bottom_usd=float(table.bottom[row]),
+            state=state,
+            label=f"{_word(is_bullish)} {'breaker' if is_broken else 'order block'}",
+            formed_ms=int(bars.close_ms[table.i[row]]),
+            known_ms=int(bars.close_ms[table.broken_at[row] if is_broken else table.confirmed_at[row]]),
+        )
+
+
+def _gaps(bars: Bars, run: SmcRun) -> Iterator[SmcZone]:
+    table = run.gaps
+    alive = (table.ended_at == NEVER) & ((table.filled_at == NEVER) | (table.inverted_at != NEVER))
+    for row in (alive & ~(table.size_atr < MIN_GAP_ATR)).nonzero()[0].tolist():
+        is_inverse = bool(table.inverted_at[row] != NEVER)
+        is_bullish = bool(table.dir[row] > 0) != is_inverse
+        state = ZoneState.UNTOUCHED
+        if is_inverse or table.touched_at[row] != NEVER:
+            half = table.mid_at[row] != NEVER and not is_inverse
+            state = ZoneState.HALF_FILLED if half else ZoneState.TOUCHED
+        yield SmcZone(
+            kind=ZoneKind.INVERSE_GAP if is_inverse else ZoneKind.FAIR_VALUE_GAP,
+            is_bullish=is_bullish,
+            top_usd=float(table.top[row]),
+            bottom_usd=float(table.bottom[row]),
+            state=state,
+            label=f"{_word(is_bullish)} {'inverse ' if is_inverse else ''}fair value gap",
+            formed_ms=int(bars.close_ms[table.i[row]]),
+            known_ms=int(bars.close_ms[table.inverted_at[row] if is_inverse else table.confirmed_at[row]]),
+        )
+
+
+def _pools(bars: Bars, run: SmcRun) -> Iterator[SmcZone]:
+    """Stops rest beyond equal lows (bullish once swept) and above equal highs (bearish)."""
+    table = run.pools
+    for row in ((table.taken_at == NEVER) & (table.superseded_at == NEVER)).nonzero()[0].tolist():
+        is_lows = bool(table.dir[row] < 0)
+        ends = sorted((float(table.level[row]), float(table.edge[row])))
+        yield SmcZone(
+            kind=ZoneKind.LIQUIDITY_POOL,
+            is_bullish=is_lows,
+            top_usd=ends[1],
+            bottom_usd=ends[0],
+            state=ZoneState.UNTOUCHED,
+            label=f"equal {'lows' if is_lows else 'highs'}, {int(table.count[row])} touches",
+            formed_ms=int(bars.close_ms[table.newest_i[row]]),
+            known_ms=int(bars.close_ms[table.confirmed_at[row]]),
+        )
+
+
+def _previous(bars: Bars) -> Iterator[SmcZone]:
+    """High and low of the day and week before, while this one has not traded beyond."""
+    if not len(bars):
+        return
+    for period, word in _PERIODS:
+        if period is Period.DAY and bars.interval_ms >= 24 * 3_600_000:
+            continue
+        levels = previous_levels(bars, period)
+        for is_low, column, broken in (
+            (True, levels.low, levels.broken_low),
+            (False, levels.high, levels.broken_high),
+        ):
+            level = float(column[-1])
+            if level != level or broken[-1] or levels.is_partial[-1]:
+                continue
+            yield SmcZone(
+                kind=ZoneKind.PREVIOUS_LEVEL,
+                is_bullish=is_low,
+                top_usd=level,
+                bottom_usd=level,
+                state=ZoneState.UNTOUCHED,
+                label=f"{'low' if is_low else 'high'} of the {word} before",
+                formed_ms=int(bars.close_ms[-1]),
+                known_ms=int(bars.close_ms[-1]),
+            )
+
+
+def _word(is_bullish: bool) -> str:
+    return "bullish" if is_bullish else "bearish"

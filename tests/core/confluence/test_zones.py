@@ -1,0 +1,89 @@
+"""Which zones stand now, and what each is called: read off runs over real and made-up candles."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app.core.confluence.zones import live_zones
+from app.core.domain.liquidity import SmcZone, ZoneKind, ZoneState
+from app.core.smc.bars import Bars, bars_of_columns
+from app.core.smc.run import run_smc
+from tests.smc_facts import SETS, head, oracle_bars, walk_bars
+
+HOUR_MS = 3_600_000
+
+
+def hourly(bars: Bars) -> Bars:
+    """The same candles as hours, so that days and weeks hold many."""
+    closes = (np.arange(len(bars)) + 1) * HOUR_MS
+    return bars_of_columns(HOUR_MS, closes, bars.open, bars.high, bars.low, bars.close, bars.volume)
+
+
+def zones_of(bars: Bars) -> tuple[SmcZone, ...]:
+    return live_zones(bars, run_smc(bars), float(bars.close[-1]), float(bars.atr[-1]))
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_zones_have_not_been_traded_through_since_they_are_known(name: str) -> None:
+    whole = oracle_bars(name)
+    kinds = set()
+    for size in range(600, min(len(whole), 6_000), 700):
+        bars = head(whole, size)
+        for zone in zones_of(bars):
+            kinds.add(zone.kind)
+            since = bars.close_ms > zone.known_ms
+            assert zone.bottom_usd <= zone.top_usd
+            assert zone.formed_ms <= zone.known_ms <= bars.close_ms[-1]
+            if zone.kind in (
+                ZoneKind.ORDER_BLOCK,
+                ZoneKind.FAIR_VALUE_GAP,
+                ZoneKind.BREAKER,
+                ZoneKind.INVERSE_GAP,
+            ):
+                ended_by_close = zone.kind in (ZoneKind.FAIR_VALUE_GAP, ZoneKind.INVERSE_GAP)
+                low = bars.close if ended_by_close else bars.low
+                high = bars.close if ended_by_close else bars.high
+                if zone.is_bullish:
+                    assert (low[since] >= zone.bottom_usd).all()
+                else:
+                    assert (high[since] <= zone.top_usd).all()
+            if zone.state is ZoneState.UNTOUCHED and zone.kind is ZoneKind.ORDER_BLOCK:
+                near = (
+                    bars.low[since] > zone.top_usd if zone.is_bullish else bars.high[since] < zone.bottom_usd
+                )
+                assert near.all()
+    assert kinds >= {ZoneKind.ORDER_BLOCK, ZoneKind.FAIR_VALUE_GAP, ZoneKind.BREAKER}
+
+
+def test_upside_down_the_zones_act_the_other_way() -> None:
+    bars = hourly(walk_bars(7, 900))
+    shifted = bars.mirrored()
+    price, atr = float(bars.close[-1]), float(bars.atr[-1])
+    plain = live_zones(bars, run_smc(bars), price, atr)
+    turned = live_zones(shifted, run_smc(shifted), -price, atr)
+    doji_free = [(z.kind, not z.is_bullish, -z.bottom_usd, -z.top_usd, z.state, z.known_ms) for z in turned]
+    mine = [(z.kind, z.is_bullish, z.top_usd, z.bottom_usd, z.state, z.known_ms) for z in plain]
+    assert len(mine) > 5
+    assert sorted(mine, key=repr) == sorted(doji_free, key=repr)
+
+
+def test_nearest_first_and_nothing_from_far_away() -> None:
+    bars = hourly(walk_bars(7, 900))
+    price, atr = float(bars.close[-1]), float(bars.atr[-1])
+    found = zones_of(bars)
+    gaps = [max(zone.bottom_usd - price, price - zone.top_usd, 0.0) for zone in found]
+    assert gaps == sorted(gaps)
+    assert max(gaps) <= 10 * atr
+
+
+def test_levels_of_the_day_before_stand_until_they_are_broken() -> None:
+    quiet = hourly(walk_bars(1, 60, tick=0.0))
+    spiked = quiet.high.copy()
+    spiked[20] = 1_100.0  # the first day
+    bars = bars_of_columns(HOUR_MS, quiet.close_ms, quiet.open, spiked, quiet.low, quiet.close, quiet.volume)
+    kinds = [z for z in live_zones(bars, run_smc(bars), 1_000.0, 20.0) if z.kind is ZoneKind.PREVIOUS_LEVEL]
+    assert not any(zone.top_usd == 1_100.0 for zone in kinds)  # that was the day before yesterday
+    shorter = head(bars, 40)
+    (found,) = [z for z in live_zones(shorter, run_smc(shorter), 1_000.0, 20.0) if z.top_usd == 1_100.0]
+    assert (found.label, found.is_bullish) == ("high of the day before", False)
