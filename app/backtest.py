@@ -1,0 +1,115 @@
+"""`python -m app.backtest sweep --data FOLDER`: were levels reached as often as said, on recorded candles?
+
+Also `setups`: how often the confluence model has a plan. Prints the Markdown of docs/measured.md; `--json
+FILE` writes the figures. Deterministic: same folder, same figures. No network, no store.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.backtest_data import Recording, load_recordings, load_with_interest
+from app.backtest_report import render_pools, render_setups, render_sweeps
+from app.core.backtest.pools import measure_pools
+from app.core.backtest.setups import measure_setups
+from app.core.backtest.sweep import (
+    DISTANCES_ATR,
+    TABLE_DISTANCES_ATR,
+    SweepReport,
+    join_windows,
+    measure_sweeps,
+    resolve_windows,
+)
+from app.core.calibration.hit_rates import build_hit_rates
+from app.core.domain.hit_rates import HitRates
+from app.core.domain.market import INTERVAL_MS
+from app.core.errors import InvariantViolation
+
+HORIZONS_H = (4.0, 24.0)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one measurement; 0 when it was made, 2 when it could not be."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "setups":
+            text, figures = _setups(options.data)
+        else:
+            text, figures = _sweep(options.data, options.bars)
+    except (ValueError, InvariantViolation) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(text)
+    if options.json is not None:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m app.backtest", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    sweep = commands.add_parser("sweep", help="hit rates of price levels, and the ways to foretell them")
+    sweep.add_argument("--data", type=Path, required=True, help="folder of recorded candles")
+    sweep.add_argument("--bars", choices=("5m", "1h"), default="5m", help="size of the bars looked at")
+    setups = commands.add_parser("setups", help="how often there is a plan, and what became of it")
+    setups.add_argument(
+        "--data", type=Path, required=True, help="folder of recorded candles and open interest"
+    )
+    for command in (sweep, setups):
+        command.add_argument("--json", type=Path, default=None, help="write the figures here, too")
+    return parser
+
+
+def _sweep(folder: Path, bar_size: str) -> tuple[str, dict[str, object]]:
+    recordings = load_recordings(folder, INTERVAL_MS[bar_size])
+    longest = max(recordings, key=lambda one: len(one.bars)).bars
+    # The longest recording's middle: shorter ones lie wholly on one side of it or are split there, too.
+    split_ms = int(longest.close_ms[len(longest) // 2])
+    reports, tables = [], {}
+    for horizon_h in HORIZONS_H:
+        windows = join_windows([resolve_windows(one.bars, horizon_h, DISTANCES_ATR) for one in recordings])
+        reports.append(measure_sweeps(windows, split_ms, horizon_h))
+        tables[horizon_h] = _whole_table(recordings, horizon_h)
+    pools = measure_pools([one.bars for one in recordings])
+    names = [one.name for one in recordings]
+    text = render_sweeps(names, bar_size, _day(split_ms), reports) + render_pools(pools)
+    figures: dict[str, object] = {
+        "recordings": names,
+        "bars": bar_size,
+        "split": _day(split_ms),
+        "horizons": [_plain(report) for report in reports],
+        "hit_rates": {f"{horizon:g}": asdict(table) for horizon, table in tables.items()},
+        "pools": asdict(pools),
+    }
+    return text, figures
+
+
+def _setups(folder: Path) -> tuple[str, dict[str, object]]:
+    reports = [
+        measure_setups(one.name, one.base, one.candles, one.interest) for one in load_with_interest(folder)
+    ]
+    return render_setups(reports), {"setups": [asdict(report) for report in reports]}
+
+
+def _whole_table(recordings: Sequence[Recording], horizon_h: float) -> HitRates:
+    """Of all windows, both halves: what is shipped once the split has been scored."""
+    windows = join_windows([resolve_windows(one.bars, horizon_h, TABLE_DISTANCES_ATR) for one in recordings])
+    return build_hit_rates(horizon_h, windows.distance_atr, windows.hit)
+
+
+def _plain(report: SweepReport) -> dict[str, object]:
+    return asdict(report)
+
+
+def _day(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
