@@ -22,12 +22,14 @@ from app.core.errors import StorageRefused, StorageUnavailable
 from app.migrate import BASE, downgrade, dropped_tables, known_revisions, upgrade
 from app.services.storage.engine import is_embedded, open_engine
 from app.services.storage.faults import storage_errors
+from app.services.storage.probability_log import SqlProbabilityLog
 from app.services.storage.retention import Keep, apply_retention
 from app.services.storage.schema import revision_of, why_not
 from app.services.storage.signal_chains import verify_chains
 from app.services.storage.tables import HEAD
 from app.services.storage.tiles import SqlTiles
 from app.settings import Settings, SettingsError, load_settings
+from app.store_probabilities import describe_probabilities
 from app.store_rebuild import slices, stored_minutes
 from app.store_status import count_rows, data_mode_of, format_removed, format_status, place_of, read_status
 
@@ -106,7 +108,7 @@ async def _downgrade(task: Task) -> int:
     with storage_errors("counting rows"):
         async with task.engine.connect() as connection:
             rows = sum([await count_rows(connection, table) for table in dropped])
-    if dropped and not task.args.yes:
+    if rows and not task.args.yes:
         raise WrongUse(
             f"this drops {len(dropped)} tables with {rows:,} rows of {place_of(task.url)}; "
             "nothing was done. Add --yes to go through with it"
@@ -175,6 +177,12 @@ async def _rebuild_heatmap(task: Task) -> int:
     return DONE
 
 
+async def _probabilities(task: Task) -> int:
+    await _require_head(task.engine)
+    _say(await describe_probabilities(SqlProbabilityLog(task.engine)))
+    return DONE
+
+
 _Command = Callable[[Task], Awaitable[int]]
 _COMMANDS: dict[str, _Command] = {
     "migrate": _migrate,
@@ -183,6 +191,7 @@ _COMMANDS: dict[str, _Command] = {
     "verify": _verify,
     "rebuild-heatmap": _rebuild_heatmap,
     "retention": _retention,
+    "probabilities": _probabilities,
 }
 
 
@@ -202,6 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     moment = f"{_SUCH_AS}; left out: all that is stored"
     again.add_argument("--from", dest="from_min", type=_minute, metavar="TIME", help=moment)
     again.add_argument("--to", dest="to_min", type=_minute, metavar="TIME", help="the end, outside")
+    commands.add_parser("probabilities", help="how good the published chances were")
     commands.add_parser("retention", help="remove what is older than the RETENTION_ settings say")
     return parser
 

@@ -20,6 +20,7 @@ from app.core.domain.stored import (
     ExportQuery,
     MarketRow,
     Page,
+    ProbabilityRow,
     SignalQuery,
     StoredSignal,
     StoreStatus,
@@ -124,3 +125,19 @@ class StoreHealth(Protocol):
     """Reads counters; never waits for the database."""
 
     def status(self) -> StoreStatus: ...
+
+
+class ProbabilityLog(Protocol):
+    """Published probabilities; written like market rows, a second time with their outcome."""
+
+    async def due(self, now_ms: int, limit: int) -> Sequence[ProbabilityRow]:
+        """Open ones whose horizon is over at `now_ms`, longest due first."""
+        ...
+
+    async def resolved(self, limit: int) -> Sequence[ProbabilityRow]:
+        """The newest with an outcome, oldest first."""
+        ...
+
+    async def counts(self) -> tuple[int, int, int]:
+        """(open, with an outcome, unscorable)."""
+        ...

@@ -205,6 +205,36 @@ class BaselineRow(NamedTuple):
     events: int
 
 
+class ProbabilityRow(NamedTuple):
+    """One published chance that price trades at a level, with its features; later also what happened.
+
+    id: coin, quarter of an hour, level and horizon: said twice in a quarter it is one row. probability: as
+    shown, from `source`; closed_form: the driftless walk's. distance_atr: in ATR of 1 h. magnet: 0-100 of the
+    cluster; fuel: ln(1 + cluster USD / USD traded in the last hour); funding_z: standard scores of the newest
+    funding, towards the level. None: not known. outcome: 1 traded, 0 not, None open, or unscorable once
+    `resolved_ms` is set.
+    """
+
+    id: str
+    symbol: str
+    at_ms: int
+    due_ms: int
+    horizon_h: float
+    price_usd: float
+    level_usd: float
+    side: str
+    probability: float
+    probability_source: str
+    closed_form: float | None
+    distance_atr: float | None
+    magnet: float | None
+    fuel: float | None
+    funding_z: float | None
+    outcome: float | None
+    resolved_ms: int | None
+    ts_init_ms: int
+
+
 MarketRow: TypeAlias = (
     CandleRow
     | OpenInterestRow
@@ -215,6 +245,7 @@ MarketRow: TypeAlias = (
     | CompositeRow
     | AlertRow
     | BaselineRow
+    | ProbabilityRow
 )
 BarRow: TypeAlias = CandleRow | OpenInterestRow | FundingRow | RatioRow | TakerRow
 

@@ -22,6 +22,7 @@ from app.services.storage.faults import is_full
 from app.services.storage.gate import GatedEngine, watch
 from app.services.storage.layout import PartitionBook
 from app.services.storage.postgres_bulk import PostgresBulk
+from app.services.storage.probability_log import SqlProbabilityLog
 from app.services.storage.retention import Keep, apply_retention
 from app.services.storage.schema import ensure_schema
 from app.services.storage.signal_log import MAX_BUFFERED_SIGNALS, SqlSignalLog
@@ -68,6 +69,7 @@ class SqlStore:
         self.bars = SqlBars(self._gate, now_ms=now_ms)
         self.tiles = SqlTiles(self._gate)
         self.exports = SqlExports(self._gate, now_ms=now_ms)
+        self.probabilities = SqlProbabilityLog(self._gate)
         self.state = SqlState(self._gate, now_ms=now_ms)
         self._task: asyncio.Task[None] | None = None
         self._opened = asyncio.Event()

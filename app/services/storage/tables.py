@@ -26,7 +26,7 @@ from sqlalchemy import (
 from app.core.domain import stored
 
 # The revision these tables are at; the newest file in `migrations/versions` carries the same, says a test.
-HEAD = "0002"
+HEAD = "0003"
 
 metadata = MetaData()
 _Column: TypeAlias = Column[Any]
@@ -189,6 +189,24 @@ outbox = _table(
     Index("outbox_due", "state", "next_try_ms"),
 )
 
+probability_log = _table(
+    "probability_log",
+    "id",
+    *map(_text, ("id", "symbol")),
+    *map(_ms, ("at_ms", "due_ms")),
+    *map(_number, ("horizon_h", "price_usd", "level_usd")),
+    _text("side"),
+    _number("probability"),
+    _text("probability_source"),
+    *(
+        _number(name, null=True)
+        for name in ("closed_form", "distance_atr", "magnet", "fuel", "funding_z", "outcome")
+    ),
+    _ms("resolved_ms", null=True),
+    _ms("ts_init_ms"),
+    Index("probability_log_due", "resolved_ms", "due_ms"),
+)
+
 watchlist = _table(
     "watchlist", "symbol", _text("symbol"), _flag("is_on"), _count("position"), _ms("ts_init_ms")
 )
@@ -206,6 +224,7 @@ TABLE_OF: Mapping[type[stored.MarketRow], Table] = {
     stored.CompositeRow: composite_heatmap,
     stored.AlertRow: alert_history,
     stored.BaselineRow: baselines,
+    stored.ProbabilityRow: probability_log,
 }
 # The time column by which a bulk table is cut into parts and aged out (minutes for tiles, else ms).
 TIME_COLUMN: Mapping[str, str] = {

@@ -235,7 +235,9 @@ class TestServer:
 
     async def test_an_older_database_asks_for_make_migrate(self, empty: AsyncEngine) -> None:
         await upgrade(empty, "0001")
-        with pytest.raises(StorageRefused, match="revision 0001, this version needs 0002: run make migrate"):
+        with pytest.raises(
+            StorageRefused, match=f"revision 0001, this version needs {tables.HEAD}: run make migrate"
+        ):
             await start(empty)
 
 
