@@ -24,6 +24,7 @@ from app.bootstrap_use_cases import build_services
 from app.core.clock import Clock, SystemClock
 from app.core.domain.context import DataMode
 from app.core.ports import Provider
+from app.services.calibration_service import CalibrationService
 from app.services.coinglass import CoinGlassProvider
 from app.services.coinglass.build import build_provider as build_coinglass
 from app.services.coinglass.catalog import CALLS_PER_MINUTE, Plan
@@ -138,14 +139,16 @@ def build(
         keep=Keep(**settings.retention_days()),
     )
     metrics.watch_store(store.status)
-    services, record = build_services(settings, signals, clock, providers, coinglass, redis, metrics, store)
+    services, record, calibration = build_services(
+        settings, signals, clock, providers, coinglass, redis, metrics, store
+    )
     started = asyncio.Event()
     api = create_api(
         _api_options(settings),
         services,
         metrics_text=metrics.metrics_text,
         observe=metrics.observe_request,
-        lifespan=_lifespan(providers, cache, quota, redis, started, store, record),
+        lifespan=_lifespan(providers, cache, quota, redis, started, store, record, calibration),
         now_ms=clock.now_ms,
         monotonic=clock.monotonic_s,
     )
@@ -226,19 +229,21 @@ def _lifespan(
     started: asyncio.Event,
     store: SqlStore,
     record: RecordService,
+    calibration: CalibrationService,
 ) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         # Not awaited: a provider that hangs at start must not keep the process from living.
         store.start()
-        recording = asyncio.create_task(record.run())
+        running = [asyncio.create_task(record.run()), asyncio.create_task(calibration.run())]
         starting = asyncio.create_task(_start(providers, started))
         try:
             yield
         finally:
             starting.cancel()
-            recording.cancel()
-            await asyncio.gather(starting, recording, return_exceptions=True)
+            for task in running:
+                task.cancel()
+            await asyncio.gather(starting, *running, return_exceptions=True)
             await record.settle()
             await store.close()
             await cache.aclose()

@@ -9,25 +9,31 @@ from app.api.deps import ApiServices
 from app.core.clock import Clock
 from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
 from app.core.domain.engine_config import AbsoluteScales, EngineConfig, MaxAge, Thresholds
+from app.core.domain.heatmap import AbsentPart
+from app.core.domain.liquidity_answer import LiquidityAnswer
 from app.core.domain.market import Candles, LiquidationHistory, Series
 from app.core.domain.signal import FactorName, Mode, Signal
 from app.core.domain.status import DependencyState, DependencyStatus
 from app.core.domain.stored import StoreState, Trigger
 from app.core.domain.symbol import Symbol
 from app.core.errors import ConfigurationError
+from app.core.heatmap.composite import Swings
 from app.core.ports import Fetched, Provider
+from app.services.calibration_service import CalibrationService
 from app.services.charts.heatmap_png import HeatmapPngPainter
+from app.services.charts.zones_png import ZonePngPainter
 from app.services.coinglass import CoinGlassProvider
 from app.services.context_service import ContextService, IsFresh, SourceOrder
 from app.services.derivatives_service import DerivativesService
 from app.services.export_service import ExportService
 from app.services.health_service import HealthService
-from app.services.heatmap_service import HeatmapService
+from app.services.heatmap_service import HeatmapService, SwingsNow
 from app.services.history_recorder import HistoryRecorder
 from app.services.history_service import HistoryService
+from app.services.liquidity_service import LiquidityService
 from app.services.open_interest_replay import OpenInterestReplay
 from app.services.record_service import RecordService
-from app.services.signal_service import SignalService
+from app.services.signal_service import SignalService, resolver
 from app.services.storage.store import SqlStore
 from app.services.transport.redis_link import RedisLink
 from app.settings import Settings, SignalsConfig
@@ -47,8 +53,9 @@ def build_services(
     redis: RedisLink | None,
     metrics: Metrics,
     store: SqlStore,
-) -> tuple[ApiServices, RecordService]:
-    """The use cases behind the routes, over the adapters that were built; and the record, to be run.
+) -> tuple[ApiServices, RecordService, CalibrationService]:
+    """The use cases behind the routes, over the adapters that were built; and the two logs, to be run beside
+    them.
 
     Raises:
         ConfigurationError: the signals file names a provider that does not exist.
@@ -66,6 +73,28 @@ def build_services(
         metrics.observe_signal(signal.direction, signal.mode)
         record.keep(signal, context, Trigger.REQUEST)
 
+    calibration = CalibrationService(
+        writer=store.market, log=store.probabilities, bars=store.bars, clock=clock
+    )
+
+    def on_answer(answer: LiquidityAnswer) -> None:
+        calibration.keep(answer)
+        record.keep_bars(answer.context)
+
+    async def swings(symbol: Symbol) -> Swings | AbsentPart:
+        return await liquidity.swings(symbol)
+
+    heatmap = _heatmap(settings, store, contexts, clock, resolver(providers), swings)
+    derivatives = _derivatives(settings, providers, heatmap, clock, resolver(providers))
+    liquidity = LiquidityService(
+        contexts=contexts,
+        derivatives=derivatives,
+        resolve=resolver(providers),
+        engine=engine,
+        painter=ZonePngPainter(),
+        clock=clock,
+        on_answer=on_answer,
+    )
     use_cases = SignalService(
         contexts=contexts,
         providers=providers,
@@ -73,11 +102,10 @@ def build_services(
         clock=clock,
         deadline_s=settings.request_deadline_seconds,
         on_signal=on_signal,
+        liquidity=liquidity,
     )
     resolve = use_cases.resolve
     record = RecordService(log=store.signals, recorder=recorder, resolve=resolve)
-    heatmap = _heatmap(settings, store, contexts, clock, resolve)
-    derivatives = _derivatives(settings, providers, heatmap, clock, resolve)
     services = ApiServices(
         signals=use_cases,
         market=use_cases,
@@ -92,12 +120,13 @@ def build_services(
             try_price=lambda: contexts.price(Symbol(settings.symbols[0]), READY_PROBE_S),
         ),
         heatmap=heatmap,
+        liquidity=liquidity,
         history=HistoryService(store.bars, resolve=resolve),
         replay=OpenInterestReplay(bars=store.bars, upstream=derivatives, recorder=recorder, clock=clock),
         record=record,
         exports=ExportService(store.exports, resolve=resolve),
     )
-    return services, record
+    return services, record, calibration
 
 
 def _contexts(
@@ -117,12 +146,18 @@ def _contexts(
 
 
 def _heatmap(
-    settings: Settings, store: SqlStore, contexts: ContextService, clock: Clock, resolve: Resolve
+    settings: Settings,
+    store: SqlStore,
+    contexts: ContextService,
+    clock: Clock,
+    resolve: Resolve,
+    swings: SwingsNow,
 ) -> HeatmapService:
     return HeatmapService(
         store=store.tiles,
         resolve=resolve,
         price=lambda symbol: contexts.price(symbol, READY_PROBE_S),
+        swings=swings,
         painter=HeatmapPngPainter(),
         clock=clock,
         data_mode=DataMode(settings.data_mode),

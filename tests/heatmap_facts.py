@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from app.core.clock import ManualClock
 from app.core.domain.context import DataMode
-from app.core.domain.heatmap import MINUTE_MS, HeatmapAnswer
+from app.core.domain.heatmap import MINUTE_MS, AbsentPart, HeatmapAnswer, HeatmapPart
 from app.core.domain.market import Price, PriceKind
 from app.core.domain.quality import CacheState, Missing, MissingReason, Reading
 from app.core.domain.stored import CompositeRow, TileRow
@@ -19,6 +19,11 @@ from app.services.heatmap_service import HeatmapService
 
 NOW_MS = 1_772_000_000_000 + 20_000
 TO_MIN = NOW_MS // MINUTE_MS  # the open minute, outside every window
+
+
+async def no_swings(_symbol: Symbol) -> AbsentPart:
+    """As when nobody has candles."""
+    return AbsentPart(HeatmapPart.SWING_PROXIMITY, MissingReason.NO_DATA, "no candles")
 
 
 def tile(
@@ -105,6 +110,7 @@ class HeatmapRig:
             store=self.store,
             resolve=lambda text: resolve_symbol(text, self.known),
             price=self.price,
+            swings=no_swings,
             painter=self.painter,
             clock=ManualClock(NOW_MS),
             data_mode=DataMode.DEMO,

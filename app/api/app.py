@@ -28,6 +28,7 @@ from app.api.routes_health import health_routes
 from app.api.routes_heatmap import heatmap_routes
 from app.api.routes_history import history_routes
 from app.api.routes_index import index_routes
+from app.api.routes_liquidity import LiquidityAnswers, liquidity_routes
 from app.api.routes_market import market_routes
 from app.api.routes_metrics import metrics_routes
 from app.api.routes_record import record_routes
@@ -81,6 +82,7 @@ def create_api(
     # Pictures and grids are up to 100 kB each: a cache of their own, and a small one.
     large = AnswerCache(reuse_s=options.answer_reuse_s, monotonic=monotonic, max_entries=32)
     app.include_router(heatmap_routes(options, services.heatmap, large))
+    app.include_router(liquidity_routes(LiquidityAnswers(options, services.liquidity, cache, large, now_ms)))
     app.include_router(history_routes(coin, services.history, services.replay))
     app.include_router(record_routes(options, services.record, now_ms=now_ms))
     app.include_router(export_routes(options, Downloads(services.exports), now_ms=now_ms))

@@ -14,6 +14,8 @@ from app.core.domain.budget import BudgetReport
 from app.core.domain.catalog import CatalogAnswer, EndpointInfo
 from app.core.domain.heatmap import HeatmapAnswer, HeatmapQuery
 from app.core.domain.history import HistoryAnswer, HistoryRequest, ReplayedInterest
+from app.core.domain.liquidity_answer import LiquidityAnswer
+from app.core.domain.sentiment import SentimentAnswer
 from app.core.domain.signal import Mode
 from app.core.domain.status import ReadyReport
 from app.core.domain.stored import ExportQuery, Page, SignalQuery, StoredSignal
@@ -28,7 +30,7 @@ class SignalUseCase(Protocol):
         """Raises: InvalidParameter, UnknownSymbol."""
         ...
 
-    async def signal(self, text: str, mode: Mode) -> SignalAnswer:
+    async def signal(self, text: str, mode: Mode, timeframe: str) -> SignalAnswer:
         """Raises: InvalidParameter, UnknownSymbol, NoPriceAvailable."""
         ...
 
@@ -74,6 +76,26 @@ class HeatmapUseCase(Protocol):
 
     async def picture(self, symbol: Symbol, query: HeatmapQuery) -> bytes:
         """The same as PNG. Raises: StorageUnavailable."""
+        ...
+
+
+class LiquidityUseCase(Protocol):
+    """Structure, zones and liquidations of one coin and timeframe."""
+
+    def resolve(self, text: str) -> Symbol:
+        """Raises: InvalidParameter, UnknownSymbol."""
+        ...
+
+    async def analyse(self, symbol: Symbol, timeframe: str) -> LiquidityAnswer:
+        """Raises: InvalidParameter, NoPriceAvailable."""
+        ...
+
+    async def sentiment(self, symbol: Symbol, timeframe: str) -> SentimentAnswer:
+        """Raises: InvalidParameter, NoPriceAvailable."""
+        ...
+
+    async def picture(self, symbol: Symbol, timeframe: str) -> bytes:
+        """As PNG. Raises: InvalidParameter, NoPriceAvailable."""
         ...
 
 
@@ -160,6 +182,7 @@ class ApiServices:
     budget: BudgetUseCase
     health: HealthUseCase
     heatmap: HeatmapUseCase
+    liquidity: LiquidityUseCase
     history: HistoryUseCase
     replay: ReplayUseCase
     record: RecordUseCase

@@ -87,5 +87,7 @@ def _field_changes(name: str, old: JsonObject, new: JsonObject) -> Iterator[str]
 
 
 def _kinds(schema: JsonObject) -> set[str]:
+    """Types a field can have; of a choice those of its options, of which a reference has none to tell."""
     kind = schema.get("type", ())
-    return {kind} if isinstance(kind, str) else set(kind)
+    own = {kind} if isinstance(kind, str) else set(kind)
+    return own.union(*(_kinds(option) for option in schema.get("anyOf", ())))

@@ -67,6 +67,7 @@ def _no_services() -> ApiServices:
         budget=never,
         health=never,
         heatmap=never,
+        liquidity=never,
         history=never,
         replay=never,
         record=never,

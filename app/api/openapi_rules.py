@@ -19,7 +19,7 @@ _INSTRUCTION = re.compile(
 )
 _UNIT = re.compile(
     r"\b(usd|fractions?|milliseconds|seconds|points|percent|counts?|number of|coins|HTTP status code"
-    r"|in `unit`|in `evidenceUnit`|in the unit)",
+    r"|in `unit`|in `evidenceUnit`|in the unit|ATR|hours|multiples)",
     re.IGNORECASE,
 )
 _DIRECTION = re.compile(

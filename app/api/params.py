@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from fastapi import Path, Query
 
 from app.core.domain.history import END_OF_TIME_MS, STORED_INTERVALS
+from app.core.domain.liquidity import TIMEFRAMES
 from app.core.errors import InvalidParameter
 
 SymbolPath = Annotated[
@@ -39,6 +40,22 @@ ModeQuery = Annotated[
         description="Threshold set: stricter (conservative), usual (balanced) or looser (aggressive).",
         examples=["balanced"],
         json_schema_extra={"maxLength": 12},
+    ),
+]
+TimeframeQuery = Annotated[
+    str,
+    Query(
+        description="Size of the candles: 5m 15m 30m 1h 4h 1d (older spellings such as h4 work too).",
+        examples=["1h"],
+        json_schema_extra={"enum": list(TIMEFRAMES), "maxLength": 3},
+    ),
+]
+OneSymbolQuery = Annotated[
+    str,
+    Query(
+        description="One coin in any usual spelling: BTC, BTCUSDT, BTC-USDT-SWAP, BTC/USDT:USDT.",
+        examples=["BTC"],
+        json_schema_extra={"pattern": "^[A-Za-z0-9/_:-]{1,40}$", "maxLength": 40},
     ),
 ]
 DebugQuery = Annotated[
@@ -138,6 +155,15 @@ def read_interval(text: str) -> str | None:
     if interval not in _INTERVALS:
         raise InvalidParameter("interval", f"one of {', '.join(_INTERVALS)} or auto")
     return interval
+
+
+def read_timeframe(text: str) -> str:
+    """`h4` -> `4h`. Raises: InvalidParameter for a size that is not offered."""
+    folded = text.strip().lower()
+    timeframe = _OLD_SPELLINGS.get(folded, folded)
+    if timeframe not in TIMEFRAMES:
+        raise InvalidParameter("timeframe", f"one of {', '.join(TIMEFRAMES)}")
+    return timeframe
 
 
 def read_stored_interval(text: str) -> str | None:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from app.api.numbers import age_s, clip, iso_utc, places, significant
 from app.api.render_readings import render_traced_inputs
 from app.api.schemas.base import DETAIL_CHARS, NAME_CHARS, REASON_CHARS, SENTENCE_CHARS
-from app.api.schemas.signal import FactorItem, MissingItem, SignalResponse
+from app.api.schemas.signal import (
+    FactorItem,
+    MissingItem,
+    SignalConfluence,
+    SignalResponse,
+    SignalSetup,
+)
 from app.api.schemas.signal_debug import FactorDebug, Metric, SignalDebug
 from app.core.domain.answer import SignalAnswer
 from app.core.domain.formatting import toward_neutral
-from app.core.domain.signal import FactorScore, Signal
+from app.core.domain.liquidity import Setup
+from app.core.domain.signal import Confluence, FactorScore, Signal
 
 _MAX_METRICS = 40
 
@@ -44,7 +51,8 @@ def render_signal(answer: SignalAnswer, *, now_ms: int, debug: bool) -> SignalRe
         reason=clip(signal.reason, REASON_CHARS),
         reasons=[clip(reason, SENTENCE_CHARS) for reason in signal.reasons[:3]],
         factors=[_factor(factor, signal.as_of_ms) for factor in signal.factors],
-        confluence=None,
+        confluence=_confluence(signal.confluence, signal.as_of_ms),
+        confluence_reason=clip(signal.no_confluence, DETAIL_CHARS) or None,
         data_mode=signal.data_mode,
         as_of=iso_utc(signal.as_of_ms),
         missing=[
@@ -53,6 +61,37 @@ def render_signal(answer: SignalAnswer, *, now_ms: int, debug: bool) -> SignalRe
         ],
         engine_version=clip(signal.engine_version, NAME_CHARS),
         debug=_debug(answer, signal) if debug else None,
+    )
+
+
+def _confluence(found: Confluence | None, as_of_ms: int) -> SignalConfluence | None:
+    if found is None:
+        return None
+    setup = found.setup
+    return SignalConfluence.model_validate(
+        {
+            "timeframe": found.timeframe,
+            "direction": found.direction,
+            "score": places(found.score, 2),
+            "sentence": clip(found.sentence, SENTENCE_CHARS),
+            "top": significant(found.zone.zone.top_usd),
+            "bottom": significant(found.zone.zone.bottom_usd),
+            "source": found.source,
+            "age_s": age_s(as_of_ms, found.as_of_ms),
+            "setup": None if setup is None else _setup(setup),
+            "setup_reason": clip(found.no_setup, DETAIL_CHARS) or None,
+        }
+    )
+
+
+def _setup(setup: Setup) -> SignalSetup:
+    return SignalSetup(
+        entry=significant(setup.entry_usd),
+        stop=significant(setup.stop_usd),
+        target=significant(setup.targets[0].price_usd),
+        reward_risk=places(setup.targets[0].reward_risk, 3),
+        fill_probability=places(setup.p_fill, 4),
+        risk_score=places(setup.risk_score, 2),
     )
 
 

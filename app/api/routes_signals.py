@@ -19,11 +19,19 @@ from app.api.deps import SignalUseCase
 from app.api.numbers import clip
 from app.api.openapi_parts import problems, success
 from app.api.options import ApiOptions, Scope
-from app.api.params import DebugQuery, ModeQuery, SymbolPath, SymbolsQuery
+from app.api.params import (
+    DebugQuery,
+    ModeQuery,
+    SymbolPath,
+    SymbolsQuery,
+    TimeframeQuery,
+    read_timeframe,
+)
 from app.api.problems import detail_of
 from app.api.render_signal import render_signal
 from app.api.schemas.base import REASON_CHARS
 from app.api.schemas.signal import MAX_BATCH, BatchError, BatchResponse, SignalResponse
+from app.core.domain.liquidity import DEFAULT_TIMEFRAME
 from app.core.domain.signal import Mode
 from app.core.domain.symbol import MAX_INPUT_CHARS
 from app.core.errors import InputError, InvalidParameter, NoPriceAvailable, UnknownSymbol
@@ -42,16 +50,16 @@ class SignalAnswers:
         self._cache = cache
         self._now_ms = now_ms
 
-    async def get(self, text: str, mode: Mode, *, debug: bool) -> Encoded:
+    async def get(self, text: str, mode: Mode, timeframe: str, *, debug: bool) -> Encoded:
         """Raises: InvalidParameter, UnknownSymbol, NoPriceAvailable."""
 
         async def make() -> bytes:
-            answer = await self._use_case.signal(text, mode)
+            answer = await self._use_case.signal(text, mode, timeframe)
             rendered = render_signal(answer, now_ms=self._now_ms(), debug=debug)
             return rendered.model_dump_json(by_alias=True).encode()
 
         # Spellings of one coin share an answer, and only the use case knows which coin is meant.
-        return await self._cache.get((self._use_case.resolve(text).base, mode, debug), make)
+        return await self._cache.get((self._use_case.resolve(text).base, mode, timeframe, debug), make)
 
 
 def signal_routes(options: ApiOptions, answers: SignalAnswers) -> APIRouter:
@@ -72,12 +80,16 @@ def signal_routes(options: ApiOptions, answers: SignalAnswers) -> APIRouter:
         },
     )
     async def get_signal(
-        request: Request, symbol: SymbolPath, mode: ModeQuery = "balanced", debug: DebugQuery = False
+        request: Request,
+        symbol: SymbolPath,
+        mode: ModeQuery = "balanced",
+        debug: DebugQuery = False,
+        timeframe: TimeframeQuery = DEFAULT_TIMEFRAME,
     ) -> Response:
         require_scope(request, options, Scope.READ)
         if debug:
             require_scope(request, options, Scope.DEBUG)
-        encoded = await answers.get(symbol, Mode(mode), debug=debug)
+        encoded = await answers.get(symbol, Mode(mode), read_timeframe(timeframe), debug=debug)
         return conditional_answer(request, encoded)
 
     @router.get(
@@ -117,7 +129,7 @@ async def _item(answers: SignalAnswers, text: str, mode: Mode) -> bytes:
     """One batch item as JSON: spliced from the encoded answer, which is already valid JSON."""
     signal, error = _NULL, _NULL
     try:
-        signal = (await answers.get(text, mode, debug=False)).body
+        signal = (await answers.get(text, mode, DEFAULT_TIMEFRAME, debug=False)).body
     except (InputError, NoPriceAvailable) as failure:
         error = _batch_error(failure).model_dump_json(by_alias=True).encode()
     return b'{"requested":%b,"signal":%b,"error":%b}' % (_json_text(text), signal, error)

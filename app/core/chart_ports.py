@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from app.core.domain.heatmap import HeatmapAnswer
+from app.core.domain.liquidity_answer import LiquidityAnswer
 
 
 class HeatmapPainter(Protocol):
@@ -12,4 +13,12 @@ class HeatmapPainter(Protocol):
 
     async def paint(self, answer: HeatmapAnswer) -> bytes:
         """A PNG of bounded size. An answer without a grid becomes a picture that says so."""
+        ...
+
+
+class ZonePainter(Protocol):
+    """Draws candles with zones and clusters; never blocks the event loop."""
+
+    async def paint(self, answer: LiquidityAnswer) -> bytes:
+        """A PNG of bounded size. Without candles it becomes a picture that says so."""
         ...

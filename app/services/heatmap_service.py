@@ -40,7 +40,7 @@ from app.core.errors import (
     ProviderUnavailable,
     StorageUnavailable,
 )
-from app.core.heatmap.composite import WINDOW_MIN, score_composite
+from app.core.heatmap.composite import WINDOW_MIN, Swings, score_composite
 from app.core.heatmap.grid import build_grid, find_levels
 from app.core.ports import Fetched, ViewSource
 from app.core.store_ports import TileStore
@@ -63,12 +63,12 @@ _NO_MINUTES = AbsentPart(
     MissingReason.NOT_CONFIGURED,
     "open interest by the minute and the bucket where the price traded need the stream",
 )
-_NO_SWINGS = AbsentPart(
-    HeatmapPart.SWING_PROXIMITY,
-    MissingReason.NOT_CONFIGURED,
-    "swing levels are not detected yet",
+_NOTHING_TO_MEASURE = AbsentPart(
+    HeatmapPart.SWING_PROXIMITY, MissingReason.NO_DATA, "no stored liquidation to measure swing levels from"
 )
 
+# Swing levels of 15m candles within a deadline of its own; never raises a provider error.
+SwingsNow = Callable[[Symbol], Awaitable[Swings | AbsentPart]]
 PriceNow = Callable[[Symbol], Awaitable[Reading[object] | Missing]]
 
 
@@ -81,6 +81,7 @@ class HeatmapService:
         store: TileStore,
         resolve: Callable[[str], Symbol],
         price: PriceNow,
+        swings: SwingsNow,
         painter: HeatmapPainter,
         clock: Clock,
         data_mode: DataMode,
@@ -89,6 +90,7 @@ class HeatmapService:
         self._store = store
         self._resolve = resolve
         self._price = price
+        self._swings = swings
         self._painter = painter
         self._clock = clock
         self._data_mode = data_mode
@@ -127,9 +129,11 @@ class HeatmapService:
             newest_min = await self._store.newest_minute(symbol.base, to_min)
         state = _state(shown, newest_min)
         began_ms = await self._began_ms(symbol, shown, from_min, query.minutes)
+        # Candles are asked for only where there is something to lay swings beside.
+        swings = await self._swings(symbol) if tiles else _NOTHING_TO_MEASURE
         # Thousands of tiles take milliseconds: not on the event loop.
         grid, composite = await asyncio.to_thread(
-            _compute, symbol, tiles, shown, from_min, to_min, query.buckets_per_row, limits
+            _compute, symbol, tiles, shown, from_min, to_min, query.buckets_per_row, limits, swings
         )
         price = await self._price_of(symbol)
         levels = None
@@ -205,6 +209,7 @@ def _compute(
     to_min: int,
     buckets_per_row: int | None,
     limits: GridLimits,
+    swings: Swings | AbsentPart,
 ) -> tuple[HeatmapGrid | None, CompositeScore]:
     grid = None
     if shown:
@@ -214,7 +219,7 @@ def _compute(
     stored: Sequence[TileRow] | AbsentPart = tiles or AbsentPart(
         HeatmapPart.LIQUIDATIONS, MissingReason.NO_DATA, "composite: no liquidations stored in 24 h"
     )
-    return grid, score_composite(symbol.base, to_min - 1, stored, _NO_MINUTES, _NO_SWINGS)
+    return grid, score_composite(symbol.base, to_min - 1, stored, _NO_MINUTES, swings)
 
 
 def _is_price(found: Reading[object]) -> TypeGuard[Reading[Price]]:

@@ -39,6 +39,10 @@ class RecordService:
         oldest is dropped, and the coin's next signal brings the same bars again.
         """
         self._log.append(signal, context, trigger)
+        self.keep_bars(context)
+
+    def keep_bars(self, context: EnhancedSignalContext) -> None:
+        """Hand on the closed bars of a context within moments, without a signal."""
         self._waiting[context.symbol.base] = context
         self._waiting.move_to_end(context.symbol.base)
         if len(self._waiting) > MAX_WAITING:

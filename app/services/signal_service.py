@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from app.core.clock import Clock
+from app.core.confluence.note import summarise
 from app.core.domain.answer import MarketAnswer, MarketExtra, ProbeResult, ProbeStatus, SignalAnswer
 from app.core.domain.context import EnhancedSignalContext
 from app.core.domain.engine_config import EngineConfig
+from app.core.domain.liquidity import DEFAULT_TIMEFRAME
+from app.core.domain.liquidity_answer import LiquidityAnswer
 from app.core.domain.market import MarketReading
-from app.core.domain.quality import MissingReason
-from app.core.domain.signal import Mode, Signal
+from app.core.domain.quality import Missing, MissingReason
+from app.core.domain.signal import Confluence, Mode, Signal
 from app.core.domain.symbol import Symbol, resolve_symbol
 from app.core.errors import ProviderError, ProviderNotConfigured
 from app.core.ports import Fetched, Probe, Provider
@@ -24,6 +28,28 @@ from app.services.context_service import ContextService, ask
 
 # Called once with every computed signal and what it was computed from: telemetry and the record.
 OnSignal = Callable[[Signal, EnhancedSignalContext], None]
+
+
+def resolver(providers: Sequence[Provider]) -> Callable[[str], Symbol]:
+    """Any usual spelling to a coin that some provider lists. Raises: InvalidParameter, UnknownSymbol."""
+
+    def resolve(text: str) -> Symbol:
+        known: frozenset[str] = frozenset().union(*(p.known_bases() for p in providers))
+        return resolve_symbol(text, known)
+
+    return resolve
+
+
+class Confluent(Protocol):
+    """Zones over liquidations of one coin."""
+
+    async def analyse(self, symbol: Symbol, timeframe: str) -> LiquidityAnswer:
+        """Raises: InvalidParameter, NoPriceAvailable."""
+        ...
+
+    async def of_context(self, context: EnhancedSignalContext) -> LiquidityAnswer:
+        """For the hour, without a further call. Raises: NoPriceAvailable."""
+        ...
 
 
 class SignalService:
@@ -38,13 +64,17 @@ class SignalService:
         clock: Clock,
         deadline_s: float,
         on_signal: OnSignal,
+        liquidity: Confluent | None = None,
     ) -> None:
+        """liquidity: who lays zones over liquidations beside the score; None where nobody does."""
         self._contexts = contexts
         self._providers = providers
+        self._resolve = resolver(providers)
         self._engine = engine
         self._clock = clock
         self._deadline_s = deadline_s
         self._on_signal = on_signal
+        self._liquidity = liquidity
 
     def resolve(self, text: str) -> Symbol:
         """Any usual spelling to a known coin.
@@ -53,21 +83,33 @@ class SignalService:
             InvalidParameter: not a symbol.
             UnknownSymbol: in no provider's list; names near matches.
         """
-        known: frozenset[str] = frozenset().union(*(p.known_bases() for p in self._providers))
-        return resolve_symbol(text, known)
+        return self._resolve(text)
 
-    async def signal(self, text: str, mode: Mode) -> SignalAnswer:
-        """Gather, score and explain.
+    async def signal(self, text: str, mode: Mode, timeframe: str = DEFAULT_TIMEFRAME) -> SignalAnswer:
+        """Gather, score and explain. timeframe: of the confluence; the score knows none.
 
         Raises:
             InvalidParameter, UnknownSymbol: see `resolve`.
             NoPriceAvailable: no provider has a usable price.
         """
         started_s = self._clock.monotonic_s()
-        context = await self._contexts.gather(self.resolve(text))
-        signal = evaluate(context, self._engine, mode)
+        context, confluence = await self._gather(self.resolve(text), timeframe)
+        found, why_not = (None, confluence) if isinstance(confluence, str) else (confluence, "")
+        signal = evaluate(context, self._engine, mode, found, why_not)
         self._on_signal(signal, context)
         return SignalAnswer(signal, context, (self._clock.monotonic_s() - started_s) * 1000)
+
+    async def _gather(self, symbol: Symbol, timeframe: str) -> tuple[EnhancedSignalContext, Confluence | str]:
+        """The context, and the confluence or why there is none. The hour's needs no call of its own."""
+        if self._liquidity is None:
+            return await self._contexts.gather(symbol), "not computed"
+        if timeframe != DEFAULT_TIMEFRAME:
+            answer = await self._liquidity.analyse(symbol, timeframe)
+            return answer.context, summarise(answer)
+        context = await self._contexts.gather(symbol)
+        if isinstance(context.price, Missing):
+            return context, "no price"
+        return context, summarise(await self._liquidity.of_context(context))
 
     async def market(self, text: str) -> MarketAnswer:
         """Raw readings of all providers: the engine's inputs and what else they know."""

@@ -60,6 +60,7 @@ from app.services.open_interest_replay import OpenInterestReplay
 from app.services.record_service import RecordService
 from tests.derivatives_facts import FakeDerivatives
 from tests.heatmap_facts import HeatmapRig
+from tests.liquidity_rig import LiquidityRig
 from tests.stored_facts import FakeStore
 
 NOW_MS = 1_772_000_000_000
@@ -157,7 +158,7 @@ class FakeSignals:
     def resolve(self, text: str) -> Symbol:
         return resolve_symbol(text, self.known)
 
-    async def signal(self, text: str, mode: Mode) -> SignalAnswer:
+    async def signal(self, text: str, mode: Mode, timeframe: str = "1h") -> SignalAnswer:
         symbol = self.resolve(text)
         self.calls += 1
         self.started.put_nowait(None)
@@ -288,6 +289,7 @@ class Rig:
         self.derivatives = FakeDerivatives(KNOWN)
         self.budget = FakeBudget()
         self.heatmap = HeatmapRig(known=KNOWN)
+        self.liquidity = LiquidityRig(known=KNOWN, now_ms=NOW_MS)
         self.store = FakeStore()
         self.observed: list[dict[str, Any]] = []
         defaults = {"public_url": "https://signals.example.com", "data_mode": DataMode.DEMO, "version": "9.9"}
@@ -302,6 +304,7 @@ class Rig:
                 self.budget,
                 self.health,
                 heatmap=self.heatmap.service,
+                liquidity=self.liquidity.service,
                 history=HistoryService(self.store, resolve=self.derivatives.resolve),
                 replay=OpenInterestReplay(
                     bars=self.store,

@@ -60,6 +60,13 @@ OPERATIONS = [
     "getCoinglassStatus",
     "getHeatmap",
     "getHeatmapImage",
+    "getSmartMoneyZones",
+    "getSmartMoneyChart",
+    "getLiquidityMap",
+    "getLiquidationClusters",
+    "getMarketSentiment",
+    "getConfluenceAnalysis",
+    "getTradingOpportunities",
 ]
 
 _ONE_COIN = {"path_parameters": {"symbol": "BTC"}}
@@ -78,6 +85,18 @@ VALID: dict[str, dict[str, Any]] = {
             "getDashboard",
             "getHeatmap",
             "getHeatmapImage",
+            "getSmartMoneyZones",
+            "getSmartMoneyChart",
+        )
+    },
+    **{
+        name: {"query": {"symbol": "BTC"}}
+        for name in (
+            "getLiquidityMap",
+            "getLiquidationClusters",
+            "getMarketSentiment",
+            "getConfluenceAnalysis",
+            "getTradingOpportunities",
         )
     },
     "getSignal": _ONE_COIN,

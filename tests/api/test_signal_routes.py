@@ -35,6 +35,7 @@ FIELDS = [
     "reasons",
     "factors",
     "confluence",
+    "confluenceReason",
     "dataMode",
     "asOf",
     "missing",
@@ -53,6 +54,7 @@ class TestSignal:
         assert answer.headers["cache-control"] == "private, max-age=1"
         assert answer.json()["debug"] is None
         assert answer.json()["confluence"] is None
+        assert answer.json()["confluenceReason"] is None
 
     async def test_numbers_are_rounded_but_small_prices_keep_their_digits(self, rig: Any) -> None:
         body = (await rig.get("/signals/PEPE")).json()

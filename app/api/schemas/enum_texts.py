@@ -146,7 +146,26 @@ ENUM_TEXTS: Mapping[str, str] = {
         "exchange. liquidation_totals, liquidation_orders: positions closed by force. liquidation_map, "
         "liquidation_heatmap: estimated levels. account_ratio, top_account_ratio, top_position_ratio: long "
         "shares. funding_history, funding_venues: funding. open_interest_history, open_interest_venues: open "
-        "interest. coins, exchanges: what is listed. whale_alerts, whale_positions: large positions."
+        "interest. candles: prices. coins, exchanges: what is listed. whale_alerts, whale_positions: large "
+        "positions."
     ),
     "WhaleAction": "What was done with a position: opened or closed.",
+    "BreakKind": "BOS: a close beyond structure with the trend; CHoCH: against it.",
+    "RangePart": "discount: lower part of the dealing range; equilibrium: its middle; premium: upper part.",
+    "LevelSource": (
+        "coinglass_map and coinglass_heatmap: CoinGlass's models; estimate: own, from open interest; "
+        "streamed: liquidations that happened."
+    ),
+    "ProbabilitySource": (
+        "hitRateTable: measured share of past levels so far away; closedForm: a driftless walk; "
+        "calibrated: fitted."
+    ),
+    "ZoneKind": (
+        "order_block, breaker (a broken block), fair_value_gap, inverse_fair_value_gap, liquidity_pool "
+        "(equal highs or lows) or previous_level (day or week)."
+    ),
+    "ZoneState": "untouched, touched, half_filled or ended at the last closed candle.",
+    "EntryKind": (
+        "limit: an order that waits in the zone; reclaim: the close that took the zone back after a sweep."
+    ),
 }

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from app.api.schemas.base import (
     REASON_CHARS,
+    SENTENCE_CHARS,
     AgeS,
     ApiModel,
     Detail,
@@ -17,8 +18,10 @@ from app.api.schemas.base import (
     Sentence,
     SymbolText,
 )
+from app.api.schemas.liquidity import Timeframe
 from app.api.schemas.signal_debug import SignalDebug
 from app.core.domain.context import DataMode
+from app.core.domain.liquidity import LevelSource
 from app.core.domain.market import PriceKind
 from app.core.domain.signal import ConfidenceLevel, Direction, FactorName, FactorStatus, Mode
 
@@ -45,6 +48,39 @@ class MissingItem(ApiModel):
 
     input: Name = Field(description="Name of the input.")
     reason: Detail = Field(description="Why it did not count.")
+
+
+class SignalSetup(ApiModel):
+    """The plan around the zone. Market data, not advice."""
+
+    entry: float = Field(gt=0, description="Price in USD per coin to enter at.")
+    stop: float = Field(gt=0, description="Price in USD per coin to give up at.")
+    target: float = Field(gt=0, description="Price in USD per coin of the first target.")
+    reward_risk: float = Field(
+        description="Reward at that target in multiples of the risk; higher is better."
+    )
+    fill_probability: float = Field(
+        ge=0, le=1, description="Chance that the entry trades in 24 hours as a fraction; higher is likelier."
+    )
+    risk_score: float = Field(
+        ge=0, le=100, description="Chance in percent that the stop comes first; higher is riskier."
+    )
+
+
+class SignalConfluence(ApiModel):
+    """A Smart Money zone over a liquidation cluster. One against the signal lowers its confidence by a
+    level."""
+
+    timeframe: Timeframe = Field(description="Size of the candles the zone is on.")
+    direction: Direction = Field(description="LONG for a bullish zone, SHORT for a bearish one.")
+    score: float = Field(ge=0, le=100, description="Points from 0 to 100; higher is more confluence.")
+    sentence: str = Field(max_length=SENTENCE_CHARS, description="The zone in words.")
+    top: float = Field(gt=0, description="Price in USD per coin of the upper edge.")
+    bottom: float = Field(gt=0, description="Price in USD per coin of the lower edge.")
+    source: LevelSource = Field(description="Where the liquidation levels come from.")
+    age_s: AgeS
+    setup: SignalSetup | None = Field(description="The plan; null when there is none.")
+    setup_reason: Detail | None = Field(description="Why there is no plan; null when there is one.")
 
 
 class SignalResponse(ApiModel):
@@ -83,9 +119,10 @@ class SignalResponse(ApiModel):
     reason: str = Field(max_length=REASON_CHARS, description="The answer in one line.")
     reasons: list[Sentence] = Field(max_length=3, description="Up to three sentences, strongest first.")
     factors: list[FactorItem] = Field(min_length=8, max_length=8, description="All eight factors.")
-    confluence: None = Field(
-        description="Smart-money zones over liquidation clusters; null while not offered."
+    confluence: SignalConfluence | None = Field(
+        description="The best Smart Money zone with liquidations beside it; it never moves the score."
     )
+    confluence_reason: Detail | None = Field(description="Why there is no confluence; null when there is.")
     data_mode: DataMode = Field(description="live, demo (simulated market) or replay (recorded past).")
     as_of: IsoTime = Field(description="Market time the inputs were complete, UTC; ages count back from it.")
     missing: list[MissingItem] = Field(max_length=20, description="Inputs that did not count, with reasons.")

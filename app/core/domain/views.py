@@ -30,6 +30,7 @@ class View(StrEnum):
     FUNDING_VENUES = "funding_venues"  # tuple[VenueFunding, ...]
     OPEN_INTEREST_HISTORY = "open_interest_history"  # OpenInterestHistory, USD
     OPEN_INTEREST_VENUES = "open_interest_venues"  # tuple[VenueOpenInterest, ...], the total first
+    CANDLES = "candles"  # Candles, closed, volume in coins
     COINS = "coins"  # tuple[str, ...], base assets in order
     EXCHANGES = "exchanges"  # tuple[ExchangeListing, ...]
     WHALE_ALERTS = "whale_alerts"  # tuple[WhaleAlert, ...], newest first, all coins

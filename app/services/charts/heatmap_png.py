@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import io
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from app.core.domain.context import DataMode
 from app.core.domain.formatting import (
     format_age,
     format_minutes,
@@ -26,7 +23,6 @@ from app.core.domain.quality import Reading
 from app.services.charts.heatmap_axes import (
     LONG_RAMP,
     SHORT_RAMP,
-    Colour,
     PriceRange,
     price_range,
     price_ticks,
@@ -34,52 +30,33 @@ from app.services.charts.heatmap_axes import (
     strength,
     time_ticks,
 )
+from app.services.charts.pen import (
+    BACKGROUND,
+    BANNERS,
+    FAINT,
+    HEIGHT,
+    LINE,
+    LONG,
+    PRICE,
+    SHORT,
+    WIDTH,
+    Box,
+    font,
+    pill,
+    text,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
-    from PIL.ImageFont import FreeTypeFont, ImageFont
 
-WIDTH, HEIGHT = 1200, 700
-BACKGROUND: Colour = (14, 17, 23)
-_PANEL: Colour = (20, 24, 32)
-_LINE: Colour = (44, 50, 62)
-_TEXT: Colour = (226, 230, 236)
-_FAINT: Colour = (148, 156, 170)
-_PRICE: Colour = (255, 255, 255)
-_LONG = ramp_colour(LONG_RAMP, 2 / 3)
-_SHORT = ramp_colour(SHORT_RAMP, 2 / 3)
-_BANNERS = {
-    DataMode.DEMO: "DEMO: simulated market, not real prices",
-    DataMode.REPLAY: "REPLAY: recorded past, not the market of now",
-}
 _FOOTER = "Liquidations that happened, from this service's own record. Not a forecast, not advice."
 
 
-@dataclass(frozen=True, slots=True)
-class _Box:
-    """A part of the picture in pixels, right and bottom inside."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-
-    @property
-    def width(self) -> int:
-        return self.right - self.left
-
-    @property
-    def height(self) -> int:
-        return self.bottom - self.top
-
-    def fill(self, draw: ImageDraw) -> None:
-        draw.rectangle((self.left, self.top, self.right, self.bottom), fill=_PANEL)
-
-
-_CELLS = _Box(118, 88, 970, 510)
-_BY_PRICE = _Box(982, 88, 1184, 510)
-_BY_TIME = _Box(118, 522, 970, 612)
-_LEGEND = _Box(118, 652, 1184, 690)
+_CELLS = Box(118, 88, 970, 510)
+_BY_PRICE = Box(982, 88, 1184, 510)
+_BY_TIME = Box(118, 522, 970, 612)
+_LEGEND = Box(118, 652, 1184, 690)
 
 
 class HeatmapPngPainter:
@@ -105,7 +82,7 @@ def draw_heatmap(answer: HeatmapAnswer) -> bytes:
         _empty(draw, answer)
     else:
         _filled(draw, answer, answer.grid)
-    _text(draw, (WIDTH - 16, HEIGHT - 8), _FOOTER, size=12, colour=_FAINT, anchor="rs")
+    text(draw, (WIDTH - 16, HEIGHT - 8), _FOOTER, size=12, colour=FAINT, anchor="rs")
     found = io.BytesIO()
     image.save(found, "PNG")
     return found.getvalue()
@@ -116,16 +93,16 @@ def _title(draw: ImageDraw, answer: HeatmapAnswer) -> None:
     title = f"{answer.symbol} liquidations, last {format_minutes(minutes)}"
     if answer.began_ms is not None:
         title = f"{answer.symbol} liquidations since {format_moment(answer.began_ms, answer.as_of_ms)}"
-    _text(draw, (16, 14), title, size=24, anchor="lt")
+    text(draw, (16, 14), title, size=24, anchor="lt")
     until = f"{datetime.fromtimestamp(answer.to_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
-    _text(draw, (16, 48), f"{answer.model}  ·  until {until}{_stored_note(answer)}", size=13, colour=_FAINT)
-    banner = _BANNERS.get(answer.data_mode)
+    text(draw, (16, 48), f"{answer.model}  ·  until {until}{_stored_note(answer)}", size=13, colour=FAINT)
+    banner = BANNERS.get(answer.data_mode)
     if banner is not None:
-        _pill(draw, (WIDTH - 16, 14), banner, fill=(255, 213, 79), size=14)
+        pill(draw, (WIDTH - 16, 14), banner, fill=(255, 213, 79), size=14)
     if answer.grid is not None:
         longs, shorts = format_usd_compact(answer.grid.long_usd), format_usd_compact(answer.grid.short_usd)
-        _text(draw, (WIDTH - 16, 48), f"shorts {shorts}", size=16, colour=_SHORT, anchor="rt")
-        _text(draw, (WIDTH - 180, 48), f"longs {longs}", size=16, colour=_LONG, anchor="rt")
+        text(draw, (WIDTH - 16, 48), f"shorts {shorts}", size=16, colour=SHORT, anchor="rt")
+        text(draw, (WIDTH - 180, 48), f"longs {longs}", size=16, colour=LONG, anchor="rt")
 
 
 def _stored_note(answer: HeatmapAnswer) -> str:
@@ -137,19 +114,10 @@ def _stored_note(answer: HeatmapAnswer) -> str:
 
 
 def _empty(draw: ImageDraw, answer: HeatmapAnswer) -> None:
-    _Box(_CELLS.left, _CELLS.top, _BY_PRICE.right, _BY_TIME.bottom).fill(draw)
+    Box(_CELLS.left, _CELLS.top, _BY_PRICE.right, _BY_TIME.bottom).fill(draw)
     middle = (_CELLS.left + _BY_PRICE.right) // 2
-    for n, line in enumerate(_wrapped(answer.sentence, 76)):
-        _text(draw, (middle, 300 + 30 * n), line, size=20, anchor="ms")
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    lines = [""]
-    for word in text.split():
-        if len(lines[-1]) + len(word) >= width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return lines
+    for n, line in enumerate(wrapped(answer.sentence, 76)):
+        text(draw, (middle, 300 + 30 * n), line, size=20, anchor="ms")
 
 
 def _filled(draw: ImageDraw, answer: HeatmapAnswer, grid: HeatmapGrid) -> None:
@@ -178,15 +146,15 @@ def _y(shown: PriceRange, price_usd: float) -> float:
 
 
 def _axes(draw: ImageDraw, grid: HeatmapGrid, shown: PriceRange) -> None:
-    for price_usd, text in price_ticks(shown, most=9):
+    for price_usd, label in price_ticks(shown, most=9):
         y = _y(shown, price_usd)
-        draw.line((_CELLS.left, y, _BY_PRICE.right, y), fill=_LINE)
-        _text(draw, (_CELLS.left - 8, y), text, size=13, colour=_FAINT, anchor="rm")
-    for minute, text in time_ticks(grid.from_min, grid.to_min, most=9):
+        draw.line((_CELLS.left, y, _BY_PRICE.right, y), fill=LINE)
+        text(draw, (_CELLS.left - 8, y), label, size=13, colour=FAINT, anchor="rm")
+    for minute, label in time_ticks(grid.from_min, grid.to_min, most=9):
         x = _x(grid, minute)
-        draw.line((x, _CELLS.top, x, _BY_TIME.bottom), fill=_LINE)
-        _text(draw, (x, _BY_TIME.bottom + 6), text, size=13, colour=_FAINT, anchor="mt")
-    _text(draw, (_CELLS.left - 8, _BY_TIME.bottom + 6), "UTC", size=13, colour=_FAINT, anchor="rt")
+        draw.line((x, _CELLS.top, x, _BY_TIME.bottom), fill=LINE)
+        text(draw, (x, _BY_TIME.bottom + 6), label, size=13, colour=FAINT, anchor="mt")
+    text(draw, (_CELLS.left - 8, _BY_TIME.bottom + 6), "UTC", size=13, colour=FAINT, anchor="rt")
 
 
 def _unrecorded(draw: ImageDraw, answer: HeatmapAnswer, grid: HeatmapGrid) -> None:
@@ -197,10 +165,10 @@ def _unrecorded(draw: ImageDraw, answer: HeatmapAnswer, grid: HeatmapGrid) -> No
     right = _x(grid, first)
     for box in (_CELLS, _BY_TIME):
         draw.rectangle((box.left, box.top, right, box.bottom), fill=BACKGROUND)
-    text = "nothing stored here: quiet or not recorded"
-    if draw.textlength(text, font=_font(13)) < right - _CELLS.left:
+    note = "nothing stored here: quiet or not recorded"
+    if draw.textlength(note, font=font(13)) < right - _CELLS.left:
         middle = (_CELLS.left + right) / 2
-        _text(draw, (middle, (_CELLS.top + _CELLS.bottom) / 2), text, size=13, colour=_FAINT, anchor="mm")
+        text(draw, (middle, (_CELLS.top + _CELLS.bottom) / 2), note, size=13, colour=FAINT, anchor="mm")
 
 
 def _cells(draw: ImageDraw, grid: HeatmapGrid, shown: PriceRange, largest_usd: float) -> None:
@@ -235,13 +203,13 @@ def _sums_by_price(draw: ImageDraw, grid: HeatmapGrid, shown: PriceRange) -> Non
         middle = _BY_PRICE.left + row.long_usd * scale
         right = middle + row.short_usd * scale
         if row.long_usd > 0:
-            draw.rectangle((_BY_PRICE.left, top, middle, bottom), fill=_LONG)
+            draw.rectangle((_BY_PRICE.left, top, middle, bottom), fill=LONG)
         if row.short_usd > 0:
-            draw.rectangle((middle, top, right, bottom), fill=_SHORT)
+            draw.rectangle((middle, top, right, bottom), fill=SHORT)
         if (usd := row.long_usd + row.short_usd) in told:
             told.discard(usd)
-            _text(draw, (right + 5, (top + bottom) / 2), format_usd_compact(usd), size=12, anchor="lm")
-    _text(draw, (_BY_PRICE.left, _BY_PRICE.bottom + 6), "sum by price", size=13, colour=_FAINT)
+            text(draw, (right + 5, (top + bottom) / 2), format_usd_compact(usd), size=12, anchor="lm")
+    text(draw, (_BY_PRICE.left, _BY_PRICE.bottom + 6), "sum by price", size=13, colour=FAINT)
 
 
 def _sums_by_time(draw: ImageDraw, grid: HeatmapGrid) -> None:
@@ -257,19 +225,19 @@ def _sums_by_time(draw: ImageDraw, grid: HeatmapGrid) -> None:
     for start, end, long_usd, short_usd in zip(grid.column_starts, ends, longs, shorts, strict=True):
         left, right = _x(grid, start), max(_x(grid, start) + 1, _x(grid, end) - 1)
         if short_usd * scale >= 0.5:
-            draw.rectangle((left, middle - short_usd * scale, right, middle), fill=_SHORT)
+            draw.rectangle((left, middle - short_usd * scale, right, middle), fill=SHORT)
         if long_usd * scale >= 0.5:
-            draw.rectangle((left, middle, right, middle + long_usd * scale), fill=_LONG)
-    _text(
+            draw.rectangle((left, middle, right, middle + long_usd * scale), fill=LONG)
+    text(
         draw,
         (_CELLS.left - 8, _BY_TIME.top + 2),
         format_usd_compact(largest),
         size=12,
-        colour=_FAINT,
+        colour=FAINT,
         anchor="rt",
     )
-    _text(draw, (_CELLS.left - 8, middle), "$0", size=12, colour=_FAINT, anchor="rm")
-    _text(draw, (_BY_PRICE.left, _BY_TIME.bottom - 4), "sum by time", size=13, colour=_FAINT, anchor="ls")
+    text(draw, (_CELLS.left - 8, middle), "$0", size=12, colour=FAINT, anchor="rm")
+    text(draw, (_BY_PRICE.left, _BY_TIME.bottom - 4), "sum by time", size=13, colour=FAINT, anchor="ls")
 
 
 def _price_line(draw: ImageDraw, shown: PriceRange, price_usd: float) -> None:
@@ -277,28 +245,28 @@ def _price_line(draw: ImageDraw, shown: PriceRange, price_usd: float) -> None:
     y = _y(shown, price_usd)
     if shown.holds(price_usd):
         for x in range(_CELLS.left, _BY_PRICE.right - 6, 12):
-            draw.line((x, y, x + 6, y), fill=_PRICE)
+            draw.line((x, y, x + 6, y), fill=PRICE)
         label = format_usd(price_usd)
     else:
         label = f"{format_usd(price_usd)} {'above' if price_usd > shown.high_usd else 'below'}"
     y = min(max(y, _CELLS.top + 11), _CELLS.bottom - 11)
-    _pill(draw, (_CELLS.left - 4, round(y) - 11), label, fill=_PRICE, size=13)
+    pill(draw, (_CELLS.left - 4, round(y) - 11), label, fill=PRICE, size=13)
 
 
 def _legend(draw: ImageDraw, grid: HeatmapGrid, shown: PriceRange, largest_usd: float) -> None:
     names = ((LONG_RAMP, "longs closed by force: sold"), (SHORT_RAMP, "shorts closed by force: bought"))
-    for n, (ramp, text) in enumerate(names):
+    for n, (ramp, label) in enumerate(names):
         top = _LEGEND.top + 18 * n
         for x in range(180):
             draw.line((_LEGEND.left + x, top, _LEGEND.left + x, top + 11), fill=ramp_colour(ramp, x / 179))
-        _text(draw, (_LEGEND.left + 190, top - 1), text, size=13)
+        text(draw, (_LEGEND.left + 190, top - 1), label, size=13)
     for at, anchor in ((0.0, "ls"), (0.5, "ms"), (1.0, "rs")):
         usd = largest_usd * 10 ** (3 * (at - 1))
-        text = format_usd_compact(usd)
-        _text(draw, (_LEGEND.left + at * 180, _LEGEND.top - 4), text, size=11, colour=_FAINT, anchor=anchor)
+        label = format_usd_compact(usd)
+        text(draw, (_LEGEND.left + at * 180, _LEGEND.top - 4), label, size=11, colour=FAINT, anchor=anchor)
     height = (BUCKET_GROWTH**grid.buckets_per_row - 1) * 100
     size = f"one cell: {format_minutes(grid.column_minutes)} by {height:.2f} %, brighter is more USD (log)"
-    _text(draw, (_LEGEND.left + 410, _LEGEND.top - 1), size, size=13, colour=_FAINT)
+    text(draw, (_LEGEND.left + 410, _LEGEND.top - 1), size, size=13, colour=FAINT)
     hidden = (
         grid.cut_long_usd
         + grid.cut_short_usd
@@ -310,40 +278,4 @@ def _legend(draw: ImageDraw, grid: HeatmapGrid, shown: PriceRange, largest_usd: 
     )
     if hidden > 0:
         note = f"{format_usd_compact(hidden)} at prices outside the picture"
-        _text(draw, (WIDTH - 16, _LEGEND.top - 1), note, size=13, colour=_FAINT, anchor="rt")
-
-
-@lru_cache(maxsize=16)
-def _font(size: int) -> FreeTypeFont | ImageFont:
-    """The library's own font: no file of the machine is needed."""
-    from PIL import ImageFont
-
-    return ImageFont.load_default(size)
-
-
-def _text(
-    draw: ImageDraw,
-    at: tuple[float, float],
-    text: str,
-    *,
-    size: int,
-    colour: Colour = _TEXT,
-    anchor: str = "lt",
-) -> None:
-    draw.text(at, text, fill=colour, font=_font(size), anchor=anchor)
-
-
-def _pill(
-    draw: ImageDraw,
-    at: tuple[int, int],
-    text: str,
-    *,
-    text_colour: Colour = BACKGROUND,
-    fill: Colour,
-    size: int,
-) -> None:
-    """Text on a plate whose upper right corner is `at`."""
-    right, top = at
-    left = right - round(draw.textlength(text, font=_font(size))) - 16
-    draw.rounded_rectangle((left, top, right, top + size + 9), radius=5, fill=fill)
-    _text(draw, (left + 8, top + (size + 9) / 2), text, size=size, colour=text_colour, anchor="lm")
+        text(draw, (WIDTH - 16, _LEGEND.top - 1), note, size=13, colour=FAINT, anchor="rt")

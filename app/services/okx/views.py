@@ -25,12 +25,14 @@ from app.core.domain.derivatives import (
     VenueFunding,
     VenueOpenInterest,
 )
-from app.core.domain.market import DAY_MS, HOUR_MS, INTERVAL_MS, Series, Unit
+from app.core.domain.market import DAY_MS, HOUR_MS, INTERVAL_MS, Candles, Series, Unit
 from app.core.domain.symbol import Symbol
 from app.core.domain.views import View, ViewQuery
 from app.core.errors import InvariantViolation, ProviderError, ProviderNoData
 from app.core.ports import Fetched, ViewSource
 from app.services.okx import resources
+from app.services.okx.candles import ENDPOINT as CANDLES
+from app.services.okx.candles import fetch_candles
 from app.services.okx.client import PROVIDER
 from app.services.okx.history import grid_pages, join_pages
 from app.services.okx.liquidations import ENDPOINT as ORDERS
@@ -56,6 +58,7 @@ class Inputs(Protocol):
 
     async def fetch_account_ratio(self, symbol: Symbol) -> Fetched[Series]: ...
     async def fetch_top_position_ratio(self, symbol: Symbol) -> Fetched[Series]: ...
+    async def fetch_candles(self, symbol: Symbol) -> Fetched[Candles]: ...
     async def fetch_open_interest_usd(self, symbol: Symbol) -> Fetched[Series]: ...
     async def fetch_funding(self, symbol: Symbol) -> Fetched[Series]: ...
     async def series(
@@ -114,6 +117,7 @@ class OkxViews:
             (View.FUNDING_VENUES, "public_funding_rate", self.funding_venues),
             (View.OPEN_INTEREST_HISTORY, resources.OPEN_INTEREST.endpoint, self.open_interest_history),
             (View.OPEN_INTEREST_VENUES, "public_open_interest", self.open_interest_venues),
+            (View.CANDLES, CANDLES, self.candles),
             (View.COINS, INSTRUMENTS, self.coins),
             (View.EXCHANGES, INSTRUMENTS, self.exchanges),
         )
@@ -261,6 +265,13 @@ class OkxViews:
             raise ProviderNoData(PROVIDER, "public_open_interest", "open interest without a value in USD")
         venue = VenueOpenInterest("OKX", False, now.usd, now.base, changes)
         return join_answers((venue,), "public_open_interest", now.ts_ms, [cached])
+
+    async def candles(self, query: ViewQuery) -> Fetched[object]:
+        """Closed candles; the hourly ones are the engine's."""
+        symbol = _coin_of(query)
+        if query.interval in (None, "1h"):
+            return await self._inputs.fetch_candles(symbol)
+        return await fetch_candles(self._reader, symbol, query.interval or "", self._now_ms())
 
     async def coins(self, _query: ViewQuery) -> Fetched[object]:
         """Base assets of the USDT swaps."""

@@ -17,7 +17,7 @@ from app.core.errors import StorageUnavailable
 from app.core.heatmap.tiles import fold_tiles
 from app.services.heatmap_service import HeatmapService
 from app.services.storage.store import SqlStore
-from tests.heatmap_facts import FakePainter
+from tests.heatmap_facts import FakePainter, no_swings
 from tests.services.storage.rows import T0_MS, liquidations
 
 NOW_MS = T0_MS + 60 * MINUTE_MS
@@ -33,6 +33,7 @@ def heatmap_of(store: SqlStore, now_ms: int = NOW_MS) -> HeatmapService:
         store=store.tiles,
         resolve=Symbol,
         price=no_price,
+        swings=no_swings,
         painter=FakePainter(),
         clock=ManualClock(now_ms),
         data_mode=DataMode.LIVE,
