@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from app.core.domain.liquidity import SmcZone, ZoneKind, ZoneState
 from app.core.smc.bars import NEVER, Bars
-from app.core.smc.periods import Period, previous_levels
+from app.core.smc.periods import Period, period_start_ms, previous_levels
 from app.core.smc.records import SmcRun
 
 # Thinner gaps are the tick of the market, not a gap anybody trades.
@@ -106,6 +106,8 @@ def _previous(bars: Bars) -> Iterator[SmcZone]:
         if period is Period.DAY and bars.interval_ms >= 24 * 3_600_000:
             continue
         levels = previous_levels(bars, period)
+        # Known since the period ended, which is when this one began.
+        since_ms = period_start_ms(period, int(bars.close_ms[-1]) - bars.interval_ms)
         for is_low, column, broken in (
             (True, levels.low, levels.broken_low),
             (False, levels.high, levels.broken_high),
@@ -120,8 +122,8 @@ def _previous(bars: Bars) -> Iterator[SmcZone]:
                 bottom_usd=level,
                 state=ZoneState.UNTOUCHED,
                 label=f"{'low' if is_low else 'high'} of the {word} before",
-                formed_ms=int(bars.close_ms[-1]),
-                known_ms=int(bars.close_ms[-1]),
+                formed_ms=since_ms,
+                known_ms=since_ms,
             )
 
 

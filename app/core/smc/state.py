@@ -94,6 +94,8 @@ def _retracement(run: SmcRun) -> Retracement | None:
 def _sweeps(bars: Bars, run: SmcRun) -> tuple[SweepEvent, ...]:
     """The newest that still stand, newest first: neither invalidated, nor a run that came back."""
     table, found = run.sweeps, list[SweepEvent]()
+    # The pool at the same price stands behind its swings in the table, so it is met first and tells for them.
+    told: set[tuple[float, int]] = set()
     late = {
         (int(table.level_kind[row]), int(table.ref[row]))
         for row in (table.kind == SweepKind.SWEEP_LATE).nonzero()[0].tolist()
@@ -103,8 +105,10 @@ def _sweeps(bars: Bars, run: SmcRun) -> tuple[SweepEvent, ...]:
             break
         level = int(table.level_kind[row]), int(table.ref[row])
         is_over = table.kind[row] == SweepKind.RUN and level in late
-        if is_over or table.invalidated_at[row] != NEVER:
+        place = float(table.level[row]), int(table.crossed_at[row])
+        if is_over or place in told or table.invalidated_at[row] != NEVER:
             continue
+        told.add(place)
         found.append(
             SweepEvent(
                 kind=SweepKind(int(table.kind[row])).name.lower(),

@@ -87,3 +87,4 @@ def test_levels_of_the_day_before_stand_until_they_are_broken() -> None:
     shorter = head(bars, 40)
     (found,) = [z for z in live_zones(shorter, run_smc(shorter), 1_000.0, 20.0) if z.top_usd == 1_100.0]
     assert (found.label, found.is_bullish) == ("high of the day before", False)
+    assert found.known_ms == 24 * HOUR_MS
