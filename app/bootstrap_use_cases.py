@@ -73,8 +73,11 @@ def build_services(
         metrics.observe_signal(signal.direction, signal.mode)
         record.keep(signal, context, Trigger.REQUEST)
 
+    async def candles(symbol: Symbol, interval: str) -> Candles | None:
+        return await liquidity.candles(symbol, interval)
+
     calibration = CalibrationService(
-        writer=store.market, log=store.probabilities, bars=store.bars, clock=clock
+        writer=store.market, log=store.probabilities, candles=candles, clock=clock
     )
 
     def on_answer(answer: LiquidityAnswer) -> None:

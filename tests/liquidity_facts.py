@@ -62,7 +62,7 @@ def market(price: float = PRICE, atr: float = ATR, **changes: object) -> MarketN
         "last_low_usd": price,
         "last_high_usd": price,
         "last_close_usd": price,
-        "volume": (60.0, 40.0),
+        "volume": (60.0, 30.0, 100.0, 20),
     }
     return MarketNow(**(known | changes))  # type: ignore[arg-type]
 

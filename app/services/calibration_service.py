@@ -1,7 +1,8 @@
 """Keeps every published probability with its features, and looks later what became of it.
 
-Owns the features and the memory of what was kept this quarter of an hour; candles come from the store, scores
-are `core.calibration`'s. Keeping never waits and never fails; resolving runs in the background.
+Owns the features and the memory of what was kept this quarter of an hour; candles are asked for when a chance
+is due, scores are `core.calibration`'s. Keeping never waits and never fails; resolving runs in the
+background.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import asyncio
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TypeAlias
 
 from app.core.calibration.resolve import Bar, resolve_level
 from app.core.clock import Clock
@@ -24,30 +26,38 @@ from app.core.domain.liquidity import (
 from app.core.domain.liquidity_answer import LiquidityAnswer
 from app.core.domain.market import DAY_MS, HOUR_MS, INTERVAL_MS, Candles, Series
 from app.core.domain.quality import Missing, Reading
-from app.core.domain.stored import BarQuery, CandleRow, ProbabilityRow, SeriesName
+from app.core.domain.stored import ProbabilityRow
+from app.core.domain.symbol import Symbol
 from app.core.errors import StorageUnavailable
-from app.core.store_ports import BarReader, MarketWriter, ProbabilityLog
+from app.core.store_ports import MarketWriter, ProbabilityLog
 
 SLOT_MS = 15 * 60_000
 MAX_KEPT = 50_000  # ids remembered; one that falls out is written again, which changes nothing
 EVERY_S = 300.0
 BATCH = 500
-# Candles that have not come by then will not: the probability can never be scored.
-GIVE_UP_MS = 3 * DAY_MS
-# Finest first: fewer minutes at both ends stay unseen.
-_INTERVALS = ("5m", "15m", "1h")
+# Five-minute candles reach no further back: the probability can never be scored.
+GIVE_UP_MS = DAY_MS
+# Fine enough that hardly a minute at both ends stays unseen, and 500 of them reach back 41 hours.
+INTERVAL = "5m"
 _FUNDING_POINTS = 90
 
 _log = logging.getLogger(__name__)
 
 
+CandlesNow: TypeAlias = Callable[[Symbol, str], Awaitable[Candles | None]]
+
+
 class CalibrationService:
     """The log of published probabilities."""
 
-    def __init__(self, *, writer: MarketWriter, log: ProbabilityLog, bars: BarReader, clock: Clock) -> None:
+    def __init__(
+        self, *, writer: MarketWriter, log: ProbabilityLog, candles: CandlesNow, clock: Clock
+    ) -> None:
+        """candles: closed ones of a coin and bar size, the last day and a half at least; None: not to be
+        had."""
         self._writer = writer
         self._log = log
-        self._bars = bars
+        self._candles = candles
         self._clock = clock
         self._kept: OrderedDict[str, None] = OrderedDict()
 
@@ -77,49 +87,38 @@ class CalibrationService:
             StorageUnavailable: the store does not answer.
         """
         now_ms = self._clock.now_ms()
-        ended = []
+        due: dict[str, list[ProbabilityRow]] = {}
         for row in await self._log.due(now_ms, BATCH):
-            hit = await self._outcome(row)
-            if hit is not None:
-                ended.append(row._replace(outcome=float(hit), resolved_ms=now_ms, ts_init_ms=now_ms))
-            elif now_ms - row.due_ms > GIVE_UP_MS:
-                ended.append(row._replace(resolved_ms=now_ms, ts_init_ms=now_ms))
+            due.setdefault(row.symbol, []).append(row)
+        ended = [
+            row
+            for symbol, rows in due.items()
+            for row in _ended(rows, await self._candles(Symbol(symbol), INTERVAL), now_ms)
+        ]
         if ended:
             await self._writer.put_all(ended)
         return len(ended)
 
-    async def _outcome(self, row: ProbabilityRow) -> bool | None:
-        """By the finest candles that cover the time."""
-        for interval in _INTERVALS:
-            bars = await self._candles(row, interval)
-            hit = resolve_level(
-                bars,
-                INTERVAL_MS[interval],
-                at_ms=row.at_ms,
-                due_ms=row.due_ms,
-                level_usd=row.level_usd,
-                is_above=row.side == PositionSide.SHORT.value,
-            )
-            if hit is not None:
-                return hit
-        return None
 
-    async def _candles(self, row: ProbabilityRow, interval: str) -> Sequence[Bar]:
-        page = await self._bars.bars(
-            BarQuery(
-                series=SeriesName.CANDLES,
-                symbol=row.symbol,
-                interval=interval,
-                from_ms=row.at_ms,
-                to_ms=row.due_ms + 1,
-                exchange=None,
-                scope=None,
-                limit=1000,
-                cursor=None,
-                newest_first=False,
-            )
+def _ended(rows: Sequence[ProbabilityRow], candles: Candles | None, now_ms: int) -> Iterator[ProbabilityRow]:
+    """Those that can be told, with their outcome, and those that never will be."""
+    bars = []
+    if candles is not None:
+        columns = zip(candles.close_ms, candles.high, candles.low, strict=True)
+        bars = [Bar(close_ms, high, low) for close_ms, high, low in columns if close_ms <= now_ms]
+    for row in rows:
+        hit = resolve_level(
+            bars,
+            INTERVAL_MS[INTERVAL],
+            at_ms=row.at_ms,
+            due_ms=row.due_ms,
+            level_usd=row.level_usd,
+            is_above=row.side == PositionSide.SHORT.value,
         )
-        return [Bar(bar.close_ms, bar.high, bar.low) for bar in page.rows if isinstance(bar, CandleRow)]
+        if hit is not None:
+            yield row._replace(outcome=float(hit), resolved_ms=now_ms, ts_init_ms=now_ms)
+        elif now_ms - row.due_ms > GIVE_UP_MS:
+            yield row._replace(resolved_ms=now_ms, ts_init_ms=now_ms)
 
 
 def rows_of(answer: LiquidityAnswer) -> list[ProbabilityRow]:

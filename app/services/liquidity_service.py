@@ -128,6 +128,13 @@ class LiquidityService:
         """Candles, zones and clusters as PNG. Raises: InvalidParameter, NoPriceAvailable."""
         return await self._painter.paint(await self.analyse(symbol, timeframe))
 
+    async def candles(self, symbol: Symbol, interval: str) -> Candles | None:
+        """Closed candles of any offered size, None when they are not to be had now."""
+        found = _candles_of(
+            await self._derivatives.parts([View.CANDLES], ViewQuery(symbol=symbol, interval=interval))
+        )
+        return None if isinstance(found, Missing) else found.value
+
     async def swings(self, symbol: Symbol) -> Swings | AbsentPart:
         """Swing levels of 15m candles that price has not traded through, for the composite heatmap."""
         query = ViewQuery(symbol=symbol, interval=SWING_TIMEFRAME)
@@ -157,7 +164,9 @@ class LiquidityService:
         Raises:
             NoPriceAvailable: the context has no price.
         """
-        return await asyncio.to_thread(self._answer, context, DEFAULT_TIMEFRAME, context.candles, {})
+        answer = await asyncio.to_thread(self._answer, context, DEFAULT_TIMEFRAME, context.candles, {})
+        self._on_answer(answer)
+        return answer
 
     def _answer(
         self,
@@ -178,6 +187,7 @@ class LiquidityService:
         zones: tuple[EnhancedSMCZone, ...] = ()
         setups: tuple[Setup, ...] = ()
         refused: tuple[Lack, ...] = ()
+        stale = ""
         if frame is not None and scale is not None:
             usd = price.value.price_usd
             plain = find_zones(frame.bars, frame.run, (), usd, scale.atr_usd)
@@ -188,8 +198,8 @@ class LiquidityService:
                     lacking.append(Lack("liquidity", "no liquidation level within 10 ATR of the price"))
             clusters = liquidity.clusters if liquidity is not None else ()
             zones = find_zones(frame.bars, frame.run, clusters, usd, scale.atr_usd) if clusters else plain
-            stale = _stale(price, frame, liquidity, now_ms)
-            if stale is not None:
+            stale = _stale(price, frame, liquidity, now_ms) or ""
+            if stale:
                 lacking.append(Lack("setups", stale))
             elif liquidity is not None:
                 setups, refused = plan_setups(zones, clusters, frame.bars, usd, scale)
@@ -209,6 +219,7 @@ class LiquidityService:
             setups=setups,
             refused=refused,
             lacking=tuple(lacking),
+            stale=stale,
         )
 
     def _analysis(
@@ -329,7 +340,7 @@ def _estimate(context: EnhancedSignalContext, price_usd: float, scale: Scale) ->
     if isinstance(interest, Missing):
         return f"no open interest to estimate liquidation levels from ({interest.reason.value})"
     now_ms = context.as_of_ms
-    bars = interest_bars(candles.value, interest.value, from_ms=now_ms - LOOKBACK_MS)
+    bars = interest_bars(candles.value, interest.value, from_ms=now_ms - LOOKBACK_MS, until_ms=now_ms)
     if not bars:
         return "open interest and candles have no hour in common in the last 7 days"
     margin = maintenance_frac(context.symbol.base)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.core.confluence.note import summarise
 from app.core.domain.derivatives import (
     HeatmapCell,
     LiquidationHeatmap,
@@ -19,6 +20,7 @@ from app.core.domain.liquidity import TIMEFRAMES, LevelSource, ProbabilitySource
 from app.core.domain.liquidity_answer import LiquidityAnswer
 from app.core.domain.market import HOUR_MS, Candles, Price, PriceKind
 from app.core.domain.quality import Missing, MissingReason
+from app.core.domain.signal import Confluence
 from app.core.domain.symbol import Symbol
 from app.core.domain.views import View
 from app.core.errors import InvalidParameter, NoPriceAvailable
@@ -199,14 +201,34 @@ async def test_a_candle_of_the_future_is_not_looked_at() -> None:
     assert again.zones == plain.zones
 
 
-async def test_the_hour_of_a_signal_asks_nobody_and_is_not_logged() -> None:
+async def test_the_hour_of_a_signal_asks_nobody_and_its_chances_are_logged_too() -> None:
     rig = LiquidityRig()
     answer = await rig.service.of_context(rig.context())
     assert rig.asked == []
-    assert rig.answers == []
     assert answer.liquidity is not None
-    await analyse(rig)
-    assert len(rig.answers) == 1
+    shown = await analyse(rig)
+    assert rig.answers == [answer, shown]
+
+
+@pytest.mark.parametrize("change", [old_candles, old_price])
+async def test_of_old_inputs_no_confluence_is_told(change: Any) -> None:
+    rig = LiquidityRig()
+    assert isinstance(summarise(await analyse(rig)), Confluence)
+    rig.changes = change(rig)
+    answer = await analyse(rig)
+    assert answer.stale == why(answer, "setups")
+    assert summarise(answer) == answer.stale
+
+
+async def test_a_pool_that_price_has_passed_since_the_close_lies_on_its_other_side() -> None:
+    rig = LiquidityRig()
+    for factor in (0.97, 1.0, 1.03):
+        price = rig.candles.close[-1] * factor
+        rig.changes = {"price": reading(Price(price, PriceKind.LAST_TRADE), rig.now_ms)}
+        found = (await analyse(rig)).liquidity
+        assert found is not None
+        for one in found.probabilities:
+            assert (one.side is PositionSide.LONG) == (one.level_usd < price)
 
 
 async def test_setups_are_in_order_and_lie_apart() -> None:

@@ -90,4 +90,6 @@ class StructureItem(ApiModel):
     retracement: RetracementItem | None
     sweeps: list[SweepItem] = Field(max_length=5, description="Newest first, those that still stand.")
     previous: list[PreviousItem] = Field(max_length=2, description="Day and week before.")
-    sessions: list[SessionItem] = Field(max_length=7, description="Sessions that are open.")
+    sessions: list[SessionItem] = Field(
+        max_length=7, description="Sessions that hold the last closed candle."
+    )

@@ -69,17 +69,17 @@ def measure_setups(name: str, base: str, candles: Candles, interest: Series) -> 
     """Walk over the hours that have both candles and open interest. Candles of 1 h."""
     bars = build_bars(candles, candles.close_ms[-1])
     run = run_smc(bars)
-    flows = interest_bars(candles, interest, from_ms=0)
+    flows = interest_bars(candles, interest, from_ms=0, until_ms=candles.close_ms[-1])
     closes = [flow.close_ms for flow in flows]
+    recorded = set(interest.close_ms)
     hours = long = short = free_from = 0
     followed: list[tuple[Setup, int]] = []
     for at in range(_WARM_UP_BARS, len(bars)):
         now_ms = int(bars.close_ms[at])
-        last = bisect_right(closes, now_ms)
-        if not last or closes[last - 1] != now_ms:
+        if now_ms not in recorded:
             continue
         hours += 1
-        first = bisect_right(closes, now_ms - LOOKBACK_MS)
+        first, last = bisect_right(closes, now_ms - LOOKBACK_MS), bisect_right(closes, now_ms)
         plan = _best_plan(base, bars, run, at, flows[first:last])
         if plan is None:
             continue

@@ -87,23 +87,30 @@ class InterestBar:
     buy_frac: float = 0.5
 
 
-def interest_bars(candles: Candles, interest: Series, *, from_ms: int) -> tuple[InterestBar, ...]:
-    """Candles with the change of open interest over each, oldest first; bars without both ends are left out.
+def interest_bars(
+    candles: Candles, interest: Series, *, from_ms: int, until_ms: int
+) -> tuple[InterestBar, ...]:
+    """Candles that closed after `from_ms` and up to `until_ms`, with the change of open interest over each,
+    oldest first; empty when none has it at both ends.
 
-    Coins are priced at the bar, so that a move of the price alone opens no position; of a series in USD the
-    change is taken as it stands.
+    A bar of which it is not known opens nothing, but what it traded still ends levels. Coins are priced at
+    the bar, so that a move of the price alone opens no position; of a series in USD the change is taken as it
+    stands.
     """
     held = dict(zip(interest.close_ms, interest.values, strict=True))
-    found = []
+    found, is_known = [], False
     rows = zip(candles.close_ms, candles.high, candles.low, candles.close, strict=True)
     for close_ms, high, low, close in rows:
-        now, before = held.get(close_ms), held.get(close_ms - candles.interval_ms)
-        if close_ms <= from_ms or now is None or before is None or before <= 0:
+        if not from_ms < close_ms <= until_ms:
             continue
         typical = (high + low + close) / 3.0
-        new_usd = (now - before) * (typical if interest.unit is Unit.BASE else 1.0)
-        found.append(InterestBar(close_ms, candles.interval_ms, typical, high, low, new_usd, now / before))
-    return tuple(found)
+        now, before = held.get(close_ms), held.get(close_ms - candles.interval_ms)
+        new_usd, left = 0.0, 1.0
+        if now is not None and before is not None and before > 0:
+            new_usd = (now - before) * (typical if interest.unit is Unit.BASE else 1.0)
+            left, is_known = now / before, True
+        found.append(InterestBar(close_ms, candles.interval_ms, typical, high, low, new_usd, left))
+    return tuple(found) if is_known else ()
 
 
 def estimate_levels(

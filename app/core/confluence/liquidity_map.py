@@ -65,7 +65,11 @@ def build_map(
     if bias is None:
         return None
     levels = [(one.near_usd, one.side) for one in clusters]
-    levels += [_edge_of(zone) for zone in zones if zone.kind in _LIQUIDITY]
+    edges = [
+        zone.bottom_usd if zone.is_bullish else zone.top_usd for zone in zones if zone.kind in _LIQUIDITY
+    ]
+    # The side is the price's: a level that price has passed since the last close lies on its other side now.
+    levels += [(edge, PositionSide.LONG if edge < price_usd else PositionSide.SHORT) for edge in edges]
     nearest = sorted(levels, key=lambda level: abs(level[0] - price_usd))[:MAX_LEVELS]
     probabilities = [
         probability_of(level_usd, side, price_usd, scale, rates)
@@ -73,13 +77,6 @@ def build_map(
         for rates in MEASURED
     ]
     return LiquidityMap(found.source, found.provider, found.as_of_ms, clusters, bias, tuple(probabilities))
-
-
-def _edge_of(zone: SmcZone) -> tuple[float, PositionSide]:
-    """Where the stops of a pool rest: lows hold longs' stops below, highs shorts' above."""
-    if zone.is_bullish:
-        return zone.bottom_usd, PositionSide.LONG
-    return zone.top_usd, PositionSide.SHORT
 
 
 def probability_of(
@@ -166,10 +163,11 @@ def _distinct(setups: Sequence[Setup]) -> tuple[Setup, ...]:
     return tuple(kept)
 
 
-def _volume(bars: Bars) -> tuple[float, float] | None:
-    """USD of the last candles that closed up, and of those that closed down."""
+def _volume(bars: Bars) -> tuple[float, float, float, int] | None:
+    """USD of the last candles that closed up, of those that closed down, of all, and how many there are."""
     tail = bars.tail(VOLUME_BARS)
     usd = tail.volume * tail.close
     if not len(tail) or not math.isfinite(usd.sum()):
         return None
-    return float(usd[tail.close > tail.open].sum()), float(usd[tail.close < tail.open].sum())
+    up, down = usd[tail.close > tail.open].sum(), usd[tail.close < tail.open].sum()
+    return float(up), float(down), float(usd.sum()), len(tail)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from app.core.confluence.setups import MIN_SCORE
 from app.core.domain.derivatives import PositionSide
 from app.core.domain.formatting import format_usd, format_usd_compact
-from app.core.domain.liquidity import EnhancedSMCZone, LiquidationZone
+from app.core.domain.liquidity import EnhancedSMCZone, LevelSource, LiquidationZone
 from app.core.domain.liquidity_answer import LiquidityAnswer
 from app.core.domain.signal import Confluence, Direction
 
@@ -15,6 +15,8 @@ def summarise(answer: LiquidityAnswer) -> Confluence | str:
     """The confluence of an answer, or why there is none, in words."""
     if answer.liquidity is None:
         return "; ".join(f"{lack.what}: {lack.why}" for lack in answer.lacking) or "no liquidation levels"
+    if answer.stale:
+        return answer.stale
     best = next((zone for zone in answer.zones if _counts(zone)), None)
     if best is None or best.cluster is None or best.confluence_score is None:
         return f"no zone on {answer.timeframe} with a cluster beside it scores {MIN_SCORE:.0f} or more"
@@ -29,7 +31,7 @@ def summarise(answer: LiquidityAnswer) -> Confluence | str:
         as_of_ms=answer.liquidity.as_of_ms,
         setup=setup,
         no_setup="" if setup is not None else _why(answer, best),
-        sentence=_sentence(best, best.cluster, answer.timeframe),
+        sentence=_sentence(best, best.cluster, answer.timeframe, answer.liquidity.source),
     )
 
 
@@ -43,13 +45,22 @@ def _why(answer: LiquidityAnswer, best: EnhancedSMCZone) -> str:
     return told or "another zone at the same place has the plan"
 
 
-def _sentence(best: EnhancedSMCZone, cluster: LiquidationZone, timeframe: str) -> str:
+# Modelled money is not counted money.
+_MONEY = {
+    LevelSource.ESTIMATE: "an estimated",
+    LevelSource.COINGLASS_MAP: "a modelled",
+    LevelSource.COINGLASS_HEATMAP: "a modelled",
+    LevelSource.STREAMED: "a recorded",
+}
+
+
+def _sentence(best: EnhancedSMCZone, cluster: LiquidationZone, timeframe: str, source: LevelSource) -> str:
     forced = "forced sells" if cluster.side is PositionSide.LONG else "forced buys"
     zone = best.zone
     where = f"{format_usd(zone.bottom_usd)} to {format_usd(zone.top_usd)}"
     if zone.bottom_usd == zone.top_usd:
         where = f"at {format_usd(zone.top_usd)}"
     return (
-        f"{zone.label} on {timeframe} {where} with {format_usd_compact(cluster.volume_usd)} of {forced} "
-        f"near {format_usd(cluster.near_usd)}, confluence {best.confluence_score:.0f} of 100"
+        f"{zone.label} on {timeframe} {where} with {_MONEY[source]} {format_usd_compact(cluster.volume_usd)} "
+        f"of {forced} near {format_usd(cluster.near_usd)}, confluence {best.confluence_score:.0f} of 100"
     )

@@ -23,6 +23,8 @@ from app.core.domain.liquidity import (
 MIN_SCORE = 60.0
 STOP_BEYOND_ATR = 0.25
 TARGET_BEFORE_ATR = 0.05
+# A close can be bought only while price is still there.
+RECLAIM_ATR = 0.25
 MAX_RISK_ATR = 2.5
 MIN_RISK_ATR = 0.2
 MIN_REWARD_RISK = 1.5
@@ -34,8 +36,9 @@ VOLUME_BARS = 20
 @dataclass(frozen=True, slots=True)
 class MarketNow:
     """What a plan needs of the market. sigma: per root hour. last_*: the newest closed candle of the frame;
-    volume: USD of the last candles that closed up and down, None where unknown. rates: measured hit rates (by
-    ATR of 1 h), which the chance of a fill is read off where they are given; else it is the fair walk's."""
+    volume: USD of the last candles that closed up, that closed down, of all of them, and how many; None where
+    unknown. rates: measured hit rates (by ATR of 1 h), which the chance of a fill is read off where they are
+    given; else it is the fair walk's."""
 
     price_usd: float
     atr_usd: float
@@ -43,7 +46,7 @@ class MarketNow:
     last_low_usd: float
     last_high_usd: float
     last_close_usd: float
-    volume: tuple[float, float] | None
+    volume: tuple[float, float, float, int] | None
     atr_1h_usd: float | None = None
     rates: HitRates | None = None
 
@@ -61,8 +64,9 @@ def build_setup(
         return f"confluence {found.confluence_score:.0f} of 100, {MIN_SCORE:.0f} needed"
     side = 1 if zone.is_bullish else -1
     entry_kind, entry = _entry(found, market, side)
-    if (market.price_usd - entry) * side < 0 and entry_kind is EntryKind.LIMIT:
-        return "price is already beyond the zone"
+    gone = _gone(entry_kind, entry, market, side)
+    if gone:
+        return gone
     far = zone.bottom_usd if side > 0 else zone.top_usd
     behind = cluster.low_usd if side > 0 else cluster.high_usd
     stop = min(far * side, behind * side) * side - side * STOP_BEYOND_ATR * market.atr_usd
@@ -77,6 +81,14 @@ def build_setup(
     if targets[0].reward_risk < MIN_REWARD_RISK:
         return f"first target pays {targets[0].reward_risk:.1f} for 1, {MIN_REWARD_RISK} needed"
     return _plan(found, market, side, entry_kind, entry, stop, targets)
+
+
+def _gone(entry_kind: EntryKind, entry: float, market: MarketNow, side: int) -> str:
+    """Why the entry is not to be had at this price; empty when it is."""
+    if entry_kind is EntryKind.RECLAIM:
+        has_left = abs(market.price_usd - entry) > RECLAIM_ATR * market.atr_usd
+        return "price has left the close that took the zone back" if has_left else ""
+    return "price is already beyond the zone" if (market.price_usd - entry) * side < 0 else ""
 
 
 def _entry(found: EnhancedSMCZone, market: MarketNow, side: int) -> tuple[EntryKind, float]:
@@ -146,10 +158,10 @@ def _chance_of_fill(market: MarketNow, entry: float) -> float:
 
 
 def _volume(market: MarketNow, side: int) -> VolumeConfirmation | None:
-    if market.volume is None or not sum(market.volume) > 0:
+    if market.volume is None or not market.volume[2] > 0:
         return None
-    share = market.volume[0 if side > 0 else 1] / sum(market.volume)
-    return VolumeConfirmation(share, share > 0.5, VOLUME_BARS)
+    share = market.volume[0 if side > 0 else 1] / market.volume[2]
+    return VolumeConfirmation(share, share > 0.5, market.volume[3])
 
 
 def _invalidation(found: EnhancedSMCZone, side: int, stop: float) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ import math
 
 _TERM = 1e-12
 _MAX_TERMS = 200
+# Barriers so close together, in spreads of the whole time, that the series would need more terms.
+_NARROW = 0.05
 # Broadie, Glasserman, Kou (1997): a barrier watched at moments only acts as if it were this much further off.
 _DISCRETE = 0.5826
 
@@ -73,6 +75,8 @@ def first_within(above: float, below: float, s: float, hours: float, drift_up: f
     if below <= 0:
         return 0.0
     width = above + below
+    if width < _NARROW * s * math.sqrt(hours):
+        return first_ever(above, below, s, drift_up)  # by then one of them has been reached for certain
     total = 0.0
     for k in range(_MAX_TERMS):
         start = 2.0 * k * width + above

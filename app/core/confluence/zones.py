@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from app.core.domain.liquidity import SmcZone, ZoneKind, ZoneState
 from app.core.smc.bars import NEVER, Bars
-from app.core.smc.periods import Period, period_start_ms, previous_levels
+from app.core.smc.periods import Period, period_start_ms, standing_levels
 from app.core.smc.records import SmcRun
 
 # Thinner gaps are the tick of the market, not a gap anybody trades.
@@ -23,6 +23,7 @@ _PERIODS = ((Period.DAY, "day"), (Period.WEEK, "week"))
 def live_zones(bars: Bars, run: SmcRun, price_usd: float, atr_usd: float) -> tuple[SmcZone, ...]:
     """Zones within 10 ATR of the price, nearest first."""
     found = [
+        *_swept(bars, run),
         *_blocks(bars, run),
         *_gaps(bars, run),
         *_pools(bars, run),
@@ -38,7 +39,11 @@ def _distance(zone: SmcZone, price_usd: float) -> float:
 
 def _blocks(bars: Bars, run: SmcRun) -> Iterator[SmcZone]:
     table = run.blocks
+    last = len(bars) - 1
     for row in (table.ended_at == NEVER).nonzero()[0].tolist():
+        edges = float(table.bottom[row]), float(table.top[row])
+        if table.broken_at[row] == last and _closed_back(bars, bool(table.dir[row] > 0), edges):
+            continue  # reclaimed: see `_swept`
         is_broken = bool(table.broken_at[row] != NEVER)
         is_bullish = bool(table.dir[row] > 0) != is_broken
         state = ZoneState.UNTOUCHED
@@ -56,6 +61,48 @@ def _blocks(bars: Bars, run: SmcRun) -> Iterator[SmcZone]:
             formed_ms=int(bars.close_ms[table.i[row]]),
             known_ms=int(bars.close_ms[table.broken_at[row] if is_broken else table.confirmed_at[row]]),
         )
+
+
+def _swept(bars: Bars, run: SmcRun) -> Iterator[SmcZone]:
+    """Blocks and pools that the last candle traded through and closed back beyond: reclaimed, this once."""
+    last = len(bars) - 1
+    if last < 0:
+        return
+    blocks, pools = run.blocks, run.pools
+    for row in (blocks.broken_at == last).nonzero()[0].tolist():
+        is_bullish = bool(blocks.dir[row] > 0)
+        edges = float(blocks.bottom[row]), float(blocks.top[row])
+        if _closed_back(bars, is_bullish, edges):
+            formed, label = int(blocks.i[row]), f"{_word(is_bullish)} order block, swept"
+            yield _reclaimed(bars, ZoneKind.ORDER_BLOCK, is_bullish, edges, label, formed)
+    for row in ((pools.taken_at == last) & (pools.superseded_at == NEVER)).nonzero()[0].tolist():
+        is_lows = bool(pools.dir[row] < 0)
+        level, edge = float(pools.level[row]), float(pools.edge[row])
+        edges = min(level, edge), max(level, edge)
+        if _closed_back(bars, is_lows, edges):
+            formed, label = int(pools.newest_i[row]), f"equal {'lows' if is_lows else 'highs'}, swept"
+            yield _reclaimed(bars, ZoneKind.LIQUIDITY_POOL, is_lows, edges, label, formed)
+
+
+def _closed_back(bars: Bars, is_bullish: bool, edges: tuple[float, float]) -> bool:
+    """Did the last candle close beyond the zone, on the side it came from?"""
+    close = float(bars.close[-1])
+    return close > edges[1] if is_bullish else close < edges[0]
+
+
+def _reclaimed(
+    bars: Bars, kind: ZoneKind, is_bullish: bool, edges: tuple[float, float], label: str, formed: int
+) -> SmcZone:
+    return SmcZone(
+        kind=kind,
+        is_bullish=is_bullish,
+        top_usd=edges[1],
+        bottom_usd=edges[0],
+        state=ZoneState.TOUCHED,
+        label=label,
+        formed_ms=int(bars.close_ms[formed]),
+        known_ms=int(bars.close_ms[-1]),
+    )
 
 
 def _gaps(bars: Bars, run: SmcRun) -> Iterator[SmcZone]:
@@ -105,15 +152,16 @@ def _previous(bars: Bars) -> Iterator[SmcZone]:
     for period, word in _PERIODS:
         if period is Period.DAY and bars.interval_ms >= 24 * 3_600_000:
             continue
-        levels = previous_levels(bars, period)
+        row = standing_levels(bars, period)
+        if row is None or row.is_partial:
+            continue
         # Known since the period ended, which is when this one began.
-        since_ms = period_start_ms(period, int(bars.close_ms[-1]) - bars.interval_ms)
-        for is_low, column, broken in (
-            (True, levels.low, levels.broken_low),
-            (False, levels.high, levels.broken_high),
+        since_ms = period_start_ms(period, int(bars.close_ms[-1]))
+        for is_low, level, is_broken in (
+            (True, row.low, row.broken_low),
+            (False, row.high, row.broken_high),
         ):
-            level = float(column[-1])
-            if level != level or broken[-1] or levels.is_partial[-1]:
+            if is_broken:
                 continue
             yield SmcZone(
                 kind=ZoneKind.PREVIOUS_LEVEL,

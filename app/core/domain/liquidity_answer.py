@@ -49,7 +49,8 @@ class LiquidityAnswer:
 
     zones: best confluence first (nearest first where nothing could be scored). liquidity: None with a `Lack`
     of that name. refused: zones that were looked at for a plan and why they have none. atr_usd: of the
-    timeframe; atr_1h_usd: what probabilities are measured in.
+    timeframe; atr_1h_usd: what probabilities are measured in. stale: why the inputs are too old to act upon,
+    or "".
     """
 
     symbol: Symbol
@@ -67,3 +68,4 @@ class LiquidityAnswer:
     setups: tuple[Setup, ...]
     refused: tuple[Lack, ...]
     lacking: tuple[Lack, ...]
+    stale: str = ""

@@ -104,6 +104,51 @@ def previous_levels(bars: Bars, period: Period) -> PreviousLevels:
     )
 
 
+class PreviousRow(NamedTuple):
+    """One row of `PreviousLevels`."""
+
+    high: float
+    low: float
+    is_partial: bool
+    broken_high: bool
+    broken_low: bool
+    closed_above: bool
+    closed_below: bool
+
+
+def standing_levels(bars: Bars, period: Period) -> PreviousRow | None:
+    """The levels that hold from the close of the last bar on; None without bars or a period before.
+
+    When that close begins a new period, the one that has just ended is "the period before", and nothing of it
+    is broken yet. Raises: InvariantViolation, see `previous_levels`.
+    """
+    if not len(bars):
+        return None
+    last = period_start_ms(period, int(bars.close_ms[-1]) - bars.interval_ms)
+    if period_start_ms(period, int(bars.close_ms[-1])) == last:
+        levels = previous_levels(bars, period)
+        row = PreviousRow(
+            float(levels.high[-1]),
+            float(levels.low[-1]),
+            *(
+                bool(column[-1])
+                for column in (
+                    levels.is_partial,
+                    levels.broken_high,
+                    levels.broken_low,
+                    levels.closed_above,
+                    levels.closed_below,
+                )
+            ),
+        )
+        return None if row.high != row.high else row
+    _check(bars.interval_ms, period)
+    own = np.flatnonzero(bars.close_ms - bars.interval_ms >= last)
+    is_short = own.size * bars.interval_ms < next_start_ms(period, last) - last
+    high, low = float(bars.high[own].max()), float(bars.low[own].min())
+    return PreviousRow(high, low, is_short, *(False,) * 4)
+
+
 def _check(interval_ms: int, period: Period) -> None:
     if period is not Period.MONTH and interval_ms > _LENGTH_MS[period]:
         raise InvariantViolation("bars are longer than the period they are to be summed over")
@@ -121,18 +166,6 @@ def _since(happens: Bools, begin: Ints) -> Bools:
     """Has it happened since the bar's period began?"""
     last = np.maximum.accumulate(np.where(happens, np.arange(happens.size), -1))
     return last >= begin
-
-
-class PreviousRow(NamedTuple):
-    """One row of `PreviousLevels`."""
-
-    high: float
-    low: float
-    is_partial: bool
-    broken_high: bool
-    broken_low: bool
-    closed_above: bool
-    closed_below: bool
 
 
 class PreviousTracker:

@@ -16,7 +16,7 @@ from app.core.domain.structure import (
     SweepEvent,
 )
 from app.core.smc.bars import NEVER, Bars
-from app.core.smc.periods import Period, previous_levels
+from app.core.smc.periods import Period, standing_levels
 from app.core.smc.ranges import is_deep, optimal_entry_of, zone_of
 from app.core.smc.records import LevelKind, SmcRun, SweepKind
 from app.core.smc.sessions import SESSIONS, session_columns
@@ -125,18 +125,10 @@ def _sweeps(bars: Bars, run: SmcRun) -> tuple[SweepEvent, ...]:
 def _previous(bars: Bars, period: Period) -> PeriodLevels | None:
     if bars.interval_ms > DAY_MS or (period is Period.DAY and bars.interval_ms == DAY_MS):
         return None
-    levels = previous_levels(bars, period)
-    high, low = float(levels.high[-1]), float(levels.low[-1])
-    if math.isnan(high):
+    row = standing_levels(bars, period)
+    if row is None:
         return None
-    return PeriodLevels(
-        period.value,
-        high,
-        low,
-        bool(levels.is_partial[-1]),
-        bool(levels.broken_high[-1]),
-        bool(levels.broken_low[-1]),
-    )
+    return PeriodLevels(period.value, row.high, row.low, row.is_partial, row.broken_high, row.broken_low)
 
 
 def _sessions(bars: Bars) -> tuple[SessionState, ...]:

@@ -24,7 +24,7 @@ from app.services.transport.cache import Freshness
 from app.services.transport.resource import Resource
 
 ENDPOINT = "market_candles"
-# Bars that are asked for: more than a zone lives (500), in no more than three pages.
+# As long as a zone lives, in two or three pages.
 BARS = 500
 _SPELLING: Mapping[str, str] = MappingProxyType(
     {"5m": "5m", "15m": "15m", "30m": "30m", "1h": "1H", "4h": "4H", "1d": "1Dutc"}
@@ -34,7 +34,7 @@ _FROZEN_BARS = 6
 
 
 async def fetch_candles(reader: Reader, symbol: Symbol, interval: str, now_ms: int) -> Fetched[Candles]:
-    """Up to 600 closed bars, oldest first, volume in coins.
+    """Up to 500 closed bars, oldest first, volume in coins.
 
     Raises:
         ProviderNoData: a bar size OKX does not have, nothing closed, or a history that has stopped.
@@ -55,7 +55,8 @@ async def fetch_candles(reader: Reader, symbol: Symbol, interval: str, now_ms: i
         rows |= {ts: row for ts, row in page.value.items() if ts + length_ms <= until_ms}
     if not rows:
         raise ProviderNoData(PROVIDER, ENDPOINT, "no closed bars")
-    opens = sorted(rows)[-2 * parse.CANDLE_ROWS :]
+    # The same number throughout, so that zones do not come and go with the pages they are read from.
+    opens = sorted(rows)[-BARS:]
     if now_ms - (opens[-1] + length_ms) > _FROZEN_BARS * length_ms:
         raise ProviderNoData(PROVIDER, ENDPOINT, f"history frozen: newest bar older than {_FROZEN_BARS} bars")
     columns = tuple(zip(*(rows[ts] for ts in opens), strict=True))

@@ -38,9 +38,11 @@ def test_a_level_is_hit_by_highs_above_and_by_lows_below() -> None:
 def test_only_bars_wholly_inside_count() -> None:
     early, late = Bar(T, 120.0, 80.0), Bar(T + 5 * HOUR_MS, 120.0, 80.0)
     assert outcome([early, *QUIET, late]) is False
-    # Asked half an hour after T: the first bar had begun before.
+    # Asked half an hour after T: the first bar had begun before, and three hours of four are too few.
     started = [Bar(T + HOUR_MS, 120.0, 99.0), *QUIET[1:]]
-    assert outcome(started, at_ms=T + HOUR_MS // 2) is False
+    assert outcome(started, at_ms=T + HOUR_MS // 2) is None
+    late = Bar(T + 4 * HOUR_MS, 106.0, 99.0)
+    assert outcome([*started[:3], late], at_ms=T + HOUR_MS // 2) is True
 
 
 def test_too_few_bars_cannot_say_no_but_one_can_say_yes() -> None:

@@ -173,6 +173,14 @@ def test_a_simulated_walk_agrees_with_the_closed_forms() -> None:
     assert np.mean(up < down) == pytest.approx(first_within(above, below, SIGMA, 24), abs=0.03)
 
 
+def test_barriers_as_narrow_as_a_tick_are_split_like_a_fair_game() -> None:
+    """The series of images needs thousands of terms there: without the limit it said 0.13 for a half."""
+    for above, below in ((1e-6, 1e-6), (1e-5, 3e-5), (4e-4, 4e-4), (2e-3, 1e-3)):
+        one, other = first_within(above, below, SIGMA, 24), first_within(below, above, SIGMA, 24)
+        assert one == pytest.approx(below / (above + below), abs=1e-6)
+        assert one + other == pytest.approx(1.0, abs=1e-6)
+
+
 @given(seeds)
 @settings(max_examples=60)
 def test_plans_lie_in_order_and_within_their_limits(seed: int) -> None:
@@ -204,6 +212,37 @@ def test_a_sweep_that_is_reclaimed_enters_at_the_close() -> None:
     setup = build_setup(found, clusters, swept)
     assert isinstance(setup, Setup)
     assert (setup.entry_kind.value, setup.entry_usd, setup.p_fill) == ("reclaim", 59_300.0, 1.0)
+
+
+@pytest.mark.parametrize(("away", "is_there"), [(0.24, True), (-0.24, True), (0.26, False), (-0.26, False)])
+def test_a_reclaim_is_a_plan_only_while_price_is_at_the_close(away: float, is_there: bool) -> None:
+    clusters = example_clusters()
+    price = 59_300.0 + away * ATR
+    swept = market(price, last_low_usd=58_800.0, last_close_usd=59_300.0)
+    (found,) = enhance_zones([BLOCK], clusters, price, ATR)
+    setup = build_setup(found, clusters, swept)
+    if is_there:
+        assert isinstance(setup, Setup)
+        assert setup.entry_usd == 59_300.0
+    else:
+        assert setup == "price has left the close that took the zone back"
+
+
+def test_volume_counts_candles_that_closed_where_they_opened_on_no_side() -> None:
+    clusters = example_clusters()
+    (found,) = enhance_zones([BLOCK], clusters, PRICE, ATR)
+    for volume, share in (((60.0, 30.0, 100.0, 20), 0.6), ((40.0, 30.0, 100.0, 7), 0.4)):
+        setup = build_setup(found, clusters, market(volume=volume))
+        assert isinstance(setup, Setup)
+        assert setup.volume is not None
+        assert (setup.volume.usd_frac, setup.volume.is_confirmed, setup.volume.bars) == (
+            share,
+            share > 0.5,
+            volume[3],
+        )
+    silent = build_setup(found, clusters, market(volume=(0.0, 0.0, 0.0, 20)))
+    assert isinstance(silent, Setup)
+    assert silent.volume is None
 
 
 def test_inside_of_the_zone_the_entry_is_the_price() -> None:

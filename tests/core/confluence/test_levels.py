@@ -22,6 +22,7 @@ from app.core.domain.market import HOUR_MS, Candles, Series, Unit
 
 FAR = 1e9  # an ATR that drops nothing
 M = 0.004
+NEWEST = 3 * HOUR_MS
 
 
 def bar(
@@ -81,15 +82,48 @@ def hourly(closes: tuple[float, ...]) -> Candles:
 def test_coins_are_priced_at_the_bar_and_a_move_of_the_price_opens_nothing() -> None:
     candles = hourly((100.0, 110.0, 120.0))
     times = candles.close_ms
-    coins = interest_bars(candles, Series(Unit.BASE, HOUR_MS, times, (50.0, 50.0, 60.0)), from_ms=0)
-    assert [(one.new_usd, one.left_frac) for one in coins] == [(0.0, 1.0), (1200.0, 1.2)]
-    usd = interest_bars(candles, Series(Unit.USD, HOUR_MS, times, (5000.0, 5500.0, 7200.0)), from_ms=0)
-    assert [one.new_usd for one in usd] == [500.0, 1700.0]
-    gap = interest_bars(candles, Series(Unit.BASE, HOUR_MS, times[::2], (50.0, 60.0)), from_ms=0)
-    assert gap == ()
-    assert (
-        len(interest_bars(candles, Series(Unit.BASE, HOUR_MS, times, (1.0, 2.0, 3.0)), from_ms=times[1])) == 1
+    coins = interest_bars(
+        candles, Series(Unit.BASE, HOUR_MS, times, (50.0, 50.0, 60.0)), from_ms=0, until_ms=NEWEST
     )
+    # Of the first bar it is not known what there was before.
+    assert [(one.new_usd, one.left_frac) for one in coins] == [(0.0, 1.0), (0.0, 1.0), (1200.0, 1.2)]
+    usd = interest_bars(
+        candles, Series(Unit.USD, HOUR_MS, times, (5000.0, 5500.0, 7200.0)), from_ms=0, until_ms=NEWEST
+    )
+    assert [one.new_usd for one in usd] == [0.0, 500.0, 1700.0]
+    gap = interest_bars(
+        candles, Series(Unit.BASE, HOUR_MS, times[::2], (50.0, 60.0)), from_ms=0, until_ms=NEWEST
+    )
+    assert gap == ()
+    known_then = interest_bars(
+        candles, Series(Unit.BASE, HOUR_MS, times, (1.0, 2.0, 3.0)), from_ms=0, until_ms=times[1]
+    )
+    assert [one.close_ms for one in known_then] == [*times[:2]]
+    assert (
+        len(
+            interest_bars(
+                candles, Series(Unit.BASE, HOUR_MS, times, (1.0, 2.0, 3.0)), from_ms=times[1], until_ms=NEWEST
+            )
+        )
+        == 1
+    )
+
+
+def test_a_bar_without_open_interest_still_ends_what_it_traded_at() -> None:
+    """Open interest comes an hour late at times; the newest candle counts all the same."""
+    closes = (100.0, 100.0, 100.0)
+    times = tuple((n + 1) * HOUR_MS for n in range(3))
+    lows = (100.0, 100.0, 92.0)
+    candles = Candles("OKX", HOUR_MS, times, closes, closes, lows, closes)
+    whole = Series(Unit.BASE, HOUR_MS, times, (50.0, 60.0, 60.0))
+    late = Series(Unit.BASE, HOUR_MS, times[:2], (50.0, 60.0))
+    by_series = [
+        estimate_levels(interest_bars(candles, one, from_ms=0, until_ms=NEWEST), 100.0, M, atr_usd=FAR)
+        for one in (whole, late)
+    ]
+    assert by_series[0] == by_series[1]
+    longs = {one.leverage for one in by_series[1] if one.side is PositionSide.LONG}
+    assert longs == {3, 5, 10}
 
 
 def test_of_a_heatmap_only_the_newest_column_counts() -> None:

@@ -68,6 +68,32 @@ def test_upside_down_the_zones_act_the_other_way() -> None:
     assert sorted(mine, key=repr) == sorted(doji_free, key=repr)
 
 
+def test_a_zone_the_last_candle_swept_and_took_back_is_offered_once() -> None:
+    """Traded through, closed back beyond: the sweep a reclaim plan enters on, gone with the next candle."""
+    found = set()
+    for name in SETS:
+        whole = oracle_bars(name)
+        run = run_smc(whole)
+        for column in (run.blocks.broken_at, run.pools.taken_at):
+            for last in (at for at in column.tolist() if 600 < at < min(6_000, len(whole)) - 2):
+                found |= {(zone.kind, zone.is_bullish) for zone in swept_at(head(whole, last + 1))}
+                if len(found) == 4:
+                    return
+    raise AssertionError(found)
+
+
+def swept_at(bars: Bars) -> list[SmcZone]:
+    swept = [zone for zone in zones_of(bars) if zone.label.endswith("swept")]
+    for zone in swept:
+        low, high, close = float(bars.low[-1]), float(bars.high[-1]), float(bars.close[-1])
+        assert zone.known_ms == bars.close_ms[-1]
+        if zone.is_bullish:
+            assert low < zone.bottom_usd <= zone.top_usd < close
+        else:
+            assert close < zone.bottom_usd <= zone.top_usd < high
+    return swept
+
+
 def test_nearest_first_and_nothing_from_far_away() -> None:
     bars = hourly(walk_bars(7, 900))
     price, atr = float(bars.close[-1]), float(bars.atr[-1])

@@ -11,8 +11,14 @@ from hypothesis import strategies as st
 
 from app.core.errors import InvariantViolation
 from app.core.smc.bars import Bars, bars_of_columns
-from app.core.smc.periods import Period, PreviousTracker, period_start_ms, previous_levels
-from tests.smc_facts import differences, walk_bars
+from app.core.smc.periods import (
+    Period,
+    PreviousTracker,
+    period_start_ms,
+    previous_levels,
+    standing_levels,
+)
+from tests.smc_facts import differences, head, walk_bars
 
 HOUR_MS = 3_600_000
 
@@ -92,3 +98,31 @@ def test_bars_longer_than_the_period_are_refused() -> None:
         previous_levels(bars_at([0], 4 * HOUR_MS), Period.HOUR)
     with pytest.raises(InvariantViolation):
         PreviousTracker(4 * HOUR_MS, Period.HOUR)
+
+
+@pytest.mark.parametrize("period", [Period.HOURS_4, Period.DAY, Period.WEEK])
+def test_what_stands_now_is_what_the_next_bar_will_be_told(period: Period) -> None:
+    opens = [ms(2026, 2, 20) + hour * HOUR_MS for hour in range(400) if hour not in (77, 200)]
+    bars = bars_at(opens, HOUR_MS)
+    levels = previous_levels(bars, period)
+    turns = 0
+    for size in range(30, len(opens)):
+        next_open = opens[size]
+        if next_open != opens[size - 1] + HOUR_MS:
+            continue  # nobody knows of the hole yet
+        row = standing_levels(head(bars, size), period)
+        begins = period_start_ms(period, next_open) == next_open
+        turns += begins
+        expected = levels.high[size], levels.low[size]
+        if row is None:
+            assert np.isnan(expected).all()
+            continue
+        assert (row.high, row.low) == expected
+        assert row.is_partial == levels.is_partial[size]
+        if begins:
+            assert not row.broken_high
+            assert not row.broken_low
+        else:
+            assert row.broken_high == levels.broken_high[size - 1]
+    assert turns > 1
+    assert standing_levels(head(bars, 0), period) is None

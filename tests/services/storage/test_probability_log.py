@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.core.clock import ManualClock
-from app.core.domain.stored import CandleRow, ProbabilityRow
+from app.core.domain.market import INTERVAL_MS, Candles
+from app.core.domain.stored import ProbabilityRow
 from app.core.domain.symbol import Symbol
 from app.services.calibration_service import GIVE_UP_MS, CalibrationService, rows_of
 from app.services.storage.store import SqlStore
@@ -33,8 +34,28 @@ async def store(database_url: str, clock: ManualClock) -> AsyncIterator[SqlStore
     await store.close()
 
 
-def service_over(store: SqlStore, clock: ManualClock) -> CalibrationService:
-    return CalibrationService(writer=store.market, log=store.probabilities, bars=store.bars, clock=clock)
+class Candles5m:
+    """Quiet five-minute candles from T0 on, but for one that reaches 106; nothing before they are there."""
+
+    def __init__(self, *, spike_min: int) -> None:
+        self.spike_min = spike_min
+        self.are_there = True
+        self.asked: list[tuple[str, str]] = []
+
+    async def __call__(self, symbol: Symbol, interval: str) -> Candles | None:
+        self.asked.append((symbol.base, interval))
+        if not self.are_there:
+            return None
+        step = INTERVAL_MS[interval]
+        times = tuple(T0_MS + (n + 1) * step for n in range(300))
+        highs = tuple(106.0 if at == T0_MS + self.spike_min * 60_000 else 101.0 for at in times)
+        rest = (100.0,) * 300
+        return Candles("OKX", step, times, rest, highs, (98.0,) * 300, rest)
+
+
+def service_over(store: SqlStore, clock: ManualClock, candles: Candles5m | None = None) -> CalibrationService:
+    found = candles or Candles5m(spike_min=125)
+    return CalibrationService(writer=store.market, log=store.probabilities, candles=found, clock=clock)
 
 
 def said(level_usd: float, side: str, *, hours: float = 4.0, name: str = "x") -> ProbabilityRow:
@@ -60,18 +81,16 @@ def said(level_usd: float, side: str, *, hours: float = 4.0, name: str = "x") ->
     )
 
 
-def candle(hour: int, high: float, low: float) -> CandleRow:
-    close_ms = T0_MS + hour * HOUR_MS
-    return CandleRow("OKX", "BTC", "1h", close_ms, 100.0, high, low, 100.0, 1.0, "okx", close_ms, False)
-
-
-async def test_what_is_due_is_resolved_by_the_stored_candles(store: SqlStore, clock: ManualClock) -> None:
+async def test_what_is_due_is_resolved_by_candles_of_five_minutes(
+    store: SqlStore, clock: ManualClock
+) -> None:
     rows = [said(105.0, "SHORT"), said(110.0, "SHORT"), said(97.0, "LONG"), said(105.0, "SHORT", hours=24.0)]
     await store.market.put_all(rows)
-    await store.market.put_all([candle(hour, 106.0 if hour == 3 else 101.0, 98.0) for hour in range(1, 5)])
     await store.market.flush()
-    log = service_over(store, clock)
+    candles = Candles5m(spike_min=125)
+    log = service_over(store, clock, candles)
     assert await log.resolve_due() == 0  # nothing is due yet
+    assert candles.asked == []
     clock.set(T0_MS + 4 * HOUR_MS)
     assert await log.resolve_due() == 3
     await store.market.flush()
@@ -79,6 +98,18 @@ async def test_what_is_due_is_resolved_by_the_stored_candles(store: SqlStore, cl
     assert outcomes == {(105.0, "SHORT"): 1.0, (110.0, "SHORT"): 0.0, (97.0, "LONG"): 0.0}
     assert await store.probabilities.counts() == (1, 3, 0)
     assert await log.resolve_due() == 0
+    assert candles.asked == [("BTC", "5m")]  # once for three levels
+
+
+async def test_a_candle_that_has_not_closed_ends_nothing(store: SqlStore, clock: ManualClock) -> None:
+    """The spike is after the horizon, and the candles reach past it."""
+    await store.market.put_all([said(105.0, "SHORT")])
+    await store.market.flush()
+    clock.set(T0_MS + 4 * HOUR_MS)
+    assert await service_over(store, clock, Candles5m(spike_min=245)).resolve_due() == 1
+    await store.market.flush()
+    (row,) = await store.probabilities.resolved(9)
+    assert row.outcome == 0.0
 
 
 async def test_without_candles_it_stays_open_and_is_given_up_in_the_end(
@@ -86,7 +117,9 @@ async def test_without_candles_it_stays_open_and_is_given_up_in_the_end(
 ) -> None:
     await store.market.put_all([said(105.0, "SHORT")])
     await store.market.flush()
-    log = service_over(store, clock)
+    candles = Candles5m(spike_min=125)
+    candles.are_there = False
+    log = service_over(store, clock, candles)
     clock.set(T0_MS + 5 * HOUR_MS)
     assert await log.resolve_due() == 0
     assert await store.probabilities.counts() == (1, 0, 0)
