@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 SHOWN_BARS = 120
 MAX_BANDS = 6
+LABEL_GAP = 17.0  # pixels from line to line
 _MINUTE_MS = 60_000
 _CHART = Box(118, 88, 960, 640)
 _CLUSTERS = Box(972, 88, 1184, 640)
@@ -212,20 +214,34 @@ def _band(draw: ImageDraw, frame: _Frame, found: EnhancedSMCZone) -> None:
 
 
 def _labels(draw: ImageDraw, frame: _Frame, bands: list[EnhancedSMCZone]) -> None:
-    """A name where each band begins, those that would lie on one another left out."""
-    taken: list[float] = []
+    """A name where each band begins, beside its middle: a band without one would be read as its neighbour."""
     words_end = _CHART.left + _CHART.width * 0.62  # the plan's words stand to the right of this
-    for found in bands:
+    middles = [(frame.y(found.zone.top_usd) + frame.y(found.zone.bottom_usd)) / 2 for found in bands]
+    for found, y in zip(bands, label_heights(middles, _CHART.top, _CHART.bottom), strict=True):
         zone = found.zone
-        y = (frame.y(zone.top_usd) + frame.y(zone.bottom_usd)) / 2
-        if any(abs(y - other) < 17 for other in taken):
-            continue
-        taken.append(y)
         score = "" if found.confluence_score is None else f" {found.confluence_score:.0f}"
         colour = _BULL if zone.is_bullish else _BEAR
         label = f"{zone.label}{score}"
         left = min(frame.x_of(zone.formed_ms), words_end - draw.textlength(label, font=font(14)))
         text(draw, (left + 6, y), label, size=14, colour=colour, anchor="lm")
+
+
+def label_heights(wanted: Sequence[float], top: float, bottom: float) -> list[float]:
+    """Heights at which words do not lie on one another, the earlier ones first served, each near its own.
+
+    Worked numbers: 100, 105 and 96 between 0 and 700 -> 100, 117 and 83.
+    """
+    taken: list[float] = []
+    for y in wanted:
+        inside = min(max(y, top + LABEL_GAP / 2), bottom - LABEL_GAP / 2)
+        sides = (other + way * LABEL_GAP for other in taken for way in (-1, 1))
+        free = [
+            height
+            for height in (inside, *sides)
+            if top < height < bottom and all(abs(height - other) >= LABEL_GAP for other in taken)
+        ]
+        taken.append(min(free, key=lambda height: abs(height - y), default=inside))
+    return taken
 
 
 def _candles(draw: ImageDraw, frame: _Frame) -> None:

@@ -6,6 +6,8 @@ import io
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from app.core.domain.context import DataMode
@@ -15,7 +17,7 @@ from app.core.domain.market import HOUR_MS, Candles
 from app.core.domain.quality import Missing, MissingReason
 from app.core.domain.symbol import Symbol
 from app.services.charts.pen import HEIGHT, LONG, SHORT, WIDTH
-from app.services.charts.zones_png import ZonePngPainter, draw_zones
+from app.services.charts.zones_png import LABEL_GAP, ZonePngPainter, draw_zones, label_heights
 from tests.liquidity_rig import LiquidityRig, reading, wavy_candles
 
 CHART, CLUSTERS = (118, 88, 960, 640), (972, 88, 1184, 640)
@@ -48,6 +50,20 @@ async def test_candles_zones_and_clusters_are_drawn_in_their_colours() -> None:
     assert (LONG in clusters) <= (PositionSide.LONG in sides)
     assert (SHORT in clusters) <= (PositionSide.SHORT in sides)
     assert LONG in clusters or SHORT in clusters
+
+
+@given(st.lists(st.floats(-50, 800), max_size=6))
+def test_every_band_has_its_name_beside_it_and_no_two_lie_on_one_another(wanted: list[float]) -> None:
+    found = label_heights(wanted, 88, 640)
+    assert len(found) == len(wanted)
+    assert all(88 < height < 640 for height in found)
+    assert all(abs(a - b) >= LABEL_GAP for n, a in enumerate(found) for b in found[:n])
+    for height, near in zip(found, wanted, strict=True):
+        assert abs(height - min(max(near, 88), 640)) <= LABEL_GAP * len(wanted)
+
+
+def test_names_worked_by_hand() -> None:
+    assert label_heights([100.0, 105.0, 96.0], 0, 700) == [100.0, 117.0, 83.0]
 
 
 async def test_the_mode_is_on_the_picture() -> None:
