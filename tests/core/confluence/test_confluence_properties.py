@@ -174,7 +174,7 @@ def test_a_simulated_walk_agrees_with_the_closed_forms() -> None:
 
 
 def test_barriers_as_narrow_as_a_tick_are_split_like_a_fair_game() -> None:
-    """The series of images needs thousands of terms there: without the limit it said 0.13 for a half."""
+    """The series of images needs thousands of terms there: cut off, it said 0.01 for a half."""
     for above, below in ((1e-6, 1e-6), (1e-5, 3e-5), (4e-4, 4e-4), (2e-3, 1e-3)):
         one, other = first_within(above, below, SIGMA, 24), first_within(below, above, SIGMA, 24)
         assert one == pytest.approx(below / (above + below), abs=1e-6)
