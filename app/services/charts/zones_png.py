@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 SHOWN_BARS = 120
 MAX_BANDS = 6
-LABEL_GAP = 17.0  # pixels from line to line
+LABEL_GAP = 17  # pixels from line to line
 _MINUTE_MS = 60_000
 _CHART = Box(118, 88, 960, 640)
 _CLUSTERS = Box(972, 88, 1184, 640)
@@ -226,14 +226,15 @@ def _labels(draw: ImageDraw, frame: _Frame, bands: list[EnhancedSMCZone]) -> Non
         text(draw, (left + 6, y), label, size=14, colour=colour, anchor="lm")
 
 
-def label_heights(wanted: Sequence[float], top: float, bottom: float) -> list[float]:
+def label_heights(wanted: Sequence[float], top: int, bottom: int) -> list[int]:
     """Heights at which words do not lie on one another, the earlier ones first served, each near its own.
 
-    Worked numbers: 100, 105 and 96 between 0 and 700 -> 100, 117 and 83.
+    Whole pixels: a gap short by a rounding would be none. Worked numbers: 100, 105 and 96 between 0 and 700
+    -> 100, 117 and 83.
     """
-    taken: list[float] = []
+    taken: list[int] = []
     for y in wanted:
-        inside = min(max(y, top + LABEL_GAP / 2), bottom - LABEL_GAP / 2)
+        inside = min(max(round(y), top + LABEL_GAP // 2), bottom - LABEL_GAP // 2)
         sides = (other + way * LABEL_GAP for other in taken for way in (-1, 1))
         free = [
             height
