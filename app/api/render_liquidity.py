@@ -137,6 +137,7 @@ def setup_item(setup: Setup) -> items.SetupItem:
         zone=clip(setup.confluence.zone.label, NAME_CHARS),
         horizon_h=setup.horizon_h,
         fill_probability=places(setup.p_fill, 4),
+        fill_source=setup.fill_source,
         target_probability=places(setup.p_target, 4),
         stop_probability=places(setup.p_stop, 4),
         expectancy_r=places(setup.expectancy_r, 4),

@@ -27,8 +27,8 @@ from app.core.domain.quality import Reading
 from app.core.domain.sentiment import SentimentAnswer
 
 NOTE = (
-    "Fill chances are measured hit rates, target and stop chances those of a driftless walk. No edge has "
-    "been measured: before fees such a plan is worth about 0, whatever its reward over risk."
+    "Fill chances are measured hit rates (closedForm: a driftless walk's); target and stop chances are that "
+    "walk's. No edge has been measured: before fees a plan is worth about 0, whatever its reward over risk."
 )
 _MAX_LACKS = 12
 

@@ -91,6 +91,7 @@ def _setup(setup: Setup) -> SignalSetup:
         target=significant(setup.targets[0].price_usd),
         reward_risk=places(setup.targets[0].reward_risk, 3),
         fill_probability=places(setup.p_fill, 4),
+        fill_source=setup.fill_source,
         risk_score=places(setup.risk_score, 2),
     )
 

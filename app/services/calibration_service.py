@@ -130,11 +130,11 @@ def rows_of(answer: LiquidityAnswer) -> list[ProbabilityRow]:
     hour_usd, z = _traded_usd(answer.context.candles), _funding_z(answer.context.funding)
     said = [one for one in found.probabilities if one.probability is not None]
     # A plan at the price itself is filled: nothing is foretold.
-    said += [_fill_of(answer, setup) for setup in answer.setups if setup.p_fill < 1.0]
+    said += [_fill_of(answer, s, s.fill_source) for s in answer.setups if s.fill_source is not None]
     return [_row(answer, one, clusters.get((one.level_usd, one.side)), hour_usd, z) for one in said]
 
 
-def _fill_of(answer: LiquidityAnswer, setup: Setup) -> SweepProbability:
+def _fill_of(answer: LiquidityAnswer, setup: Setup, source: ProbabilitySource) -> SweepProbability:
     """The chance that the entry of a plan trades, as that of any level."""
     atr, price_usd = answer.atr_1h_usd, answer.price.value.price_usd
     return SweepProbability(
@@ -143,7 +143,7 @@ def _fill_of(answer: LiquidityAnswer, setup: Setup) -> SweepProbability:
         distance_atr_1h=None if atr is None else abs(setup.entry_usd - price_usd) / atr,
         horizon_h=setup.horizon_h,
         probability=setup.p_fill,
-        source=ProbabilitySource.HIT_RATE_TABLE,
+        source=source,
         n=0,
         closed_form=None,
     )

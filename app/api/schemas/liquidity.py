@@ -143,6 +143,9 @@ class SetupItem(ApiModel):
     zone: Name = Field(description="The zone in words.")
     horizon_h: float = Field(gt=0, description="Number of hours that the chances below hold for.")
     fill_probability: Frac
+    fill_source: ProbabilitySource | None = Field(
+        description="Where the chance of a fill comes from; null when the entry is to be had now."
+    )
     target_probability: Frac
     stop_probability: Frac
     expectancy_r: float = Field(

@@ -21,7 +21,7 @@ from app.api.schemas.base import (
 from app.api.schemas.liquidity import Timeframe
 from app.api.schemas.signal_debug import SignalDebug
 from app.core.domain.context import DataMode
-from app.core.domain.liquidity import LevelSource
+from app.core.domain.liquidity import LevelSource, ProbabilitySource
 from app.core.domain.market import PriceKind
 from app.core.domain.signal import ConfidenceLevel, Direction, FactorName, FactorStatus, Mode
 
@@ -61,6 +61,9 @@ class SignalSetup(ApiModel):
     )
     fill_probability: float = Field(
         ge=0, le=1, description="Chance that the entry trades in 24 hours as a fraction; higher is likelier."
+    )
+    fill_source: ProbabilitySource | None = Field(
+        description="Where that chance comes from; null when the entry is to be had now."
     )
     risk_score: float = Field(
         ge=0, le=100, description="Chance in percent that the stop comes first; higher is riskier."

@@ -15,6 +15,7 @@ from app.core.domain.liquidity import (
     EnhancedSMCZone,
     EntryKind,
     LiquidationZone,
+    ProbabilitySource,
     Setup,
     Target,
     VolumeConfirmation,
@@ -129,7 +130,7 @@ def _plan(
     to_stop = abs(math.log(stop / entry))
     p_target = first_within(to_target, to_stop, market.sigma, HORIZON_H)
     p_stop = first_within(to_stop, to_target, market.sigma, HORIZON_H)
-    p_fill = _chance_of_fill(market, entry) if entry_kind is EntryKind.LIMIT else 1.0
+    p_fill, fill_source = _chance_of_fill(market, entry_kind, entry)
     return Setup(
         is_long=side > 0,
         entry_kind=entry_kind,
@@ -140,6 +141,7 @@ def _plan(
         confluence=found,
         horizon_h=HORIZON_H,
         p_fill=p_fill,
+        fill_source=fill_source,
         p_target=p_target,
         p_stop=p_stop,
         expectancy_r=p_target * targets[0].reward_risk - p_stop,
@@ -149,12 +151,18 @@ def _plan(
     )
 
 
-def _chance_of_fill(market: MarketNow, entry: float) -> float:
+def _chance_of_fill(
+    market: MarketNow, entry_kind: EntryKind, entry: float
+) -> tuple[float, ProbabilitySource | None]:
+    """The measured rate, beyond the table the fair walk's chance: which of them is told beside it."""
+    if entry_kind is EntryKind.RECLAIM or entry == market.price_usd:
+        return 1.0, None
     if market.rates is not None and market.atr_1h_usd is not None:
         measured = market.rates.at(abs(entry - market.price_usd) / market.atr_1h_usd)
         if measured is not None:
-            return measured[0]
-    return touch_probability(abs(math.log(entry / market.price_usd)), market.sigma, HORIZON_H)
+            return measured[0], ProbabilitySource.HIT_RATE_TABLE
+    distance = abs(math.log(entry / market.price_usd))
+    return touch_probability(distance, market.sigma, HORIZON_H), ProbabilitySource.CLOSED_FORM
 
 
 def _volume(market: MarketNow, side: int) -> VolumeConfirmation | None:

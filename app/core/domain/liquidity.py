@@ -193,7 +193,8 @@ class Setup:
     """A plan: entry, stop and targets around one confluent zone. Long: stop < entry < targets; short
     mirrored.
 
-    p_fill: chance that the entry trades within the horizon; p_target, p_stop: chance from the entry that the
+    p_fill: chance that the entry trades within the horizon, fill_source: where it comes from, None when the
+    entry is to be had now and nothing is foretold; p_target, p_stop: chance from the entry that the
     first target trades before the stop within it, and the other way; expectancy_r: p_target rr - p_stop,
     about 0 before fees for any geometry unless a term has shown an edge. risk_score: 100 p_stop.
     invalidation: what ends the plan, in words.
@@ -208,6 +209,7 @@ class Setup:
     confluence: EnhancedSMCZone
     horizon_h: float
     p_fill: float
+    fill_source: ProbabilitySource | None
     p_target: float
     p_stop: float
     expectancy_r: float

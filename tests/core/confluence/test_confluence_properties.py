@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.confluence.clustering import MAX_WIDTH_ATR, build_clusters, magnet_bias
+from app.core.confluence.measured_rates import MEASURED
 from app.core.confluence.scoring import enhance_zones, score_confluence
 from app.core.confluence.setups import MAX_RISK_ATR, MIN_REWARD_RISK, MIN_RISK_ATR, build_setup
 from app.core.confluence.sweep import first_ever, first_within, touch_probability
 from app.core.domain.derivatives import PositionSide
-from app.core.domain.liquidity import LiquidationZone, Setup, ZoneKind, ZoneState
+from app.core.domain.liquidity import LiquidationZone, ProbabilitySource, Setup, ZoneKind, ZoneState
 from tests.liquidity_facts import (
     ATR,
     BLOCK,
@@ -212,6 +213,7 @@ def test_a_sweep_that_is_reclaimed_enters_at_the_close() -> None:
     setup = build_setup(found, clusters, swept)
     assert isinstance(setup, Setup)
     assert (setup.entry_kind.value, setup.entry_usd, setup.p_fill) == ("reclaim", 59_300.0, 1.0)
+    assert setup.fill_source is None
 
 
 @pytest.mark.parametrize(("away", "is_there"), [(0.24, True), (-0.24, True), (0.26, False), (-0.26, False)])
@@ -250,7 +252,23 @@ def test_inside_of_the_zone_the_entry_is_the_price() -> None:
     (found,) = enhance_zones([BLOCK], clusters, 59_150.0, ATR)
     setup = build_setup(found, clusters, market(59_150.0))
     assert isinstance(setup, Setup)
-    assert (setup.entry_usd, setup.p_fill) == (59_150.0, 1.0)
+    assert (setup.entry_usd, setup.p_fill, setup.fill_source) == (59_150.0, 1.0, None)
+
+
+def test_a_fill_is_measured_as_far_as_the_table_goes_and_says_so_beyond() -> None:
+    clusters = example_clusters()
+    (found,) = enhance_zones([BLOCK], clusters, PRICE, ATR)
+    away = PRICE - BLOCK.top_usd
+    walk = build_setup(found, clusters, market())
+    near = build_setup(found, clusters, market(atr_1h_usd=away / 9.9, rates=MEASURED[-1]))
+    far = build_setup(found, clusters, market(atr_1h_usd=away / 10.1, rates=MEASURED[-1]))
+    assert isinstance(walk, Setup)
+    assert isinstance(near, Setup)
+    assert isinstance(far, Setup)
+    assert (walk.fill_source, far.fill_source) == (ProbabilitySource.CLOSED_FORM,) * 2
+    assert near.fill_source is ProbabilitySource.HIT_RATE_TABLE
+    assert near.p_fill == pytest.approx(0.0396 + 0.1 / 2 * (0.0713 - 0.0396))
+    assert far.p_fill == walk.p_fill > 0.5
 
 
 @pytest.mark.parametrize(

@@ -153,9 +153,9 @@ async def test_an_answers_probabilities_are_kept_once_with_their_features(
     assert len(rows) > 6
     assert {row.horizon_h for row in rows} == {4.0, 24.0}
     assert all(0 <= row.probability <= 1 and row.due_ms > row.at_ms for row in rows)
-    for setup in (one for one in answer.setups if one.p_fill < 1):
+    for setup in (one for one in answer.setups if one.fill_source is not None):
         entry = next(row for row in rows if row.level_usd == setup.entry_usd and row.horizon_h == 24.0)
-        assert entry.probability == setup.p_fill
+        assert (entry.probability, entry.probability_source) == (setup.p_fill, setup.fill_source)
     with_cluster = [row for row in rows if row.magnet is not None]
     assert with_cluster
     assert all(row.fuel is not None and row.fuel > 0 for row in with_cluster)
