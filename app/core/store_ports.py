@@ -130,8 +130,11 @@ class StoreHealth(Protocol):
 class ProbabilityLog(Protocol):
     """Published probabilities; written like market rows, a second time with their outcome."""
 
-    async def due(self, now_ms: int, limit: int) -> Sequence[ProbabilityRow]:
-        """Open ones whose horizon is over at `now_ms`, longest due first."""
+    async def due(
+        self, now_ms: int, limit: int, after: tuple[int, str] | None = None
+    ) -> Sequence[ProbabilityRow]:
+        """Open ones whose horizon is over at `now_ms`, longest due first. after: (due_ms, id) of the last one
+        seen."""
         ...
 
     async def resolved(self, limit: int) -> Sequence[ProbabilityRow]:

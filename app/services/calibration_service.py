@@ -11,7 +11,7 @@ import asyncio
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from app.core.calibration.resolve import Bar, resolve_level
@@ -86,39 +86,51 @@ class CalibrationService:
         Raises:
             StorageUnavailable: the store does not answer.
         """
-        now_ms = self._clock.now_ms()
-        due: dict[str, list[ProbabilityRow]] = {}
-        for row in await self._log.due(now_ms, BATCH):
-            due.setdefault(row.symbol, []).append(row)
-        ended = [
-            row
-            for symbol, rows in due.items()
-            for row in _ended(rows, await self._candles(Symbol(symbol), INTERVAL), now_ms)
-        ]
-        if ended:
-            await self._writer.put_all(ended)
-        return len(ended)
+        now_ms, count = self._clock.now_ms(), 0
+        bars: dict[str, list[Bar]] = {}
+        after: tuple[int, str] | None = None
+        # All of them, batch by batch: those of a coin without candles would stand before the others for a
+        # day.
+        while rows := await self._log.due(now_ms, BATCH, after):
+            for symbol in {row.symbol for row in rows} - bars.keys():
+                bars[symbol] = await self._bars(symbol, now_ms)
+            # Some tens of milliseconds a batch: not on the event loop.
+            ended = await asyncio.to_thread(_all_ended, rows, bars, now_ms)
+            if ended:
+                await self._writer.put_all(ended)
+            count += len(ended)
+            after = rows[-1].due_ms, rows[-1].id
+        return count
 
-
-def _ended(rows: Sequence[ProbabilityRow], candles: Candles | None, now_ms: int) -> Iterator[ProbabilityRow]:
-    """Those that can be told, with their outcome, and those that never will be."""
-    bars = []
-    if candles is not None:
+    async def _bars(self, symbol: str, now_ms: int) -> list[Bar]:
+        candles = await self._candles(Symbol(symbol), INTERVAL)
+        if candles is None:
+            return []
         columns = zip(candles.close_ms, candles.high, candles.low, strict=True)
-        bars = [Bar(close_ms, high, low) for close_ms, high, low in columns if close_ms <= now_ms]
-    for row in rows:
-        hit = resolve_level(
-            bars,
-            INTERVAL_MS[INTERVAL],
-            at_ms=row.at_ms,
-            due_ms=row.due_ms,
-            level_usd=row.level_usd,
-            is_above=row.side == PositionSide.SHORT.value,
-        )
-        if hit is not None:
-            yield row._replace(outcome=float(hit), resolved_ms=now_ms, ts_init_ms=now_ms)
-        elif now_ms - row.due_ms > GIVE_UP_MS:
-            yield row._replace(resolved_ms=now_ms, ts_init_ms=now_ms)
+        return [Bar(close_ms, high, low) for close_ms, high, low in columns if close_ms <= now_ms]
+
+
+def _all_ended(
+    rows: Sequence[ProbabilityRow], bars: Mapping[str, Sequence[Bar]], now_ms: int
+) -> list[ProbabilityRow]:
+    return [found for row in rows if (found := _ended(row, bars[row.symbol], now_ms)) is not None]
+
+
+def _ended(row: ProbabilityRow, bars: Sequence[Bar], now_ms: int) -> ProbabilityRow | None:
+    """The row with its outcome, or given up; None while it may still be told."""
+    hit = resolve_level(
+        bars,
+        INTERVAL_MS[INTERVAL],
+        at_ms=row.at_ms,
+        due_ms=row.due_ms,
+        level_usd=row.level_usd,
+        is_above=row.side == PositionSide.SHORT.value,
+    )
+    if hit is not None:
+        return row._replace(outcome=float(hit), resolved_ms=now_ms, ts_init_ms=now_ms)
+    if now_ms - row.due_ms > GIVE_UP_MS:
+        return row._replace(resolved_ms=now_ms, ts_init_ms=now_ms)
+    return None
 
 
 def rows_of(answer: LiquidityAnswer) -> list[ProbabilityRow]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import RowMapping, Select, func, select
+from sqlalchemy import RowMapping, Select, func, select, tuple_
 
 from app.core.domain.stored import ProbabilityRow
 from app.services.storage.faults import storage_errors
@@ -20,13 +20,13 @@ class SqlProbabilityLog:
     def __init__(self, engine: Access) -> None:
         self._engine = engine
 
-    async def due(self, now_ms: int, limit: int) -> Sequence[ProbabilityRow]:
-        return await self._rows(
-            select(probability_log)
-            .where(_log.resolved_ms.is_(None), _log.due_ms <= now_ms)
-            .order_by(_log.due_ms, _log.id)
-            .limit(limit)
-        )
+    async def due(
+        self, now_ms: int, limit: int, after: tuple[int, str] | None = None
+    ) -> Sequence[ProbabilityRow]:
+        query = select(probability_log).where(_log.resolved_ms.is_(None), _log.due_ms <= now_ms)
+        if after is not None:
+            query = query.where(tuple_(_log.due_ms, _log.id) > tuple_(*after))
+        return await self._rows(query.order_by(_log.due_ms, _log.id).limit(limit))
 
     async def resolved(self, limit: int) -> Sequence[ProbabilityRow]:
         newest = await self._rows(

@@ -11,7 +11,7 @@ from app.core.clock import ManualClock
 from app.core.domain.market import INTERVAL_MS, Candles
 from app.core.domain.stored import ProbabilityRow
 from app.core.domain.symbol import Symbol
-from app.services.calibration_service import GIVE_UP_MS, CalibrationService, rows_of
+from app.services.calibration_service import BATCH, GIVE_UP_MS, CalibrationService, rows_of
 from app.services.storage.store import SqlStore
 from app.store_probabilities import describe_probabilities
 from tests.liquidity_rig import LiquidityRig
@@ -37,14 +37,15 @@ async def store(database_url: str, clock: ManualClock) -> AsyncIterator[SqlStore
 class Candles5m:
     """Quiet five-minute candles from T0 on, but for one that reaches 106; nothing before they are there."""
 
-    def __init__(self, *, spike_min: int) -> None:
+    def __init__(self, *, spike_min: int, without: frozenset[str] = frozenset()) -> None:
         self.spike_min = spike_min
+        self.without = without
         self.are_there = True
         self.asked: list[tuple[str, str]] = []
 
     async def __call__(self, symbol: Symbol, interval: str) -> Candles | None:
         self.asked.append((symbol.base, interval))
-        if not self.are_there:
+        if not self.are_there or symbol.base in self.without:
             return None
         step = INTERVAL_MS[interval]
         times = tuple(T0_MS + (n + 1) * step for n in range(300))
@@ -99,6 +100,22 @@ async def test_what_is_due_is_resolved_by_candles_of_five_minutes(
     assert await store.probabilities.counts() == (1, 3, 0)
     assert await log.resolve_due() == 0
     assert candles.asked == [("BTC", "5m")]  # once for three levels
+
+
+async def test_a_coin_without_candles_holds_up_nobody_else(store: SqlStore, clock: ManualClock) -> None:
+    """More than one batch of it is due before the others, at the same moment too."""
+    waiting = [
+        said(105.0, "SHORT", name=f"{n:04}")._replace(id=f"AAA{n:04}", symbol="AAA")
+        for n in range(2 * BATCH + 1)
+    ]
+    await store.market.put_all([*waiting, said(105.0, "SHORT")])
+    await store.market.flush()
+    candles = Candles5m(spike_min=125, without=frozenset({"AAA"}))
+    clock.set(T0_MS + 4 * HOUR_MS)
+    assert await service_over(store, clock, candles).resolve_due() == 1
+    await store.market.flush()
+    assert await store.probabilities.counts() == (2 * BATCH + 1, 1, 0)
+    assert candles.asked == [("AAA", "5m"), ("BTC", "5m")]
 
 
 async def test_a_candle_that_has_not_closed_ends_nothing(store: SqlStore, clock: ManualClock) -> None:
