@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from app.settings_values import (
     ApiKey,
     ApiKeys,
+    ChatRoutes,
     DatabaseUrl,
     Exchanges,
     Folder,
@@ -30,6 +31,7 @@ from app.settings_values import (
     RedisUrl,
     Secret,
     SettingsError,
+    SocketUrl,
     StartMs,
     Symbols,
     name_problems,
@@ -97,7 +99,14 @@ class Settings(BaseSettings):
     lunarcrush_api_key: Secret | None = None
     lunarcrush_per_minute: int = Field(default=10, gt=0)  # 10 on the Individual plan, 100 on Builder
     telegram_bot_token: Secret | None = None
-    telegram_chat_id: str | None = None
+    telegram_chat_id: ChatRoutes = ()
+    telegram_mode: Literal["polling", "webhook", "off"] = "polling"
+    telegram_webhook_secret: Secret | None = None
+    app_language: Literal["en", "id"] = "en"
+    alert_webhook_url: HttpUrl | None = None
+    alert_webhook_secret: Secret | None = None
+    alert_channels: bool = False
+    alerts_config: Path = _PROJECT_ROOT / "config" / "alerts.toml"
 
     database_url: DatabaseUrl = Field(
         default=SecretStr(_DATABASE_URL), validation_alias=AliasChoices("DATABASE_URL", "DB_URL")
@@ -109,6 +118,7 @@ class Settings(BaseSettings):
 
     symbols: Symbols = ("BTC", "ETH", "SOL")
     planner: bool = True
+    worker: Literal["auto", "embedded", "off"] = "auto"
     exchanges: Exchanges = ("Binance", "OKX", "Bybit")
     fetch_interval_seconds: Positive = 20.0
     ws_reconnect_seconds: Positive = 1.0
@@ -120,6 +130,9 @@ class Settings(BaseSettings):
     coinapi_base_url: HttpUrl = "https://rest.coinapi.io"
     alternative_me_base_url: HttpUrl = "https://api.alternative.me"
     telegram_base_url: HttpUrl = "https://api.telegram.org"
+    coinglass_ws_url: SocketUrl = "wss://open-ws.coinglass.com/ws-api"
+    okx_ws_url: SocketUrl = "wss://ws.okx.com:8443/ws/v5/public"
+    coinglass_liquidations_channel: Literal["liquidationOrders", "liquidation_orders"] = "liquidationOrders"
 
     replay_data: Folder = None
     replay_start_ms: StartMs = Field(default=None, validation_alias="REPLAY_START")
@@ -155,6 +168,13 @@ class Settings(BaseSettings):
             return f"sqlite:///data/{self.data_mode}.db"
         return url
 
+    def runs_worker_embedded(self) -> bool:
+        """Whether the web process streams and alerts itself: by default where nobody starts a second process.
+
+        Live, two processes doing so would open two upstream connections with one key.
+        """
+        return self.worker == "embedded" or (self.worker == "auto" and self.data_mode != "live")
+
     def retention_days(self) -> dict[str, int]:
         """Days by the name of the table, for those that can be set."""
         return {
@@ -166,6 +186,7 @@ class Settings(BaseSettings):
     def secret_values(self) -> tuple[str, ...]:
         """Every secret in the clear, for the redaction of logs and errors; never log this."""
         held = [self.coinglass_api_key, self.coinapi_key, self.lunarcrush_api_key, self.telegram_bot_token]
+        held += [self.telegram_webhook_secret, self.alert_webhook_secret]
         held += [key.key for key in self.api_keys]
         values = [secret.get_secret_value() for secret in held if secret is not None]
         return tuple(values + _url_passwords(self.database_url) + _url_passwords(self.redis_url))

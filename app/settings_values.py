@@ -16,6 +16,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import NoDecode
 
 SCOPES = frozenset({"read", "debug", "admin"})
+SEVERITIES = ("urgent", "watch", "info")
+MAX_CHATS = 3
 
 
 class SettingsError(ValueError):
@@ -33,6 +35,14 @@ class ApiKey:
     name: str
     key: SecretStr
     scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRoute:
+    """One entry of TELEGRAM_CHAT_ID: a chat and the severities that go there."""
+
+    chat: str
+    severities: frozenset[str]
 
 
 def _comma_list(value: object) -> object:
@@ -57,6 +67,13 @@ def _http_url(value: str) -> str:
         raise ValueError("expected an address that starts with http:// or https://")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("expected an address without user, query or fragment")
+    return value.rstrip("/")
+
+
+def _socket_url(value: str) -> str:
+    parts = _split_url(value)
+    if parts.scheme not in {"ws", "wss"} or not parts.hostname or parts.query or parts.username:
+        raise ValueError("expected an address that starts with ws:// or wss://, without user or query")
     return value.rstrip("/")
 
 
@@ -120,6 +137,24 @@ def _api_key(entry: str, position: int) -> ApiKey:
     return ApiKey(name, _secret(SecretStr(key)), scopes)
 
 
+def _chat_routes(value: object) -> object:
+    """`-1001234` (everything), or `urgent:-1001234,watch+info:@channel`: at most three chats."""
+    if not isinstance(value, str):
+        return value
+    routes = tuple(_chat_route(part.strip()) for part in value.split(",") if part.strip())
+    if len(routes) > MAX_CHATS or len({route.chat for route in routes}) < len(routes):
+        raise ValueError(f"expected at most {MAX_CHATS} different chats")
+    return routes
+
+
+def _chat_route(entry: str) -> ChatRoute:
+    named, _, chat = entry.rpartition(":")
+    severities = frozenset(named.split("+")) if named else frozenset(SEVERITIES)
+    if not re.fullmatch(r"-?\d{1,20}|@[A-Za-z][A-Za-z0-9_]{3,31}", chat) or not severities <= {*SEVERITIES}:
+        raise ValueError("expected a chat id, @name, or severities first: urgent+watch:-1001234567890")
+    return ChatRoute(chat, severities)
+
+
 def _secret(value: SecretStr) -> SecretStr:
     # Keys travel in HTTP headers: a stray line break from copy and paste must not reach one.
     if not re.fullmatch(r"[!-~]+", value.get_secret_value()):
@@ -151,6 +186,8 @@ def _folder(value: Path | None) -> Path | None:
 
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+SocketUrl = Annotated[str, AfterValidator(_socket_url)]
+ChatRoutes = Annotated[tuple[ChatRoute, ...], NoDecode, BeforeValidator(_chat_routes)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Symbols = Annotated[
     tuple[Annotated[str, AfterValidator(_symbol)], ...],

@@ -35,7 +35,12 @@ _PREFIXES = {
 
 def provider_settings(base_url: str) -> dict[str, str]:
     """Setting names and values that point every provider at the simulator under `base_url`."""
-    return {name: f"{base_url}/{prefix}" for name, prefix in _PREFIXES.items()} | _ACCOUNTS
+    sockets = base_url.replace("http://", "ws://", 1)
+    streams = {
+        "COINGLASS_WS_URL": f"{sockets}/coinglass/ws-api",
+        "OKX_WS_URL": f"{sockets}/okx/ws/v5/public",
+    }
+    return {name: f"{base_url}/{prefix}" for name, prefix in _PREFIXES.items()} | streams | _ACCOUNTS
 
 
 @dataclass

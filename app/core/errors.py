@@ -24,6 +24,14 @@ URLs with a query.
     |  `- ProviderNoData             answered, valid and empty
     |- StorageUnavailable            503, retryable: the database is starting, full, or does not answer
     |  `- StorageRefused            503: opened and not usable; the text says what to do
+    |- DeliveryError                 a message did not arrive (or nobody knows)
+    |  |- DeliveryRateLimited        later, after `retry_after_s`
+    |  |- DeliveryUnavailable        not delivered, retryable (refused, 5xx)
+    |  |- DeliveryUncertain          sent, no answer: it may have arrived
+    |  |- DeliveryRejected           refused for good (bad text, no such chat)
+    |  |- DeliveryForbidden          the chat does not want to hear from us: disable it
+    |  |- DeliveryMoved              the chat has a new id
+    |  `- DeliveryAuthFailed         bad token: nothing can be sent
     `- InvariantViolation            a bug: 500, loud
 """
 
@@ -208,3 +216,64 @@ class ProviderNoData(ProviderError):
     """A valid answer without rows: the provider has nothing for this symbol or window."""
 
     code = "no_data"
+
+
+class DeliveryError(ServiceError):
+    """A message did not reach its destination. Texts never carry tokens or URLs."""
+
+    code = "delivery_failed"
+
+    def __init__(self, chat: str, detail: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(f"{chat}: {detail}")
+        self.chat = chat
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+
+
+class DeliveryRateLimited(DeliveryError):
+    """Too many messages; nothing of this kind before `retry_after_s` are over."""
+
+    code = "delivery_rate_limited"
+    retryable = True
+
+
+class DeliveryUnavailable(DeliveryError):
+    """It certainly was not delivered: refused connection, or the server said that it failed."""
+
+    code = "delivery_unavailable"
+    retryable = True
+
+
+class DeliveryUncertain(DeliveryError):
+    """It was sent and no answer came: it may have been delivered."""
+
+    code = "delivery_uncertain"
+    retryable = True
+
+
+class DeliveryRejected(DeliveryError):
+    """Refused for good; sending it again cannot succeed."""
+
+    code = "delivery_rejected"
+
+
+class DeliveryForbidden(DeliveryError):
+    """The destination does not take our messages any more."""
+
+    code = "delivery_forbidden"
+
+
+class DeliveryMoved(DeliveryError):
+    """The destination has another id now."""
+
+    code = "delivery_moved"
+
+    def __init__(self, chat: str, new_chat: str) -> None:
+        super().__init__(chat, "has another id now")
+        self.new_chat = new_chat
+
+
+class DeliveryAuthFailed(DeliveryError):
+    """The credentials of the whole sender were refused: stop and say so."""
+
+    code = "delivery_auth_failed"

@@ -32,6 +32,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.core.store_ports",
         "app.core.history_ports",
         "app.core.chart_ports",
+        "app.core.stream_ports",
     ),
     "calibration": ("app.core.calibration",),
     "engine": (
@@ -47,19 +48,25 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "spot": ("app.services.spot",),
     "sentiment": ("app.services.sentiment",),
     "telegram": ("app.services.telegram",),
+    "webhook": ("app.services.webhook",),
     "storage": ("app.services.storage",),
     "charts": ("app.services.charts",),
     "bus": ("app.services.bus",),
     "use_cases": ("app.services",),
-    "settings": ("app.settings", "app.settings_values", "app.signals_config"),
+    "settings": ("app.settings", "app.settings_values", "app.signals_config", "app.alerts_config"),
     "telemetry": ("app.telemetry",),
     "sim": ("app.sim",),
     "api": ("app.api",),
     "commands": (
         "app.bootstrap",
         "app.bootstrap_use_cases",
+        "app.bootstrap_stream",
         "app.main",
         "app.worker",
+        # The study of recorded cascades and its report.
+        "app.flow_study",
+        "app.flow_study_data",
+        "app.flow_study_report",
         "app.replay",
         # Parts of main and replay, split off for their size.
         "app.replay_report",
@@ -103,16 +110,19 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset({"domain"}),
     "clock": frozenset({"domain", "errors"}),
     **{name: frozenset({"domain", "errors"}) for name in _PURE},
+    # The bucket of a price is pure arithmetic of the heatmap, and part of every stored liquidation.
+    "flow": frozenset({"domain", "errors", "heatmap"}),
     "confluence": frozenset({"domain", "smc"}),
     "ports": frozenset({"domain", "errors"}),
     "calibration": frozenset({"domain", "errors"}),
     "engine": CORE,
     "transport": frozenset({"errors"}),
-    **{name: PROVIDER for name in ("coinglass", "okx", "spot", "sentiment", "telegram")},
+    **{name: PROVIDER for name in ("coinglass", "okx", "spot", "sentiment", "telegram", "webhook")},
     # The bucket of a price and the links of a chain are pure arithmetic that the store writes down.
     "storage": frozenset({"domain", "errors", "ports", "heatmap", "chain"}),
     "charts": frozenset({"domain", "errors", "ports", "heatmap"}),
-    "bus": frozenset({"domain", "errors", "ports"}),
+    # One link to Redis, with its short timeouts and rests, serves cache, quota and bus.
+    "bus": frozenset({"domain", "errors", "ports", "transport"}),
     "use_cases": CORE,
     "settings": frozenset(),
     "telemetry": frozenset(),
@@ -128,7 +138,12 @@ ANY_LIBRARY = frozenset({"*"})
 # Group -> third-party packages it may import. Absent: the standard library only.
 LIBRARIES: dict[str, frozenset[str]] = {
     **{name: NUMPY for name in CORE - {"domain", "errors", "clock"}},
-    "transport": frozenset({"httpx2", "tenacity", "aiolimiter", "cachetools", "redis", "msgspec"}),
+    # Ids are hashes of packed facts, and alerts are stored as JSON text: msgspec does both in C.
+    "flow": frozenset({"numpy", "msgspec"}),
+    "engine": frozenset({"numpy", "msgspec"}),
+    "transport": frozenset(
+        {"httpx2", "tenacity", "aiolimiter", "cachetools", "redis", "msgspec", "websockets"}
+    ),
     # msgspec reads the wire. httpx2 lends the type of the transport that tests inject; making a client of it
     # is forbidden by test_house_rules. The stream of CoinGlass and OKX is a WebSocket. cachetools bounds
     # what an adapter remembers.
@@ -136,7 +151,10 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "okx": frozenset({"msgspec", "httpx2", "websockets", "cachetools"}),
     "spot": frozenset({"msgspec", "httpx2"}),
     "sentiment": frozenset({"msgspec", "httpx2", "cachetools"}),
-    "telegram": frozenset({"telegram"}),
+    # httpx comes with python-telegram-bot: its errors say whether a message may have arrived.
+    "telegram": frozenset({"telegram", "httpx"}),
+    # Signed calls to other systems, over the transport's HTTP client.
+    "webhook": frozenset({"msgspec"}),
     "storage": frozenset({"sqlalchemy", "asyncpg", "aiosqlite", "msgspec"}),
     "charts": frozenset({"PIL", "numpy"}),
     "bus": frozenset({"redis", "msgspec"}),

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from app.core.domain import stored
 
 # The revision these tables are at; the newest file in `migrations/versions` carries the same, says a test.
-HEAD = "0003"
+HEAD = "0004"
 
 metadata = MetaData()
 _Column: TypeAlias = Column[Any]
@@ -177,16 +177,46 @@ alert_history = _table(
     _text("body"),
     Index("alert_history_time", "ts_event_ms", "id"),
 )
+# One row per alert and destination; the row is the message, whatever revision it shows.
 outbox = _table(
     "outbox",
     "alert_id chat",
     *map(_text, ("alert_id", "chat", "state")),
-    _count("attempts"),
+    *map(_count, ("revision", "sent_revision", "attempts", "repeats")),
     _ms("next_try_ms"),
+    _ms("lease_ms", null=True),
+    _text("owner", null=True),
     _text("message_id", null=True),
+    _text("group_id", null=True),
+    _text("last_error", null=True),
     _ms("ts_init_ms"),
     _text("body"),
     Index("outbox_due", "state", "next_try_ms"),
+    Index("outbox_chat_time", "chat", "ts_init_ms"),
+)
+# Directional alerts followed to target, stop or the end of each horizon, with the costs of trading them.
+alert_outcomes = _table(
+    "alert_outcomes",
+    "alert_id horizon",
+    *map(_text, ("alert_id", "horizon", "setup", "symbol", "direction", "state")),
+    *map(_ms, ("entered_ms", "due_ms")),
+    *map(_number, ("entry_price", "target_price", "stop_price")),
+    _text("first_touch", null=True),
+    _ms("touched_ms", null=True),
+    *(_number(name, null=True) for name in ("net_return_frac", "mfe_frac", "mae_frac")),
+    _ms("resolved_ms", null=True),
+    _ms("ts_init_ms"),
+    _text("body"),
+    Index("alert_outcomes_due", "state", "due_ms"),
+)
+stream_gaps = _table(
+    "stream_gaps",
+    "source from_ms",
+    _text("source"),
+    _ms("from_ms"),
+    _ms("to_ms"),
+    _text("reason"),
+    _ms("ts_init_ms"),
 )
 
 probability_log = _table(
