@@ -35,7 +35,7 @@ def render_study(recorded: Sequence[Study], simulated: Study, config: FlowConfig
 
 def _recordings(studies: Sequence[Study]) -> list[str]:
     lines = [
-        "| recording | from | to | forced orders (USD, without a side) | trades | prices from fills | cascades |",
+        "| recording | from | to | forced orders (USD, without a side) | trades | fill prices | cascades |",
         "|---|---|---|---|---|---|---|",
     ]
     for one in studies:
@@ -77,8 +77,10 @@ def _table(scored: Sequence[Scored]) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for setup in sorted({_setup(one) for one in scored}):
-        for horizon in HORIZONS_MS:
-            lines.append(_row(setup, horizon, [one for one in scored if _is_of(one, setup, horizon)]))
+        lines += [
+            _row(setup, horizon, [one for one in scored if _is_of(one, setup, horizon)])
+            for horizon in HORIZONS_MS
+        ]
     if len(lines) == 2:
         lines.append("| none | | 0 | 0 | 0 | | | | |")
     return [*lines, ""]

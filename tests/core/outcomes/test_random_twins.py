@@ -1,4 +1,4 @@
-"""Random twins of a trade: the same rules at drawn moments of the same day, the same draws for the same seed."""
+"""Random twins of a trade: the same rules at drawn moments of the same day, alike for the same seed."""
 
 from __future__ import annotations
 

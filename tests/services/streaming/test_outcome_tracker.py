@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -327,3 +328,32 @@ async def test_alerts_of_the_history_are_followed_after_a_start(store: SqlStore,
     assert len(await rows_of(store, "new")) == 4
     assert await rows_of(store, "bad") == {}
     assert tracker.status().followed == 0
+
+
+async def test_the_loop_writes_resolves_and_outlives_an_outage(
+    store: SqlStore, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcome_tracker, "WRITE_EVERY_S", 0)
+    tracker = tracker_over(store, clock)
+    tracker.take([verdict(alert())])
+    stream(tracker, [(1, 100.0), (2, 101.5), (3, 101.5)])
+    is_away, tried, real = True, asyncio.Event(), store.outcomes.open
+
+    async def flaky(rows: Sequence[OutcomeRow]) -> None:
+        tried.set()
+        if is_away:
+            raise StorageUnavailable("away")
+        await real(rows)
+
+    monkeypatch.setattr(store.outcomes, "open", flaky)
+    running = asyncio.create_task(tracker.run())
+    async with asyncio.timeout(10):
+        await tried.wait()
+        is_away = False
+        while tracker.records("STOP_HUNT:LONG:1") is None:
+            clock.tick(outcome_tracker.RESOLVE_EVERY_S)
+            await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert tracker.records("STOP_HUNT:LONG:1") == (1, 1)
+    assert tracker.status().pending == 0
