@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from app.core.domain.market import HOUR_MS, Candles
 from app.core.domain.outcomes import HORIZONS_MS, EntryRow, OutcomeRow, OutcomeState, Unscorable
 from app.core.domain.symbol import Symbol
 from app.core.outcomes.first_touch import Ending, PathBar, Plan, find_entry, follow
 from app.core.outcomes.rows import entered, entry_of, facts_of, plan_entry, plan_of
-from app.core.smc.bars import wilder_atr
+from app.core.smc.bars import build_bars
 from app.services.calibration_service import CandlesNow
 
 INTERVALS = ("1m", "5m")
@@ -106,9 +104,8 @@ def atr_before(hours: Candles | None, at_ms: int) -> float | None:
     from the hour before."""
     if hours is None:
         return None
-    count = sum(close_ms <= at_ms for close_ms in hours.close_ms)
-    if count == 0 or at_ms - hours.close_ms[count - 1] > HOUR_MS:
+    bars = build_bars(hours, at_ms)
+    if not len(bars) or at_ms - int(bars.close_ms[-1]) > HOUR_MS:
         return None
-    columns = (np.array(column[:count]) for column in (hours.high, hours.low, hours.close))
-    newest = float(wilder_atr(*columns)[-1])
+    newest = float(bars.atr[-1])
     return newest if newest > 0 else None
