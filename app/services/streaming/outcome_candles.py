@@ -22,15 +22,13 @@ INTERVALS = ("1m", "5m")
 
 class Judged(NamedTuple):
     """What candles say of one row. row: entered, where that is known by now; ending and path: how it ended,
-    None while nobody knows; reason: why not, None when its time is not over. is_final: asking again changes
-    nothing."""
+    None while nobody knows; reason: why not, None when its time is not over. MISSED is final."""
 
     row: OutcomeRow
     entry: EntryRow | None = None
     ending: Ending | None = None
     path: str = ""
     reason: Unscorable | None = None
-    is_final: bool = False
 
 
 class CandleJudge:
@@ -50,7 +48,7 @@ class CandleJudge:
         found = Judged(row, reason=Unscorable.HOLES)
         for interval in INTERVALS:
             found = await self._judge_by(row, interval)
-            if found.ending is not None or found.reason is None or found.is_final:
+            if found.ending is not None or found.reason in (None, Unscorable.MISSED):
                 break
         if found.entry is not None:
             self._entries[row.alert_id] = found.entry
@@ -65,7 +63,7 @@ class CandleJudge:
                 return Judged(row, reason=Unscorable.NO_ENTRY)
             plan = await self._plan(row, first)
             if isinstance(plan, Unscorable):
-                return Judged(row, reason=plan, is_final=plan is Unscorable.MISSED)
+                return Judged(row, reason=plan)
             entry = entry_of(row, plan)
             row = entered(row, entry)
         return self._followed(row, entry, path, interval)
