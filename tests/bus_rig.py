@@ -1,7 +1,7 @@
 """What the tests of the bus share: frames with known sums, and a handler whose alerts show every mistake.
 
-The tally says of every fifth event of a coin how many there were and what they came to. An event lost, counted
-twice or taken out of order makes another sum, and so another alert than the truth has.
+The tally says of every fifth event of a coin how many there were and what they came to. An event lost,
+counted twice or taken out of order makes another sum, and so another alert than the truth has.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from redis.asyncio import Redis
 from app.core.bus_ports import FrameHandler
 from app.core.domain.flow import LiquidationEvent, StreamFrame, StreamGap
 from app.core.domain.partition import Partitioning
+from app.core.stream_ports import FrameSink
 from app.services.bus.leases import RedisLeases
 from app.services.bus.link import BusLink
 from app.services.bus.streams import RedisFrameLog
+from app.services.streaming.ingest import FrameIngest
 from app.services.streaming.partitions import PartitionWorker
 
 COINS = ("BTC", "ETH", "SOL", "XRP", "DOGE", "ADA", "LINK", "PEPE")
@@ -74,7 +76,7 @@ def truth(given: Iterable[StreamFrame], partitioning: Partitioning = PARTITIONIN
 
 @dataclass(slots=True)
 class Effects:
-    """What was stored. `sayings` counts how often each alert was; `changed` those that were told differently."""
+    """What was stored. sayings: how often each alert was; changed: those that were told differently."""
 
     stored: dict[str, str] = field(default_factory=dict)
     sayings: dict[str, int] = field(default_factory=dict)
@@ -169,6 +171,16 @@ class Bus:
             },
         )
 
+    def ingest(self, feed: Feed, **options: Any) -> FrameIngest:
+        return FrameIngest(
+            self.log,
+            self.leases,
+            feed.run,
+            partitioning=PARTITIONING,
+            now_ms=now_ms,
+            **{"rest_s": 0.02, **options},
+        )
+
 
 async def publish(bus: Bus, given: Iterable[StreamFrame], *, lease_name: str = "ingest") -> None:
     """Write frames as an ingest process does, under a lease that is free."""
@@ -212,6 +224,28 @@ async def is_drained(bus: Bus, server: Server, prefix: str) -> bool:
         if cursor is None or cursor.id != newest:
             return False
     return True
+
+
+class Feed:
+    """An upstream stream that the test plays."""
+
+    def __init__(self) -> None:
+        self._frames: asyncio.Queue[StreamFrame] = asyncio.Queue()
+        self.starts = 0
+        self.is_connected = False
+
+    def play(self, given: Iterable[StreamFrame]) -> None:
+        for one in given:
+            self._frames.put_nowait(one)
+
+    async def run(self, sink: FrameSink) -> None:
+        self.starts += 1
+        self.is_connected = True
+        try:
+            while True:
+                await sink(await self._frames.get())
+        finally:
+            self.is_connected = False
 
 
 class Running:
