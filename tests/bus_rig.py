@@ -84,7 +84,7 @@ class Effects:
     gaps: list[tuple[int, StreamGap]] = field(default_factory=list)
     handled: list[tuple[int, StreamFrame]] = field(default_factory=list)
     replayed: list[tuple[int, StreamFrame]] = field(default_factory=list)
-    restored: list[tuple[int, int | None]] = field(default_factory=list)
+    restored: dict[int, tuple[int | None, bool]] = field(default_factory=dict)
     ticks: int = 0
     flush_fault: Exception | None = None
     handle_fault: Callable[[StreamFrame], None] | None = None
@@ -112,8 +112,8 @@ class Tally:
             if (events + 1) % 5 == 0:
                 self.fresh.append((f"{coin}-{events + 1}", f"{usd + event.usd}"))
 
-    async def restore(self, before_ms: int | None) -> None:
-        self._effects.restored.append((self._partition, before_ms))
+    async def restore(self, before_ms: int | None, *, is_continued: bool) -> None:
+        self._effects.restored[self._partition] = (before_ms, is_continued)
 
     async def replay(self, frame: StreamFrame) -> None:
         self._effects.replayed.append((self._partition, frame))
@@ -146,10 +146,18 @@ class Tally:
 class Bus:
     """The parts of one process on a real Redis, with short times."""
 
-    def __init__(self, server: Server, owner: str, *, prefix: str = "", timeout_s: float = 2.0) -> None:
+    def __init__(
+        self,
+        server: Server,
+        owner: str,
+        *,
+        prefix: str = "",
+        timeout_s: float = 2.0,
+        lease_s: float = LEASE_S,
+    ) -> None:
         self.link = BusLink(server.url, timeout_s=timeout_s, max_wait_s=0.05)
         self.log = RedisFrameLog(self.link, prefix=prefix, now_ms=now_ms)
-        self.leases = RedisLeases(self.link, prefix=prefix, owner=owner, lease_s=LEASE_S)
+        self.leases = RedisLeases(self.link, prefix=prefix, owner=owner, lease_s=lease_s)
         self.effects = Effects()
 
     def worker(

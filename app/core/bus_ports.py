@@ -121,8 +121,12 @@ class FrameHandler(Protocol):
     it acknowledged leaves its last entries to the next one.
     """
 
-    async def restore(self, before_ms: int | None) -> None:
-        """Fill the windows from stored rows with `ts_init_ms` < before_ms (None: all). Without effect."""
+    async def restore(self, before_ms: int | None, *, is_continued: bool) -> None:
+        """Fill the windows from stored rows with `ts_init_ms` < before_ms (None: all). Without effect.
+
+        is_continued False: the bus knows of nothing that was handled before (a first start, or it forgot
+        everything), so what came between the newest stored row and before_ms is a gap.
+        """
         ...
 
     async def replay(self, frame: StreamFrame) -> None:

@@ -167,7 +167,8 @@ class Seat:
     async def _fill(self, handler: FrameHandler, cursor: LogPlace | None) -> None:
         page = await self._past(cursor, None)
         oldest = page or await self._log.read(self.partition, cursor, 1, 0.0)
-        await self._use(handler.restore(oldest[0].place.ts_init_ms if oldest else None))
+        before_ms = oldest[0].place.ts_init_ms if oldest else None
+        await self._use(handler.restore(before_ms, is_continued=cursor is not None))
         before: LogPlace | None = None
         while page and self.is_going:
             for place, frame in page:
