@@ -21,6 +21,7 @@ from app.services.storage.exports import SqlExports
 from app.services.storage.faults import is_full
 from app.services.storage.gate import GatedEngine, watch
 from app.services.storage.layout import PartitionBook
+from app.services.storage.outcomes import SqlOutcomes
 from app.services.storage.postgres_bulk import PostgresBulk
 from app.services.storage.probability_log import SqlProbabilityLog
 from app.services.storage.retention import Keep, apply_retention
@@ -70,6 +71,7 @@ class SqlStore:
         self.tiles = SqlTiles(self._gate)
         self.exports = SqlExports(self._gate, now_ms=now_ms)
         self.probabilities = SqlProbabilityLog(self._gate)
+        self.outcomes = SqlOutcomes(self._gate)
         self.state = SqlState(self._gate, now_ms=now_ms)
         self._task: asyncio.Task[None] | None = None
         self._opened = asyncio.Event()

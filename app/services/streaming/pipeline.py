@@ -1,0 +1,172 @@
+"""From a frame to an alert: identify, keep, analyse, judge, store, wake the delivery. No debounce.
+
+Owns the order of these steps and the counts of what went through them. The arithmetic is `core.flow`'s, the
+judgement `core.alerting`'s; what is stored is written behind `MarketWriter` and `AlertStore`. Called by the
+sources (one frame at a time), by the poller (findings) and by its own clock (`tick`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.core.alerting.desk import AlertDesk
+from app.core.clock import Clock
+from app.core.domain.alerts import GateVerdict
+from app.core.domain.flow import Finding, FlowSnapshot, PipelineStatus, PriceTick, StreamFrame, TradeEvent
+from app.core.domain.stored import LiquidationRow
+from app.core.errors import StorageUnavailable
+from app.core.flow.engine import FlowEngine
+from app.core.flow.identify import Identifier
+from app.core.store_ports import MarketWriter
+from app.core.stream_ports import AlertStore, GapLog, LiquidationTail
+from app.services.streaming.keeper import AlertKeeper
+
+_log = logging.getLogger(__name__)
+
+# Windows reach back this far, and so does what the gate remembers.
+REMEMBER_MS = 86_400_000
+TICK_S = 0.25
+
+
+class Outcomes(Protocol):
+    """Follows alerts to what became of them."""
+
+    def on_alerts(self, verdicts: Sequence[GateVerdict]) -> None: ...
+
+    def on_prices(self, ticks: Sequence[PriceTick], trades: Sequence[TradeEvent]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineParts:
+    """What the pipeline is made of. market and gaps may be those of a process that does not ingest: None."""
+
+    engine: FlowEngine
+    identifier: Identifier
+    desk: AlertDesk
+    keeper: AlertKeeper
+    market: MarketWriter
+    gaps: GapLog
+    outcomes: Outcomes
+
+
+class Pipeline:
+    """One process's analysis. `handle` is the sink of the sources."""
+
+    def __init__(self, parts: PipelineParts, *, clock: Clock, alarms: Callable[[], tuple[str, ...]]) -> None:
+        self._parts = parts
+        self._clock = clock
+        self._alarms = alarms
+        self._started_ms = clock.now_ms()
+        self._touched: set[str] = set()
+        self._fates: Counter[str] = Counter()
+        self._findings = 0
+        self._trades = 0
+        self._lag_ms: int | None = None
+
+    async def restore(self, tail: LiquidationTail, alerts: AlertStore) -> bool:
+        """Windows and the gate's memory again from the store; False when it could not be asked."""
+        now_ms = self._clock.now_ms()
+        try:
+            rows = await tail.since(now_ms - REMEMBER_MS)
+            known = await alerts.recent(now_ms - REMEMBER_MS)
+        except StorageUnavailable as error:
+            _log.error("the stream starts without its past", extra={"why": str(error)})
+            return False
+        await asyncio.to_thread(self._parts.engine.restore, rows, now_ms)
+        self._parts.identifier.remember(rows)
+        self._parts.desk.restore(known)
+        return True
+
+    async def handle(self, frame: StreamFrame) -> None:
+        """Everything one frame says, up to stored alerts. Returns when it is dealt with."""
+        parts, now_ms = self._parts, self._clock.now_ms()
+        if frame.gap is not None:
+            parts.engine.note_gap(frame.gap)
+            await self._note_gap(frame)
+        findings: list[Finding] = []
+        if frame.liquidations:
+            rows = parts.identifier.identify(frame)
+            self._note_rows(rows, frame.ts_init_ms)
+            parts.market.put(rows)
+            findings += parts.engine.on_liquidations(rows, now_ms)
+        if frame.trades:
+            self._trades += len(frame.trades)
+            self._touched.update([trade.symbol for trade in frame.trades])
+            findings += parts.engine.on_trades(frame.trades, now_ms)
+        if frame.ticks:
+            self._touched.update([tick.symbol for tick in frame.ticks])
+            findings += parts.engine.on_ticks(frame.ticks, now_ms)
+        if frame.ticks or frame.trades:
+            parts.outcomes.on_prices(frame.ticks, frame.trades)
+        await self.judge(findings)
+
+    async def tick(self) -> None:
+        """Time passes without events too: phases end, verdicts fall due."""
+        await self.judge(self._parts.engine.advance(self._clock.now_ms()))
+
+    async def run(self, sleep: Callable[[float], object]) -> None:
+        """Tick until cancelled."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            await self.tick()
+
+    async def judge(self, findings: Sequence[Finding]) -> None:
+        """The one way of every finding, streamed or polled: gate, store, delivery."""
+        if not findings:
+            return
+        self._findings += len(findings)
+        verdicts = self._parts.desk.consider(findings, now_ms=self._clock.now_ms())
+        if not verdicts:
+            return
+        for verdict in verdicts:
+            self._fates[verdict.reason or ("edited" if verdict.is_edit else "kept")] += 1
+        self._parts.outcomes.on_alerts(verdicts)
+        await self._parts.keeper.keep(verdicts)
+
+    def changed_snapshots(self, *, everything: bool = False) -> list[FlowSnapshot]:
+        """Aggregates of the coins that had an event since the last call, or of every coin."""
+        now_ms, engine = self._clock.now_ms(), self._parts.engine
+        symbols = sorted(engine.symbols()) if everything else sorted(self._touched)
+        self._touched.clear()
+        found = (engine.snapshot(symbol, now_ms) for symbol in symbols)
+        return [snapshot for snapshot in found if snapshot is not None]
+
+    def status(self) -> PipelineStatus:
+        counters = self._parts.engine.counters()
+        keeper = self._parts.keeper
+        alarms = list(self._alarms())
+        if keeper.trouble is not None:
+            alarms.append(f"{keeper.waiting} alerts wait for the database: {keeper.trouble}")
+        if keeper.lost:
+            alarms.append(f"{keeper.lost} alerts lost: the database was away too long")
+        return PipelineStatus(
+            started_ms=self._started_ms,
+            events=counters["events"],
+            duplicates=self._parts.identifier.duplicates,
+            late_events=counters["late"],
+            skewed_events=counters["skewed"],
+            trades=self._trades,
+            symbols=counters["symbols"],
+            findings=self._findings,
+            alerts=dict(self._fates),
+            lag_ms=self._lag_ms,
+            alarms=tuple(alarms),
+        )
+
+    def _note_rows(self, rows: Sequence[LiquidationRow], arrived_ms: int) -> None:
+        if rows:
+            self._touched.update([row.symbol for row in rows])
+            self._lag_ms = arrived_ms - max([row.ts_event_ms for row in rows])
+
+    async def _note_gap(self, frame: StreamFrame) -> None:
+        if frame.gap is None:
+            return
+        try:
+            await self._parts.gaps.add_gap(frame.gap)
+        except StorageUnavailable as error:
+            _log.error("a gap was not recorded", extra={"why": str(error), "source": frame.source})
