@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -19,9 +19,15 @@ from app.flow_study_data import Capture, Cascade, Scored, Study
 _SEED = 20_261_126
 
 
-def render_study(recorded: Sequence[Study], simulated: Study, config: FlowConfig) -> str:
-    """Recordings first, then the simulator, which proves nothing about a market."""
-    lines = [*_recordings(recorded), *_cascades(recorded, config)]
+def render_study(
+    recorded: Sequence[Study],
+    lower: Mapping[float, Sequence[Study]],
+    simulated: Study,
+    config: FlowConfig,
+) -> str:
+    """Recordings first, then the simulator, which proves nothing about a market. lower: the recordings at
+    parts of the thresholds."""
+    lines = [*_recordings(recorded), *_cascades(recorded, config), *_lower({1.0: recorded, **lower})]
     lines += [
         "Alerts at the product's thresholds, each episode once: "
         + _counted(_total(one.alerts for one in recorded))
@@ -69,6 +75,32 @@ def _cascade(one: Cascade, config: FlowConfig, capture: Capture) -> str:
     )
 
 
+def _lower(studies: Mapping[float, Sequence[Study]]) -> list[str]:
+    lines = [
+        "| thresholds | cascades | reclaimed | continued | no verdict | reclaims scored at 1 h | won |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for part, parts in studies.items():
+        phases = Counter(one.phases[-1] for study in parts for one in study.cascades)
+        reclaims = [one for study in parts for one in study.scored if _is_reclaim(one)]
+        results = [one.result for one in reclaims if one.horizon == "1h" and one.result is not None]
+        counts = [
+            sum(phases.values()),
+            phases[Phase.RECLAIM.value],
+            phases[Phase.CONTINUATION.value],
+            phases[Phase.ENDED.value],
+            len(results),
+            sum(result.is_win for result in results),
+        ]
+        name = "the product's" if part == 1 else f"{part:.0%} of them"
+        lines.append(f"| {name} | {' | '.join(map(str, counts))} |")
+    return [*lines, ""]
+
+
+def _is_reclaim(one: Scored) -> bool:
+    return one.alert.kind is AlertKind.STOP_HUNT
+
+
 def _table(scored: Sequence[Scored]) -> list[str]:
     """Setups by horizon. Below 30 outcomes the count is all that is said."""
     lines = [
@@ -113,7 +145,6 @@ def _claims(ended: Sequence[Scored]) -> list[str]:
 
 def _simulated(study: Study) -> list[str]:
     verdicts = Counter(one.phases[-1] for one in study.cascades)
-    reclaims = [one for one in study.scored if one.alert.kind is AlertKind.STOP_HUNT]
     return [
         "#### The simulator's world: proves the machinery, says nothing of a market",
         "",
@@ -121,7 +152,7 @@ def _simulated(study: Study) -> list[str]:
         f"{len(study.cascades)} cascades ({_counted(verdicts)}). Its prices move by their own seeded "
         "rules, so whatever wins here wins by those rules.",
         "",
-        *_table(reclaims),
+        *_table([one for one in study.scored if _is_reclaim(one)]),
     ]
 
 

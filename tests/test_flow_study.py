@@ -126,7 +126,9 @@ def test_without_hours_before_it_nobody_knows_how_far_is_far(tmp_path: Path) -> 
 
 def test_the_report_counts_everything_and_claims_nothing_below_thirty(tmp_path: Path) -> None:
     found = studied(write_recording(tmp_path))
-    text = render_study([found], found, FlowConfig())
+    text = render_study([found], {0.5: [found, found]}, found, FlowConfig())
+    assert "| the product's | 1 | 1 | 0 | 0 | 1 | 1 |" in text
+    assert "| 50% of them | 2 | 2 | 0 | 0 | 2 | 2 |" in text
     assert "| BTC (Binance trades + Binance forced orders) | 2024-10-04 00:30:00 | longs | $3.00M |" in text
     assert "building -> peak -> reclaim |" in text
     assert "| STOP_HUNT reclaim LONG | 1h | 1 | 1 | 0 | 1 | n below 30: no claim |  |  |" in text
