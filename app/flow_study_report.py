@@ -109,21 +109,47 @@ def _table(scored: Sequence[Scored]) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for setup in sorted({_setup(one) for one in scored}):
-        lines += [
-            _row(setup, horizon, [one for one in scored if _is_of(one, setup, horizon)])
-            for horizon in HORIZONS_MS
-        ]
+        by_horizon = [[one for one in scored if _is_of(one, setup, horizon)] for horizon in HORIZONS_MS]
+        if max(len(_ended(some)) for some in by_horizon) < MIN_CLAIM:
+            lines.append(_few(setup, by_horizon))
+        else:
+            lines += [_row(setup, name, some) for name, some in zip(HORIZONS_MS, by_horizon, strict=True)]
     if len(lines) == 2:
         lines.append("| none | | 0 | 0 | 0 | | | | |")
     return [*lines, ""]
 
 
-def _row(setup: str, horizon: str, scored: Sequence[Scored]) -> str:
-    ended = [one for one in scored if one.result is not None]
-    why = _counted(Counter(one.reason.value for one in scored if one.reason is not None))
-    left_out = f"{len(scored) - len(ended)}" + (f" ({why})" if why else "")
-    cells = [setup, horizon, f"{len(scored)}", f"{len(ended)}", left_out, *_claims(ended)]
+def _few(setup: str, by_horizon: Sequence[Sequence[Scored]]) -> str:
+    """One row for all horizons: numbers, no shares."""
+    ended = [_ended(some) for some in by_horizon]
+    wins = [sum(one.result.is_win for one in some if one.result is not None) for some in ended]
+    cells = [
+        setup,
+        " / ".join(HORIZONS_MS),
+        f"{len(by_horizon[0])}",
+        " / ".join(str(len(some)) for some in ended),
+        f"at 1 h: {_left_out(by_horizon[1])}",
+        " / ".join(map(str, wins)),
+        "n below 30: no claim",
+        "",
+        "",
+    ]
     return f"| {' | '.join(cells)} |"
+
+
+def _row(setup: str, horizon: str, scored: Sequence[Scored]) -> str:
+    ended = _ended(scored)
+    cells = [setup, horizon, f"{len(scored)}", f"{len(ended)}", _left_out(scored), *_claims(ended)]
+    return f"| {' | '.join(cells)} |"
+
+
+def _ended(scored: Sequence[Scored]) -> list[Scored]:
+    return [one for one in scored if one.result is not None]
+
+
+def _left_out(scored: Sequence[Scored]) -> str:
+    reasons = Counter(one.reason.value for one in scored if one.reason is not None)
+    return _counted(reasons) or "0"
 
 
 def _claims(ended: Sequence[Scored]) -> list[str]:
