@@ -19,6 +19,8 @@ from app.core.domain.signal import Direction
 
 MAX_EPISODES = 20_000
 _SECOND_CHANCES = 8
+# A cascade goes back and forth between these two; neither is news.
+_RUNNING = (Phase.BUILDING, Phase.PEAK)
 
 
 def alert_id(kind: AlertKind, symbol: str, episode: str) -> str:
@@ -58,7 +60,7 @@ class Episode:
             finding.usd < self.wake_usd
             and finding.confidence < self.wake_confidence
             and now_ms < self.wake_ms
-            and finding.phase is self.phase
+            and (finding.phase is self.phase or (finding.phase in _RUNNING and self.phase in _RUNNING))
             and finding.direction is self.direction
             and finding.is_final is self.is_final
             and (finding.price is None) is self.is_blind
