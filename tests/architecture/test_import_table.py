@@ -33,4 +33,5 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.core.history_ports",
         "app.core.chart_ports",
         "app.core.stream_ports",
+        "app.core.bus_ports",
         "app.core.outcome_ports",
