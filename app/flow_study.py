@@ -23,7 +23,6 @@ from app.core.alerting.desk import AlertDesk
 from app.core.domain.alerts import Alert, GateVerdict
 from app.core.domain.flow import AlertKind, Finding, PriceTick, TradeEvent
 from app.core.domain.flow_config import FlowConfig
-from app.core.domain.market import HOUR_MS
 from app.core.domain.outcomes import HORIZONS_MS, Unscorable
 from app.core.domain.stored import LiquidationRow
 from app.core.flow.engine import FlowEngine
@@ -54,7 +53,7 @@ from app.flow_study_report import render_study
 # After the last event of a stretch: a cascade has its verdict 15 minutes after it, and time goes on a little.
 _QUIET_MS = 1_000_000
 _STEP_MS = 5_000
-RECORDED_DRAWS = 500
+RECORDED_DRAWS = 100
 SIMULATED_DRAWS = 50
 SEED = 20_261_126
 SIM_SEED = 7
@@ -63,15 +62,16 @@ _Event = LiquidationRow | TradeEvent | PriceTick
 
 
 class Replay:
-    """One capture through engine and gate, by event time. cascades: filled while `verdicts` is walked."""
+    """One capture through engine and gate, by event time. cascades: filled while `verdicts` is walked.
 
-    def __init__(self, capture: Capture, prices: Prices, config: FlowConfig, data_mode: str) -> None:
+    Recordings have no liquidation levels: the engine is told of none, so no reclaim has targets of its own.
+    """
+
+    def __init__(self, capture: Capture, config: FlowConfig, data_mode: str) -> None:
         self.cascades: dict[tuple[str, str], Cascade] = {}
         self._capture = capture
-        self._prices = prices
         self._engine = FlowEngine(config)
         self._desk = AlertDesk(tier_of=config.tier_of, data_mode=data_mode, chats=lambda: ())
-        self._hour = 0
 
     def verdicts(self) -> Iterator[GateVerdict]:
         """What the gate said, in the order in which it said it; nobody is there to be told."""
@@ -79,7 +79,6 @@ class Replay:
         for second, events in groupby(_in_order(self._capture), key=lambda event: event.ts_event_ms // 1000):
             start_ms = second * 1000
             yield from self._pass_time(now_ms, start_ms)
-            self._note_hour(start_ms)
             for event in events:
                 yield from self._judged(self._feed(event), event.ts_event_ms)
             now_ms = start_ms + 1000
@@ -99,15 +98,6 @@ class Replay:
             return self._engine.on_trades([event], now_ms)
         return self._engine.on_ticks([event], now_ms)
 
-    def _note_hour(self, now_ms: int) -> None:
-        """ATR of the hours that have closed; recordings have no liquidation levels, so there are no
-        targets."""
-        if now_ms // HOUR_MS != self._hour:
-            self._hour = now_ms // HOUR_MS
-            for symbol in sorted(self._prices.hours):
-                atr = self._prices.atr(symbol, now_ms)
-                self._engine.note_market(symbol, atr=atr, below=(), above=())
-
     def _judged(self, findings: Sequence[Finding], now_ms: int) -> list[GateVerdict]:
         for finding in findings:
             if finding.kind is AlertKind.STOP_HUNT:
@@ -122,7 +112,7 @@ class Replay:
             self.cascades[name] = Cascade(finding, finding, finding.usd, [phase])
             return
         held.last = finding
-        held.peak_usd = max(held.peak_usd, finding.usd)
+        held.usd = max(held.usd, finding.usd)
         if phase not in held.phases:
             held.phases.append(phase)
 
@@ -139,17 +129,15 @@ def replay_alerts(folder: Path) -> Iterator[str]:
     Raises:
         ValueError: nothing in the folder can be replayed.
     """
-    captures = load_captures(folder)
-    prices = load_prices(folder, captures)
-    for capture in captures:
-        for verdict in Replay(capture, prices, FlowConfig(), "replay").verdicts():
+    for capture in load_captures(folder):
+        for verdict in Replay(capture, FlowConfig(), "replay").verdicts():
             yield f"{verdict.reason or 'kept'} {encode_alert(verdict.alert)}"
 
 
 def study(capture: Capture, prices: Prices, *, data_mode: str, draws: int, seed: int = SEED) -> Study:
     """Replay one capture and score every directional alert with a valid price, from its first revision."""
     config, rng = FlowConfig(), np.random.default_rng(seed)
-    replay, found, seen = Replay(capture, prices, config, data_mode), Study(capture), set[str]()
+    replay, found, seen = Replay(capture, config, data_mode), Study(capture), set[str]()
     for verdict in replay.verdicts():
         alert = verdict.alert
         if alert.revision == 1:

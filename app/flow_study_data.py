@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 
 from app.backtest_data import load_recordings
@@ -56,11 +57,13 @@ class Capture:
 
     @property
     def first_ms(self) -> int:
-        return min(one.ts_event_ms for one in (*self.liquidations[:1], *self.trades[:1]))
+        stamps = [row.ts_event_ms for row in self.liquidations[:1]]
+        return min(stamps + [trade.ts_event_ms for trade in self.trades[:1]])
 
     @property
     def last_ms(self) -> int:
-        return max(one.ts_event_ms for one in (*self.liquidations[-1:], *self.trades[-1:]))
+        stamps = [row.ts_event_ms for row in self.liquidations[-1:]]
+        return max(stamps + [trade.ts_event_ms for trade in self.trades[-1:]])
 
 
 @dataclass(slots=True)
@@ -93,12 +96,12 @@ class Prices:
 
 @dataclass(slots=True)
 class Cascade:
-    """One cascade from its first finding to its last. peak_usd: largest sum within its window. phases: in the
+    """One cascade from its first finding to its last. usd: all that it liquidated. phases: in the
     order in which they came, each once."""
 
     first: Finding
     last: Finding
-    peak_usd: float
+    usd: float
     phases: list[str]
 
 
@@ -208,9 +211,10 @@ def load_prices(folder: Path, captures: Iterable[Capture]) -> Prices:
 def _traded(captures: Sequence[Capture]) -> Mapping[str, list[PathBar]]:
     found: dict[str, list[PathBar]] = {}
     for capture in captures:
-        events = [*capture.trades, *capture.ticks]
-        for one in sorted(events, key=lambda event: event.ts_event_ms):
-            found.setdefault(one.symbol, []).append(tick(one.ts_event_ms, one.price))
+        prices = [(one.ts_event_ms, one.symbol, one.price) for one in capture.trades]
+        prices += [(one.ts_event_ms, one.symbol, one.price) for one in capture.ticks]
+        for at_ms, symbol, price in sorted(prices, key=itemgetter(0)):
+            found.setdefault(symbol, []).append(tick(at_ms, price))
     return found
 
 

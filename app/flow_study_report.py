@@ -51,7 +51,7 @@ def _recordings(studies: Sequence[Study]) -> list[str]:
 
 def _cascades(studies: Sequence[Study], config: FlowConfig) -> list[str]:
     lines = [
-        "| cascade | UTC | closed by force | peak in 30 s | threshold | price at the end | phases |",
+        "| cascade | UTC | closed by force | size | threshold in 30 s | price at the end | phases |",
         "|---|---|---|---|---|---|---|",
     ]
     for study in studies:
@@ -64,7 +64,7 @@ def _cascade(one: Cascade, config: FlowConfig, capture: Capture) -> str:
     price = "unknown" if one.last.price is None else f"{one.last.price:g}"
     return (
         f"| {symbol} ({capture.name}) | {_time(one.first.started_ms, seconds=True)} "
-        f"| {'?' if side is None else side.value.lower() + 's'} | {_usd(one.peak_usd)} "
+        f"| {'?' if side is None else side.value.lower() + 's'} | {_usd(one.usd)} "
         f"| {_usd(config.tier(symbol).cascade_usd)} | {price} | {' -> '.join(one.phases)} |"
     )
 

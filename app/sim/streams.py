@@ -122,7 +122,9 @@ class Connection:
             return []
         if fault.kind in ("garbage", "huge"):
             return [garbage(fault), *frames]
-        return [respell(text, fault) for text in frames]
+        if fault.kind in ("dialect", "skew"):
+            return [respell(text, fault) for text in frames]
+        return frames
 
     async def _drop_if_due(self) -> None:
         fault = self._state.faults.take(*self._names, _DROP, self._is_drop_due)

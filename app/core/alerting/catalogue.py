@@ -145,7 +145,6 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "Entry {entry} · stop {stop} ({stop_change}) · targets {targets}",
         "Masuk {entry} · stop {stop} ({stop_change}) · target {targets}",
     ),
-    "levels.target": ("{price} ({change})", "{price} ({change})"),
     # Market context.
     "context.FAVORABLE": ("Market context favourable: {facts}", "Konteks pasar mendukung: {facts}"),
     "context.NEUTRAL": ("Market context neutral: {facts}", "Konteks pasar netral: {facts}"),
@@ -204,13 +203,13 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "<i>Ulangan: tidak diketahui apakah pesan ini sudah sampai sebelumnya.</i>",
     ),
     # Several alerts in one message.
-    "digest.title": ("{alerts} alerts in {coins} coins", "{alerts} peringatan di {coins} koin"),
+    "digest.title": ("Alerts: {alerts} · coins: {coins}", "Peringatan: {alerts} · koin: {coins}"),
     "digest.more": ("... and {more} more", "... dan {more} lagi"),
     "summary.title": (
-        "Last {span}: {alerts} alerts in {coins} coins",
-        "{span} terakhir: {alerts} peringatan di {coins} koin",
+        "Last {span} · alerts: {alerts} · coins: {coins}",
+        "{span} terakhir · peringatan: {alerts} · koin: {coins}",
     ),
-    "summary.none": ("Last {span}: no alerts", "{span} terakhir: tidak ada peringatan"),
+    "summary.none": ("Last {span} · no alerts", "{span} terakhir · tidak ada peringatan"),
     # The feed itself.
     "notice.lost": (
         "⚠️ <b>Data feed {source} is silent</b> since {since}. Alerts from it are not to be expected.",

@@ -20,6 +20,7 @@ from app.core.alerting.markup import (
     plain_of,
     say,
     span,
+    units,
 )
 from app.core.alerting.phrases import (
     confidence_line,
@@ -102,15 +103,18 @@ def _listing(
     title: str, alerts: Sequence[Alert], language: Language, *, now_ms: int, data_mode: str
 ) -> Message:
     order = sorted(alerts, key=lambda alert: (-RANK[alert.severity], -alert.ratio, alert.symbol, alert.id))
-    shown = order[:DIGEST_LINES]
-    more = len(order) - len(shown)
-    lines = [
-        Line(f"{mode_mark(data_mode)}<b>{title}</b>", is_needed=True),
-        *(Line(_item(alert, language, now_ms=now_ms)) for alert in shown),
-        Line(say("digest.more", language, more=more) if more else "", is_needed=True),
-        Line(say("advice", language), is_needed=True),
-    ]
-    text = fit(lines, TEXT_MAX)
+    items = [_item(alert, language, now_ms=now_ms) for alert in order[:DIGEST_LINES]]
+
+    def text_of(shown: int) -> str:
+        more = len(order) - shown
+        last = [say("digest.more", language, more=more)] if more else []
+        first = f"{mode_mark(data_mode)}<b>{title}</b>"
+        return "\n".join([first, *items[:shown], *last, say("advice", language)])
+
+    shown = len(items)
+    while shown and units(text_of(shown)) > TEXT_MAX:
+        shown -= 1  # the number of those left out is part of the text, so it is worded anew
+    text = text_of(shown)
     return Message(html=text, plain=plain_of(text))
 
 

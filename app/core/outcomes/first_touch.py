@@ -98,7 +98,7 @@ def plan_trade(
 def find_entry(path: Sequence[PathBar], made_ms: int) -> PathBar | None:
     """The first prices that are wholly after the alert; their open is the entry. None: too late or none."""
     for bar in path:
-        if bar.start_ms > made_ms or (bar.start_ms == made_ms and bar.end_ms > made_ms):
+        if bar.start_ms > made_ms:
             return bar if bar.start_ms - made_ms <= MAX_ENTRY_WAIT_MS else None
     return None
 

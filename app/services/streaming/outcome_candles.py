@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from app.core.domain.market import HOUR_MS, Candles
 from app.core.domain.outcomes import HORIZONS_MS, EntryRow, OutcomeRow, OutcomeState, Unscorable
 from app.core.domain.symbol import Symbol
 from app.core.outcomes.first_touch import Ending, PathBar, Plan, find_entry, follow
 from app.core.outcomes.rows import entered, entry_of, facts_of, plan_entry, plan_of
-from app.core.smc.bars import wilder_atr
+from app.core.smc.bars import build_bars
 from app.services.calibration_service import CandlesNow
 
 INTERVALS = ("1m", "5m")
@@ -24,15 +22,13 @@ INTERVALS = ("1m", "5m")
 
 class Judged(NamedTuple):
     """What candles say of one row. row: entered, where that is known by now; ending and path: how it ended,
-    None while nobody knows; reason: why not, None when its time is not over. is_final: asking again changes
-    nothing."""
+    None while nobody knows; reason: why not, None when its time is not over. MISSED is final."""
 
     row: OutcomeRow
     entry: EntryRow | None = None
     ending: Ending | None = None
     path: str = ""
     reason: Unscorable | None = None
-    is_final: bool = False
 
 
 class CandleJudge:
@@ -52,7 +48,7 @@ class CandleJudge:
         found = Judged(row, reason=Unscorable.HOLES)
         for interval in INTERVALS:
             found = await self._judge_by(row, interval)
-            if found.ending is not None or found.reason is None or found.is_final:
+            if found.ending is not None or found.reason in (None, Unscorable.MISSED):
                 break
         if found.entry is not None:
             self._entries[row.alert_id] = found.entry
@@ -67,7 +63,7 @@ class CandleJudge:
                 return Judged(row, reason=Unscorable.NO_ENTRY)
             plan = await self._plan(row, first)
             if isinstance(plan, Unscorable):
-                return Judged(row, reason=plan, is_final=plan is Unscorable.MISSED)
+                return Judged(row, reason=plan)
             entry = entry_of(row, plan)
             row = entered(row, entry)
         return self._followed(row, entry, path, interval)
@@ -106,9 +102,8 @@ def atr_before(hours: Candles | None, at_ms: int) -> float | None:
     from the hour before."""
     if hours is None:
         return None
-    count = sum(close_ms <= at_ms for close_ms in hours.close_ms)
-    if count == 0 or at_ms - hours.close_ms[count - 1] > HOUR_MS:
+    bars = build_bars(hours, at_ms)
+    if not len(bars) or at_ms - int(bars.close_ms[-1]) > HOUR_MS:
         return None
-    columns = (np.array(column[:count]) for column in (hours.high, hours.low, hours.close))
-    newest = float(wilder_atr(*columns)[-1])
+    newest = float(bars.atr[-1])
     return newest if newest > 0 else None

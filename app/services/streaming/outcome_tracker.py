@@ -21,7 +21,7 @@ from app.core.domain.market import DAY_MS, HOUR_MS
 from app.core.domain.outcomes import HORIZONS_MS, RECORD_HORIZON, EntryRow, OutcomeRow, Unscorable
 from app.core.errors import StorageUnavailable
 from app.core.outcome_ports import OutcomeStore
-from app.core.outcomes.first_touch import MAX_ENTRY_WAIT_MS, Ending, PathBar, Walk, tick
+from app.core.outcomes.first_touch import MAX_ENTRY_WAIT_MS, End, Ending, PathBar, Walk, tick
 from app.core.outcomes.rows import begin, ended, entered, entry_of, given_up, is_followed, plan_entry
 from app.services.calibration_service import CandlesNow
 from app.services.streaming.outcome_candles import CandleJudge
@@ -82,7 +82,7 @@ class _Coin:
 
 class _End(NamedTuple):
     row: OutcomeRow
-    ending: Ending
+    end: End
 
 
 class OutcomeTracker:
@@ -190,7 +190,7 @@ class OutcomeTracker:
             _drop(self._entries, len(entries))
         while self._ends:
             ends = [self._ends[n] for n in range(min(BATCH, len(self._ends)))]
-            await self._store.resolve([await self._settled(end.row, end.ending, "trades") for end in ends])
+            await self._store.resolve([await self._written(one) for one in ends])
             _drop(self._ends, len(ends))
 
     async def resolve_due(self) -> int:
@@ -218,11 +218,20 @@ class OutcomeTracker:
                 entries.append(found.entry)
             if found.ending is not None:
                 ends.append(await self._settled(found.row, found.ending, found.path))
-            elif found.reason and (found.is_final or now_ms - row.due_ms > GIVE_UP_MS):
+            elif found.reason is Unscorable.MISSED:
+                # Whoever asks later, by coarser bars, would find another entry: all horizons end here.
+                every = await self._store.of_alert(row.alert_id)
+                ends += [given_up(one, found.reason, now_ms=now_ms) for one in every]
+            elif found.reason and now_ms - row.due_ms > GIVE_UP_MS:
                 ends.append(given_up(found.row, found.reason, now_ms=now_ms))
         await self._store.enter(entries)
         await self._store.resolve(ends)
         return len(ends)
+
+    async def _written(self, one: _End) -> OutcomeRow:
+        if isinstance(one.end, Unscorable):
+            return given_up(one.row, one.end, now_ms=self._clock.now_ms())
+        return await self._settled(one.row, one.end, "trades")
 
     async def _settled(self, row: OutcomeRow, ending: Ending, path: str) -> OutcomeRow:
         settlements = None
@@ -260,6 +269,8 @@ class OutcomeTracker:
                 plan = plan_entry(row, entered_ms=ts_ms, entry=price)
             if plan is None or isinstance(plan, Unscorable) or len(self._entries) >= MAX_PENDING:
                 self._followed -= 1  # too late, or nothing to go by: candles may know more
+                if plan is Unscorable.MISSED:
+                    self._ends.extend(_End(row, plan) for row in one.rows.values())
                 continue
             entry = entry_of(row, plan)
             self._entries.append(entry)

@@ -2,7 +2,7 @@
 
 Owns the order of these steps and the counts of what went through them. The arithmetic is `core.flow`'s, the
 judgement `core.alerting`'s; what is stored is written behind `MarketWriter` and `AlertStore`. Called by the
-sources (one frame at a time), by the poller (findings) and by its own clock (`tick`).
+sources (one frame at a time), by the poller (findings) and by the clock (`tick`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ _log = logging.getLogger(__name__)
 
 # Windows reach back this far, and so does what the gate remembers.
 REMEMBER_MS = 86_400_000
-TICK_S = 0.25
 
 
 class Outcomes(Protocol):
@@ -109,12 +108,6 @@ class Pipeline:
         """Time passes without events too: phases end, verdicts fall due."""
         await self.judge(self._parts.engine.advance(self._clock.now_ms()))
 
-    async def run(self, sleep: Callable[[float], object]) -> None:
-        """Tick until cancelled."""
-        while True:
-            await asyncio.sleep(TICK_S)
-            await self.tick()
-
     async def judge(self, findings: Sequence[Finding]) -> None:
         """The one way of every finding, streamed or polled: gate, store, delivery."""
         if not findings:
@@ -128,11 +121,15 @@ class Pipeline:
         self._parts.outcomes.on_alerts(verdicts)
         await self._parts.keeper.keep(verdicts)
 
-    def changed_snapshots(self, *, everything: bool = False) -> list[FlowSnapshot]:
-        """Aggregates of the coins that had an event since the last call, or of every coin."""
-        now_ms, engine = self._clock.now_ms(), self._parts.engine
-        symbols = sorted(engine.symbols()) if everything else sorted(self._touched)
+    def take_changed(self, *, everything: bool) -> list[str]:
+        """Coins that had an event since the last call, or every coin, in a fixed order."""
+        symbols = sorted(self._parts.engine.symbols() if everything else self._touched)
         self._touched.clear()
+        return symbols
+
+    def snapshots(self, symbols: Sequence[str]) -> list[FlowSnapshot]:
+        """Their aggregates now; a coin that was evicted meanwhile has none."""
+        now_ms, engine = self._clock.now_ms(), self._parts.engine
         found = (engine.snapshot(symbol, now_ms) for symbol in symbols)
         return [snapshot for snapshot in found if snapshot is not None]
 

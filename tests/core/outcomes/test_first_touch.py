@@ -207,7 +207,8 @@ def test_the_entry_is_the_first_price_after_the_alert_not_its_own() -> None:
     # A bar that began before the alert holds prices from before it.
     bars = [PathBar(T0, T0 + MIN, 98, 99, 97, 98), PathBar(T0 + MIN, T0 + 2 * MIN, 100, 101, 99, 100)]
     assert find_entry(bars, made) == bars[1]
-    assert find_entry(bars, T0 + MIN) == bars[1]
+    assert find_entry(bars, T0 + MIN - 1) == bars[1]
+    assert find_entry(bars, T0 + MIN) is None  # its first trade may be the one that made the alert
     assert find_entry([tick(made + MAX_ENTRY_WAIT_MS + 1, 100.0)], made) is None
     assert find_entry([], made) is None
 

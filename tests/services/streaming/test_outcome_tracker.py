@@ -240,18 +240,23 @@ async def test_what_nobody_can_score_is_counted_and_not_guessed(store: SqlStore,
     assert (count.scored, count.unscorable) == (0, 1)
 
 
+@pytest.mark.parametrize("is_streamed", [True, False])
 async def test_a_target_passed_before_anybody_could_enter_was_missed(
-    store: SqlStore, clock: ManualClock
+    store: SqlStore, clock: ManualClock, is_streamed: bool
 ) -> None:
+    """At every horizon at once: another entry, found later by coarser bars, would be another trade."""
     exchange = Exchange(spike_min=9_999, spike=100.0)
     tracker = tracker_over(store, clock, exchange)
     tracker.take([verdict(alert(levels=TradeLevels(99.0, 98.0, (99.9,))))])
-    stream(tracker, [(1, 100.0)])
+    if is_streamed:
+        stream(tracker, [(1, 100.0)])
     await tracker.write()
     exchange.now_ms = T0_MS + HOUR_MS
     clock.set(T0_MS + HOUR_MS // 4 + GRACE_MS)
-    assert await tracker.resolve_due() == 1
-    assert facts_of((await rows_of(store))["15m"]).reason == "missed"
+    await tracker.resolve_due()
+    assert [facts_of(row).reason for row in (await rows_of(store)).values()] == ["missed"] * 4
+    assert bool(exchange.asked) is not is_streamed
+    await tracker.write()
     assert tracker.status().followed == 0
 
 
