@@ -191,13 +191,13 @@ class Seat:
     async def _take(self, handler: FrameHandler, entry: LogEntry) -> None:
         place, frame = entry
         if gap := hole(self._before, place):
+            await self._use(handler.note_gap(gap))
             self._counts.lost_entries += missing(self._before, place)
-            await handler.note_gap(gap)
         if frame is None or place.id in self._skipped:
+            reason = "unreadable" if frame is None else "failed"
+            await self._use(handler.note_gap(StreamGap(SOURCE, place.ts_init_ms, place.ts_init_ms, reason)))
             self._counts.refused += frame is None
             self._counts.skipped += frame is not None
-            reason = "unreadable" if frame is None else "failed"
-            await handler.note_gap(StreamGap(SOURCE, place.ts_init_ms, place.ts_init_ms, reason))
         else:
             await self._use(handler.handle(frame), place)
             await asyncio.sleep(0)  # the other partitions, and the renewal of the leases
