@@ -27,7 +27,8 @@ _DRAIN_S = 5.0
 
 
 class FrameIngest:
-    """Runs `feed(sink)` while active. `stop()` ends `run()`: the buffer is written, the lease given back."""
+    """Runs `feed(sink)` while active. `stop()`, or cancelling `run()`, ends it in order: sockets closed,
+    buffer written, lease given back."""
 
     def __init__(
         self,
@@ -99,18 +100,17 @@ class FrameIngest:
         return self._lease is not None
 
     async def _serve(self) -> None:
-        """One term: until the lease is lost, or until `stop()`."""
+        """One term: until the lease is lost, `stop()`, or a cancellation."""
         self._terms += 1
         feed = asyncio.ensure_future(self._feed(self._sink))
         work = [asyncio.create_task(self._keep()), asyncio.create_task(self._write())]
         stop = asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait([feed, *work, stop], return_when=asyncio.FIRST_COMPLETED)
-            await _cancel(feed)
-            if self._stopping.is_set():
-                await self._drain(work)
         finally:
-            await _cancel(feed, *work, stop)
+            await _cancel(feed)
+            await self._drain(work)
+            await _cancel(*work, stop)
             await self._step_down()
         for task in (feed, *work):
             if not task.cancelled():
@@ -170,7 +170,7 @@ class FrameIngest:
         return True
 
     async def _drain(self, work: list[asyncio.Task[None]]) -> None:
-        """Let the writer finish what is buffered, within bounds."""
+        """Let the writer finish what is buffered, within bounds; nothing where the lease is lost."""
         self._is_written.clear()
         self._has_frames.set()
         written = asyncio.create_task(self._is_written.wait())

@@ -19,7 +19,8 @@ _PATIENCE = 2
 
 
 class PartitionWorker:
-    """Runs seats. `stop()` ends `run()` gracefully: entries under way are finished and leases given back."""
+    """Runs seats. `stop()`, or cancelling `run()`, ends it in order: entries under way are finished and
+    acknowledged, leases given back."""
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ another one filled. `partitions.PartitionWorker` gives seats out and renews thei
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from app.core.bus_ports import (
 )
 from app.core.domain.flow import StreamGap
 from app.core.errors import BusUnavailable, InvariantViolation, ServiceError
+
+_log = logging.getLogger(__name__)
 
 MakeHandler: TypeAlias = Callable[[int], FrameHandler]
 
@@ -188,13 +191,13 @@ class Seat:
     async def _take(self, handler: FrameHandler, entry: LogEntry) -> None:
         place, frame = entry
         if gap := hole(self._before, place):
+            await self._use(handler.note_gap(gap))
             self._counts.lost_entries += missing(self._before, place)
-            await handler.note_gap(gap)
         if frame is None or place.id in self._skipped:
+            reason = "unreadable" if frame is None else "failed"
+            await self._use(handler.note_gap(StreamGap(SOURCE, place.ts_init_ms, place.ts_init_ms, reason)))
             self._counts.refused += frame is None
             self._counts.skipped += frame is not None
-            reason = "unreadable" if frame is None else "failed"
-            await handler.note_gap(StreamGap(SOURCE, place.ts_init_ms, place.ts_init_ms, reason))
         else:
             await self._use(handler.handle(frame), place)
             await asyncio.sleep(0)  # the other partitions, and the renewal of the leases
@@ -209,8 +212,11 @@ class Seat:
             if place is not None:
                 self._remember_to_skip(place)
             await self._drop()
-            where = "" if place is None else f" over entry {place.id}"
-            raise InvariantViolation(f"partition {self.partition}: {type(fault).__name__}{where}") from fault
+            entry = None if place is None else place.id
+            _log.exception(
+                "a partition's handler failed", extra={"partition": self.partition, "entry": entry}
+            )
+            raise InvariantViolation(f"partition {self.partition}: {type(fault).__name__}") from fault
         except ServiceError:
             await self._drop()
             raise

@@ -106,23 +106,25 @@ async def test_who_wakes_up_without_the_lease_publishes_nothing_more(bus: MakeBu
     await eventually(lambda: ingest.status().terms == 2)
 
 
-async def test_what_is_buffered_at_a_stop_is_written_first(bus: MakeBus, running: Running) -> None:
+@pytest.mark.parametrize("how", ["stop", "cancel"])
+async def test_what_is_buffered_at_an_end_is_written_first(bus: MakeBus, how: str) -> None:
     one = bus("one")
     stopped = asyncio.Event()
 
     async def burst(sink: FrameSink) -> None:
         for one_frame in frames(0, 300):
             await sink(one_frame)
-        ingest.stop()
         stopped.set()
         await asyncio.sleep(60)
 
     feed = Feed()
     feed.run = burst  # type: ignore[method-assign]
     ingest = one.ingest(feed, batch_parts=8)
-    ends = running.start(ingest)
+    ends = asyncio.create_task(ingest.run())
     await stopped.wait()
-    await ends
+    ingest.stop() if how == "stop" else ends.cancel()
+    await asyncio.wait([ends])
+    assert ends.cancelled() == (how == "cancel")
     assert ingest.status().lost_events == 0
     assert await on_the_bus(one) == frames(0, 300)
     assert await one.leases.take("ingest")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
+import pytest
 from redis.asyncio import Redis
 
 from app.core.bus_ports import Ack
@@ -14,6 +16,7 @@ from tests.bus_rig import (
     PARTITIONING,
     Bus,
     Running,
+    Tally,
     eventually,
     frame,
     frames,
@@ -73,6 +76,40 @@ async def test_two_workers_share_fairly_and_the_one_that_stays_takes_over_what_t
     assert told == truth(frames(0, 90))
     assert one.effects.stored.keys().isdisjoint(two.effects.stored)
     assert one.effects.changed == two.effects.changed == []
+
+
+@pytest.mark.parametrize("how", ["stop", "cancel"])
+async def test_at_an_end_the_entry_under_way_is_finished_acknowledged_and_the_lease_given_back(
+    bus: MakeBus, how: str
+) -> None:
+    one = bus("one")
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(Tally):
+        async def handle(self, frame: StreamFrame) -> None:
+            begun.set()
+            await go_on.wait()
+            await super().handle(frame)
+
+    await publish(one, frames(0, 20))
+    worker = one.worker(lambda partition: Slow(partition, one.effects))
+    ends = asyncio.create_task(worker.run())
+    await begun.wait()
+    worker.stop() if how == "stop" else ends.cancel()
+    await asyncio.sleep(0.05)
+    assert not ends.done()
+    go_on.set()
+    await asyncio.wait([ends])
+    handled = {number: part for number, part in one.effects.handled}
+    for partition, part in handled.items():
+        cursor = await one.log.cursor(partition)
+        assert cursor is not None
+        assert cursor.ts_init_ms == part.ts_init_ms < frame(19).ts_init_ms
+    assert handled
+    assert [await one.leases.take(f"partition-{number}") is None for number in PARTITIONING.all] == [
+        False
+    ] * 5
+    assert await one.leases.attend() == 1
 
 
 async def test_a_new_owner_fills_its_windows_without_saying_again_what_was_said(
