@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from app.api.deps import ApiServices
+from app.bootstrap_base import Base
 from app.core.clock import Clock
 from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
 from app.core.domain.engine_config import AbsoluteScales, EngineConfig, MaxAge, Thresholds
@@ -22,7 +26,6 @@ from app.core.ports import Fetched, Provider
 from app.services.calibration_service import CalibrationService
 from app.services.charts.heatmap_png import HeatmapPngPainter
 from app.services.charts.zones_png import ZonePngPainter
-from app.services.coinglass import CoinGlassProvider
 from app.services.context_service import ContextService, IsFresh, SourceOrder
 from app.services.derivatives_service import DerivativesService
 from app.services.export_service import ExportService
@@ -37,40 +40,55 @@ from app.services.signal_service import SignalService, resolver
 from app.services.storage.store import SqlStore
 from app.services.transport.redis_link import RedisLink
 from app.settings import Settings, SignalsConfig
-from app.telemetry import Metrics
 
 # Longest that a readiness check may wait for a price; balancers give up after a few seconds.
 READY_PROBE_S = 2.0
 Resolve: TypeAlias = Callable[[str], Symbol]
 
 
-def build_services(
-    settings: Settings,
-    signals: SignalsConfig,
-    clock: Clock,
-    providers: tuple[Provider, ...],
-    coinglass: CoinGlassProvider,
-    redis: RedisLink | None,
-    metrics: Metrics,
-    store: SqlStore,
-) -> tuple[ApiServices, RecordService, CalibrationService]:
-    """The use cases behind the routes, over the adapters that were built; and the two logs, to be run beside
-    them.
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """The use cases of one process. record, calibration: to be run beside the rest (`running`)."""
+
+    api: ApiServices
+    contexts: ContextService
+    record: RecordService
+    calibration: CalibrationService
+    resolve: Resolve
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The two logs while it lasts; the last bars are handed to the store at its end."""
+        tasks = [asyncio.create_task(self.record.run()), asyncio.create_task(self.calibration.run())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.record.settle()
+
+
+def build_use_cases(base: Base) -> UseCases:
+    """The use cases over the adapters that were built.
 
     Raises:
         ConfigurationError: the signals file names a provider that does not exist.
     """
-    engine = _engine_config(signals)
+    settings, clock, providers, store = base.settings, base.clock, base.providers, base.store
+    engine = _engine_config(base.signals)
     order = {
         Capability(name): names
-        for name, names in signals.source_order(replay=settings.data_mode == DataMode.REPLAY.value).items()
+        for name, names in base.signals.source_order(
+            replay=settings.data_mode == DataMode.REPLAY.value
+        ).items()
     }
     _check_names(order, providers)
     contexts = _contexts(settings, engine, order, clock, providers)
     recorder = HistoryRecorder(store.market)
 
     def on_signal(signal: Signal, context: EnhancedSignalContext) -> None:
-        metrics.observe_signal(signal.direction, signal.mode)
+        base.metrics.observe_signal(signal.direction, signal.mode)
         record.keep(signal, context, Trigger.REQUEST)
 
     async def candles(symbol: Symbol, interval: str) -> Candles | None:
@@ -113,12 +131,12 @@ def build_services(
         signals=use_cases,
         market=use_cases,
         derivatives=derivatives,
-        catalog=coinglass.catalog(),
-        budget=coinglass,
+        catalog=base.coinglass.catalog(),
+        budget=base.coinglass,
         health=HealthService(
             providers=providers,
             price_providers=order[Capability.PRICE],
-            dependencies=_dependencies(store, redis),
+            dependencies=_dependencies(store, base.redis),
             data_mode=DataMode(settings.data_mode),
             try_price=lambda: contexts.price(Symbol(settings.symbols[0]), READY_PROBE_S),
         ),
@@ -129,7 +147,7 @@ def build_services(
         record=record,
         exports=ExportService(store.exports, resolve=resolve),
     )
-    return services, record, calibration
+    return UseCases(services, contexts, record, calibration, resolve)
 
 
 def _contexts(

@@ -15,6 +15,7 @@ from app.core.domain.alerts import (
     AlertQuery,
     Delivery,
     DropReason,
+    GateVerdict,
     OutboxDepth,
     StoredAlert,
 )
@@ -61,6 +62,10 @@ class AlertStore(Protocol):
         A chat that has a row already gets the new revision in it (to be edited); `drop_reason` never erases
         that an earlier revision was kept.
         """
+        ...
+
+    async def keep_all(self, verdicts: Sequence[GateVerdict], *, now_ms: int) -> None:
+        """Many at once, in order and in one transaction: a storm over all coins is one visit."""
         ...
 
     async def recent(self, since_ms: int) -> Sequence[StoredAlert]:

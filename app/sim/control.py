@@ -1,4 +1,4 @@
-"""Control routes under `/__sim__`: state, call log, faults, latency, plan, market clock, Telegram inbox.
+"""Control routes under `/__sim__`: state, calls, faults, events, latency, plan, market clock, Telegram inbox.
 
 For tests, demos and chaos runs; never slowed or broken by faults. Bad input answers 400 with a plain reason.
 """
@@ -39,6 +39,14 @@ def control_router(state: SimState, telegram: TelegramServer) -> APIRouter:
             state.install_faults(parse_faults(items, state.market.now_ms()))
         except ValueError as error:
             raise HTTPException(400, str(error)) from error
+        return _describe(state)
+
+    @router.post("/events")
+    async def post_events(body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            state.script.add(body, state.market.now_ms())
+        except (KeyError, TypeError, ValueError) as error:
+            raise HTTPException(400, f"events: {error}") from error
         return _describe(state)
 
     _add_settings(router, state)

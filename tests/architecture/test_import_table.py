@@ -59,6 +59,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "api": ("app.api",),
     "commands": (
         "app.bootstrap",
+        "app.bootstrap_base",
         "app.bootstrap_use_cases",
         "app.bootstrap_stream",
         "app.main",
