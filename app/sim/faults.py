@@ -25,8 +25,9 @@ class Fault:
 
     endpoint: glob on endpoint ids; streams are `ws` (coinglass), `ws_public` and `ws_business` (okx).
     value: depends on the kind. status: code or {"status","headers","body"}; latency: ms; drip: seconds per
-    byte; truncate, stall, drop: share of the body sent (0.5); drop of a stream: {"after": frames,
-    "code": close code}; garbage: bytes; gzip_bomb: MiB; nan: the text put for numbers; body: the body.
+    byte; hang: "before" where the call is to have no effect either; truncate, stall, drop: share of the body
+    sent (0.5); drop of a stream: {"after": frames, "code": close code}; garbage: bytes; gzip_bomb: MiB; nan:
+    the text put for numbers; body: the body.
     count: how many calls (frames on a stream) it hits, None = all. since_ms: market time when installed.
     """
 

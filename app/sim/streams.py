@@ -67,8 +67,8 @@ class Connection:
                 return str(text)
 
     def market(self) -> MarketSource:
-        """The market this stream sees (still while a freeze fault holds)."""
-        return self._state.market_of(*self._names)
+        """The market this stream sees: scripted events over it; still while a freeze fault holds."""
+        return self._state.script.over(self._state.market_of(*self._names))
 
     def advance(self, now_ms: int) -> tuple[int, int]:
         """[start, end) of market time to report since the last call; empty at first and on a step back."""

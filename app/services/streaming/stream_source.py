@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 
 from app.core.clock import Clock
 from app.core.domain.context import Capability
@@ -255,10 +255,8 @@ def _no_plan(_query: ViewQuery) -> str | None:
     return None
 
 
-def interest_sources(sources: tuple[Source, ...], feeds: Mapping[str, str]) -> Mapping[str, Source]:
-    """Open interest in USD by feed, out of everybody's sources. feeds: feed of the stream -> provider."""
-    by_provider: Callable[[str], Source | None] = {
+def interest_sources(sources: Iterable[Source]) -> Mapping[str, Source]:
+    """Open interest in USD by feed, out of everybody's sources: the feeds are named as their providers."""
+    return {
         source.provider: source for source in sources if source.capability is Capability.OPEN_INTEREST_USD
-    }.get
-    found = {feed: by_provider(provider) for feed, provider in feeds.items()}
-    return {feed: source for feed, source in found.items() if source is not None}
+    }
