@@ -107,13 +107,13 @@ def _mode(body: Alert) -> DataMode:
     return DataMode(body.data_mode)
 
 
-def _levels(levels: TradeLevels) -> schema.LevelsItem:
-    return schema.LevelsItem(
+def _levels(levels: TradeLevels) -> schema.AlertLevelsItem:
+    return schema.AlertLevelsItem(
         entry_usd=significant(levels.entry),
         stop_usd=significant(levels.stop),
         stop_distance_pct=_percent(levels.stop, levels.entry),
         targets=[
-            schema.TargetItem(price_usd=significant(price), distance_pct=_percent(price, levels.entry))
+            schema.AlertTargetItem(price_usd=significant(price), distance_pct=_percent(price, levels.entry))
             for price in levels.targets[: schema.MAX_TARGETS]
         ],
     )

@@ -108,7 +108,7 @@ class FlowService:
             reason=reason,
             window_s=window_s,
             items=tuple(items[: min(limit, MAX_TOP)]),
-            cascades=_cascades(fresh),
+            cascades=_cascades(fresh)[: min(limit, MAX_TOP)],
             coins=len(fresh),
             stale=len(known) - len(fresh),
         )
@@ -170,4 +170,4 @@ def _judged(snapshot: FlowSnapshot, window: LiquidationWindow) -> WindowShare:
 
 def _cascades(fresh: Sequence[FlowSnapshot]) -> tuple[tuple[str, CascadeNow], ...]:
     found = [(one.symbol, one.cascade) for one in fresh if one.cascade is not None]
-    return tuple(sorted(found, key=lambda item: (-item[1].usd, item[0]))[:MAX_TOP])
+    return tuple(sorted(found, key=lambda item: (-item[1].usd, item[0])))

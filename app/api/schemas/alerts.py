@@ -35,20 +35,20 @@ PercentileFrac = Annotated[
 ]
 
 
-class TargetItem(ApiModel):
+class AlertTargetItem(ApiModel):
     """A price to take profit at."""
 
     price_usd: float = Field(gt=0, description="Price in USD.")
     distance_pct: float = Field(description="Percent from the entry; positive is above it.")
 
 
-class LevelsItem(ApiModel):
+class AlertLevelsItem(ApiModel):
     """Entry, stop and targets; LONG: stop below entry below targets, SHORT mirrored."""
 
     entry_usd: float = Field(gt=0, description="Price in USD to enter at.")
     stop_usd: float = Field(gt=0, description="Price in USD at which the idea is wrong.")
     stop_distance_pct: float = Field(description="Percent from entry to stop; negative is below it.")
-    targets: list[TargetItem] = Field(max_length=MAX_TARGETS, description="Nearest first.")
+    targets: list[AlertTargetItem] = Field(max_length=MAX_TARGETS, description="Nearest first.")
 
 
 class AlertContextItem(ApiModel):
@@ -110,7 +110,7 @@ class AlertItem(ApiModel):
     base_confidence: float = Field(
         ge=0, le=100, description="Points before record and context moved it; higher is surer."
     )
-    levels: LevelsItem | None = Field(description="Null where the kind has none.")
+    levels: AlertLevelsItem | None = Field(description="Null where the kind has none.")
     final: bool = Field(description="True when it will not grow any more.")
     kept: bool = Field(description="True when somebody was told, or was to be.")
     drop_reason: DropReason | None = Field(description="Why nobody was told, null when it was kept.")

@@ -28,7 +28,7 @@ MAX_TEXT_CHARS = 2_000_000
 _BATCH = 500
 
 T = TypeVar("T")
-_Field: TypeAlias = bytes | bytearray | memoryview[int] | str | int | float
+_Field: TypeAlias = "bytes | bytearray | memoryview[int] | str | int | float"
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(FlowSnapshot)
