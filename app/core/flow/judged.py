@@ -70,7 +70,7 @@ def _verdict(window: TradeWindow, share: float | None, config: FlowConfig) -> tu
         return None, f"{trades} trades, {config.flow_min_trades} are needed"
     if share >= config.flow_share:
         return _with_large(AlertKind.ACCUMULATION, window.large_buys, "buys", config)
-    if share <= 1 - config.flow_share:
+    if window.sell_usd / (window.buy_usd + window.sell_usd) >= config.flow_share:
         return _with_large(AlertKind.DISTRIBUTION, window.large_sells, "sells", config)
     return None, f"neither side has {config.flow_share:.0%} of the volume"
 

@@ -8,7 +8,6 @@ or again after a restart, is the same alert.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +19,7 @@ from app.core.domain.heatmap import CompositeScore
 from app.core.domain.market import HOUR_MS
 from app.core.domain.signal import Direction
 from app.core.domain.stored import CompositeRow, LiquidatedSide, TileRow
+from app.core.flow.market import confidence
 from app.core.heatmap.buckets import bucket_low
 
 # A rate is paid every eight hours: one that stays extreme is one alert in each of them.
@@ -71,16 +71,6 @@ class InterestChange:
     days: float
     ts_event_ms: int
     price: float
-
-
-def size_confidence(ratio: float, share: float) -> float:
-    """clip(50 + 15 log2(R) + 20 (d - 0.65) / 0.35, 0, 100): the rule of every detector that measures USD.
-
-    Worked numbers: R 1 and d 1 -> 70; R 2 and d 0.65 -> 65; R 0 -> 0.
-    """
-    if ratio <= 0:
-        return 0.0
-    return min(100.0, max(0.0, 50.0 + 15.0 * math.log2(ratio) + 20.0 * (share - 0.65) / 0.35))
 
 
 def tail_confidence(percentile: float, extreme: float) -> float:
@@ -142,7 +132,7 @@ def _whale(alert: WhaleAlert, config: FlowConfig, price: float | None) -> Findin
         ratio=ratio,
         window_s=0,
         price=price,
-        confidence=size_confidence(ratio, 1.0),
+        confidence=confidence(ratio, 1.0),
         is_final=True,
         evidence=tuple(evidence),
     )
@@ -270,7 +260,7 @@ def _tile(tile: CompositeRow, longs: float, shorts: float, price: float, config:
         ratio=ratio,
         window_s=60,
         price=price,
-        confidence=size_confidence(ratio, share),
+        confidence=confidence(ratio, share),
         side=side,
         evidence=(
             ("composite_score", tile.score),
@@ -286,7 +276,8 @@ def _tile(tile: CompositeRow, longs: float, shorts: float, price: float, config:
 
 
 def _is_extreme(percentile: float, config: FlowConfig) -> bool:
-    return percentile > config.extreme_percentile or percentile < 1 - config.extreme_percentile
+    # Mirrored by itself: 1 - 0.99 is not 0.01 in floating point, so both tails are measured from their end.
+    return max(percentile, 1 - percentile) > config.extreme_percentile
 
 
 def _off(tile: CompositeRow, price: float) -> bool:

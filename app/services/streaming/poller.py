@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from app.core.clock import Clock
+from app.core.domain.alerts import AlertContext
 from app.core.domain.context import EnhancedSignalContext
 from app.core.domain.derivatives import CoinMarket
 from app.core.domain.flow import Finding
@@ -22,6 +23,7 @@ from app.core.domain.heatmap import CompositeScore
 from app.core.domain.liquidity_answer import LiquidityAnswer
 from app.core.domain.market_figures import LevelFigures, MarketFigures
 from app.core.domain.quality import Missing, Reading
+from app.core.domain.signal import Direction
 from app.core.domain.stored import (
     ALL_EXCHANGES,
     BarQuery,
@@ -34,6 +36,7 @@ from app.core.domain.views import View, ViewQuery
 from app.core.errors import NoPriceAvailable, StorageUnavailable
 from app.core.flow.interest_track import WINDOW_MS, InterestSample, InterestTrack
 from app.core.flow.market_figures import measure_levels, measure_market
+from app.core.flow.market_filter import judge_market
 from app.core.flow.polled import FundingNow, detect_funding, detect_interest, detect_tile
 from app.core.store_ports import BarReader, MarketWriter
 from app.core.stream_ports import WarmCache
@@ -92,7 +95,7 @@ class _Coin:
 
 
 class Poller:
-    """`run()` beside the streams. `market_figures`, `levels` and `notes` read what was polled last."""
+    """`run()` beside the streams. `market_figures`, `alert_context` and `notes` read what was polled last."""
 
     def __init__(
         self,
@@ -172,6 +175,17 @@ class Poller:
         if figures is None or self._clock.now_ms() - figures.as_of_ms > MAX_FIGURES_AGE_MS:
             return None
         return figures
+
+    def alert_context(self, symbol: str, direction: Direction) -> AlertContext:
+        """What funding and open interest say of a direction; of a coin not polled NEUTRAL, naming both."""
+        known = self.market_figures(symbol)
+        return judge_market(
+            direction,
+            funding_8h_frac=None if known is None else known.funding_8h_frac,
+            oi_change_1h_frac=None if known is None else known.oi_change_1h_frac,
+            funding_percentile=lambda _: None if known is None else known.funding_percentile,
+            oi_percentile=lambda _: None if known is None else known.oi_change_percentile,
+        )
 
     def notes(self) -> tuple[str, ...]:
         """Why something is not watched for just now, one sentence each."""
