@@ -35,6 +35,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.core.history_ports",
         "app.core.chart_ports",
         "app.core.stream_ports",
+        "app.core.bus_ports",
+        "app.core.outcome_ports",
     ),
     "calibration": ("app.core.calibration",),
     "engine": (

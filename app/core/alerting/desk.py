@@ -105,14 +105,17 @@ class AlertDesk:
     def restore(self, stored: Sequence[StoredAlert]) -> None:
         """Remember what was told before this start: nothing of it is told again.
 
-        stored: oldest first, with deliveries (`AlertStore.recent`). What a chat saw is read from its
+        stored: in any order, with deliveries (`AlertStore.recent`). What a chat saw is read from its
         delivery; its time is that of the newest revision, so that cap and cooldown err towards silence.
         """
+        heard: list[tuple[int, str, Alert]] = []
         for item in stored:
             told = told_chats(item)
             self._book.restore(item, {chat: told_by(alert) for chat, alert in told.items()})
-            for chat, alert in told.items():
-                self._memories.setdefault(chat, ChatMemory()).note(alert, is_edit=False)
+            heard += [(alert.ts_init_ms, chat, alert) for chat, alert in told.items()]
+        # In the order in which they were told: an alert that was stored first may have been edited last.
+        for _, chat, alert in sorted(heard, key=lambda item: item[:2]):
+            self._memories.setdefault(chat, ChatMemory()).note(alert, is_edit=False)
 
     def _consider_one(self, finding: Finding, episode: Episode, now_ms: int) -> list[GateVerdict]:
         """Judge a finding together with what stands beside it in its coin."""
@@ -121,7 +124,8 @@ class AlertDesk:
         if candidate.lead is finding:
             return self._ask(episode, candidate, now_ms)
         leader = next(peer for peer in peers if peer.latest is candidate.lead)
-        if episode.told or finding.kind not in candidate.sources or (leader.told and candidate.is_opposed):
+        has_said = leader.told_direction() is not Direction.NEUTRAL
+        if episode.told or finding.kind not in candidate.sources or (has_said and candidate.is_opposed):
             return self._ask(episode, merge([finding]), now_ms)
         verdicts = [] if leader.told else self._ask(leader, candidate, now_ms)
         if not leader.told and not candidate.is_opposed:
@@ -138,7 +142,7 @@ class AlertDesk:
         itself, and the gate holds it back for as long as a flip is barred.
         """
         peers = [episode]
-        has_said = episode.told and episode.told_direction() is not Direction.NEUTRAL
+        has_said = episode.told_direction() is not Direction.NEUTRAL
         for peer in self._book.of_coin(finding.symbol):
             latest = peer.latest
             if peer is episode or latest is None:

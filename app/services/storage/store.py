@@ -22,7 +22,11 @@ from app.services.storage.exports import SqlExports
 from app.services.storage.faults import is_full
 from app.services.storage.gate import GatedEngine, watch
 from app.services.storage.layout import PartitionBook
+<<<<<<< HEAD
 from app.services.storage.liquidation_tail import SqlLiquidationTail
+=======
+from app.services.storage.outcomes import SqlOutcomes
+>>>>>>> issue-6
 from app.services.storage.postgres_bulk import PostgresBulk
 from app.services.storage.probability_log import SqlProbabilityLog
 from app.services.storage.retention import Keep, apply_retention
@@ -72,6 +76,7 @@ class SqlStore:
         self.tiles = SqlTiles(self._gate)
         self.exports = SqlExports(self._gate, now_ms=now_ms)
         self.probabilities = SqlProbabilityLog(self._gate)
+        self.outcomes = SqlOutcomes(self._gate)
         self.state = SqlState(self._gate, now_ms=now_ms)
         self.alerts = SqlAlerts(self._gate, now_ms=now_ms)
         self.tail = SqlLiquidationTail(self._gate, now_ms=now_ms)
