@@ -22,9 +22,9 @@ from app.services.storage.exports import SqlExports
 from app.services.storage.faults import is_full
 from app.services.storage.gate import GatedEngine, watch
 from app.services.storage.layout import PartitionBook
-from app.services.storage.outcomes import SqlOutcomes
 from app.services.storage.liquidation_hours import SqlLiquidationHours
 from app.services.storage.liquidation_tail import SqlLiquidationTail
+from app.services.storage.outcomes import SqlOutcomes
 from app.services.storage.postgres_bulk import PostgresBulk
 from app.services.storage.probability_log import SqlProbabilityLog
 from app.services.storage.retention import Keep, apply_retention
