@@ -33,6 +33,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.core.history_ports",
         "app.core.chart_ports",
         "app.core.stream_ports",
+        "app.core.chat_ports",
     ),
     "calibration": ("app.core.calibration",),
     "engine": (
