@@ -1,0 +1,142 @@
+"""Texts of alerts for people: one alert, several in one message, and a summary on a schedule.
+
+Each as HTML for Telegram and as plain text, in English or Indonesian. A trader sees at once what, on which
+side, how much, at what price, how sure and how old. Decides nothing; called by the delivery and the chat.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from app.core.alerting.markup import (
+    CAPTION_MAX,
+    TEXT_MAX,
+    Line,
+    clean,
+    escape,
+    fit,
+    mode_mark,
+    plain_of,
+    say,
+    span,
+)
+from app.core.alerting.phrases import (
+    confidence_line,
+    context_line,
+    direction_line,
+    headline,
+    icon,
+    levels_line,
+    origin_line,
+    percentile_line,
+    phase_line,
+    price_line,
+    ratio_note,
+    sources_line,
+)
+from app.core.alerting.severity import RANK
+from app.core.domain.alerts import Alert, Language
+from app.core.domain.signal import Direction
+from app.core.stream_ports import Message
+
+DIGEST_LINES = 30
+_BUTTON_SYMBOL = re.compile(r"[A-Z0-9]{1,15}")
+
+
+def render_alert(
+    alert: Alert,
+    language: Language,
+    *,
+    now_ms: int,
+    data_mode: str,
+    repeat: bool = False,
+    dashboard_url: str | None = None,
+    is_caption: bool = False,
+) -> Message:
+    """One alert. repeat: it may have arrived before; is_caption: it goes under a picture (1,024 characters).
+
+    data_mode: of the service; an alert that was made in another mode keeps its own mark.
+    """
+    mark = mode_mark(alert.data_mode if data_mode == "live" else data_mode)
+    lines = [
+        Line(mark + _title(alert, language), is_needed=True),
+        Line(say("repeat", language) if repeat else "", is_needed=True),
+        Line(phase_line(alert, language)),
+        Line(direction_line(alert, language), is_needed=True),
+        Line(price_line(alert, language), is_needed=True),
+        Line(levels_line(alert, language), is_needed=True),
+        Line(percentile_line(alert, language)),
+        Line(context_line(alert, language)),
+        Line(confidence_line(alert, language), is_needed=True),
+        Line(sources_line(alert, language)),
+        Line(origin_line(alert, language, now_ms=now_ms), is_needed=True),
+        Line(say("advice", language), is_needed=True),
+    ]
+    text = fit(lines, CAPTION_MAX if is_caption else TEXT_MAX)
+    return Message(html=text, plain=plain_of(text), buttons=_buttons(alert, language, dashboard_url))
+
+
+def render_digest(alerts: Sequence[Alert], language: Language, *, now_ms: int, data_mode: str) -> Message:
+    """Several alerts of one burst or storm in one message: urgent first, then the largest."""
+    coins = len({alert.symbol for alert in alerts})
+    title = say("digest.title", language, alerts=len(alerts), coins=coins)
+    return _listing(title, alerts, language, now_ms=now_ms, data_mode=data_mode)
+
+
+def render_summary(
+    alerts: Sequence[Alert], language: Language, *, since_ms: int, now_ms: int, data_mode: str
+) -> Message:
+    """What a chat gets on a schedule: the alerts since `since_ms`, or that there were none."""
+    length = span((now_ms - since_ms) / 1000, language)
+    if not alerts:
+        text = mode_mark(data_mode) + say("summary.none", language, span=length)
+        return Message(html=text, plain=plain_of(text), is_silent=True)
+    coins = len({alert.symbol for alert in alerts})
+    title = say("summary.title", language, span=length, alerts=len(alerts), coins=coins)
+    message = _listing(title, alerts, language, now_ms=now_ms, data_mode=data_mode)
+    return Message(html=message.html, plain=message.plain, is_silent=True)
+
+
+def _listing(
+    title: str, alerts: Sequence[Alert], language: Language, *, now_ms: int, data_mode: str
+) -> Message:
+    order = sorted(alerts, key=lambda alert: (-RANK[alert.severity], -alert.ratio, alert.symbol, alert.id))
+    shown = order[:DIGEST_LINES]
+    more = len(order) - len(shown)
+    lines = [
+        Line(f"{mode_mark(data_mode)}<b>{title}</b>", is_needed=True),
+        *(Line(_item(alert, language, now_ms=now_ms)) for alert in shown),
+        Line(say("digest.more", language, more=more) if more else "", is_needed=True),
+        Line(say("advice", language), is_needed=True),
+    ]
+    text = fit(lines, TEXT_MAX)
+    return Message(html=text, plain=plain_of(text))
+
+
+def _item(alert: Alert, language: Language, *, now_ms: int) -> str:
+    """One line of a list: icon, coin, what, direction, confidence, age."""
+    side = "" if alert.direction is Direction.NEUTRAL else f" · {alert.direction}"
+    age = span((now_ms - alert.ts_event_ms) / 1000, language)
+    name, what = escape(clean(alert.symbol)), headline(alert, language)
+    return f"{icon(alert)} {name}: {what}{side} · {alert.confidence:.0f}/100 · {age}"
+
+
+def _title(alert: Alert, language: Language) -> str:
+    name, note = escape(clean(alert.symbol)), ratio_note(alert, language)
+    return f"{icon(alert)} <b>{name}: {headline(alert, language)}</b>{' ' if note else ''}{note}"
+
+
+def _buttons(
+    alert: Alert, language: Language, dashboard_url: str | None
+) -> tuple[tuple[tuple[str, str], ...], ...]:
+    """Mute for an hour, details, dashboard. A name that is no plain symbol has no button: it would not fit
+    into the 64 bytes a button may hold, or mean something else there."""
+    row = [(plain_of(say("button.details", language)), f"details:{alert.id}")]
+    if _BUTTON_SYMBOL.fullmatch(alert.symbol):
+        text = plain_of(say("button.mute", language, symbol=alert.symbol))
+        row.insert(0, (text, f"mute:{alert.symbol}:1"))
+    rows = [tuple(row)]
+    if dashboard_url:
+        rows.append(((plain_of(say("button.dashboard", language)), dashboard_url),))
+    return tuple(rows)
