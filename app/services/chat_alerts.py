@@ -49,14 +49,14 @@ class AlertAnswers:
         lines.append(voice.say("details.id", id=alert.id, revision=alert.revision))
         return message(lines, footer=voice.footer())
 
-    async def recent(self, voice: Voice, chat: str, symbol: Symbol) -> list[str]:
+    async def recent(self, voice: Voice, chat: str, symbol: Symbol) -> list[Markup]:
         """A coin's newest alerts with their fate in this chat, one line each."""
         if self.on.alerts is None:
             return []
         try:
             page = await self.on.alerts.page(AlertQuery(symbol=symbol.base, limit=RECENT))
         except StorageUnavailable as error:
-            return [fault_text(voice, error) or ""]
+            return [fault_text(voice, error) or Markup()]
         if not page.rows:
             return [voice.say("recent.none")]
         return [voice.say("recent.title"), *(_recent(voice, stored, chat) for stored in page.rows)]
@@ -75,13 +75,13 @@ class AlertAnswers:
         return message(lines, footer=voice.footer())
 
 
-def _title(voice: Voice, alert: Alert) -> str:
+def _title(voice: Voice, alert: Alert) -> Markup:
     key = "details.title" if alert.direction is not Direction.NEUTRAL else "details.title_neutral"
     kind = voice.say(f"kind.{alert.kind.value}")
     return voice.title(key, coin=alert.symbol, kind=kind, direction=alert.direction.value)
 
 
-def _size(voice: Voice, alert: Alert) -> list[str]:
+def _size(voice: Voice, alert: Alert) -> list[Markup]:
     size = format_usd_compact(alert.usd)
     window = voice.span(alert.window_s)
     lines = [voice.say("details.size", usd=size, window=window, ratio=f"{alert.ratio:.3g}")]
@@ -94,7 +94,7 @@ def _size(voice: Voice, alert: Alert) -> list[str]:
     return lines
 
 
-def _confidence(voice: Voice, alert: Alert) -> list[str]:
+def _confidence(voice: Voice, alert: Alert) -> list[Markup]:
     shown, base = f"{alert.confidence:.0f}", f"{alert.base_confidence:.0f}"
     lines = [voice.say("details.confidence", shown=shown, base=base)]
     if alert.sources:
@@ -107,7 +107,7 @@ def _confidence(voice: Voice, alert: Alert) -> list[str]:
     return lines
 
 
-def _context(voice: Voice, context: AlertContext | None) -> list[str]:
+def _context(voice: Voice, context: AlertContext | None) -> list[Markup]:
     if context is None:
         return [voice.say("details.no_context")]
     lines = [voice.say(f"context.{context.verdict.value}")]
@@ -126,11 +126,11 @@ def _rank(percentile: float | None) -> str:
     return "-" if percentile is None else f"{percentile * 100:.0f}"
 
 
-def _evidence(voice: Voice, name: str, value: float) -> str:
+def _evidence(voice: Voice, name: str, value: float) -> Markup:
     return voice.say("details.evidence", name=clean(name, 60), value=f"{value:,.6g}")
 
 
-def _fate(voice: Voice, stored: StoredAlert, chat: str) -> str:
+def _fate(voice: Voice, stored: StoredAlert, chat: str) -> Markup:
     """What became of it in this chat: sent, waiting, left out, or kept for the record only."""
     sent = next((one for one in stored.deliveries if one.chat == chat), None)
     if sent is not None:
@@ -141,7 +141,7 @@ def _fate(voice: Voice, stored: StoredAlert, chat: str) -> str:
     return voice.say("fate.dropped", reason=voice.say(f"drop.{reason.value}"))
 
 
-def _recent(voice: Voice, stored: StoredAlert, chat: str) -> str:
+def _recent(voice: Voice, stored: StoredAlert, chat: str) -> Markup:
     alert = stored.alert
     return voice.say(
         "recent.line",
@@ -152,7 +152,7 @@ def _recent(voice: Voice, stored: StoredAlert, chat: str) -> str:
     )
 
 
-def _tally(voice: Voice, tally: SetupRecord) -> str:
+def _tally(voice: Voice, tally: SetupRecord) -> Markup:
     """Counts alone below 30; a share of wins only from there on."""
     if tally.scored < MIN_OUTCOMES:
         return voice.say("track.few", setup=tally.setup, n=tally.scored)

@@ -40,8 +40,8 @@ class ChatBook:
         on_symbols: Callable[[Sequence[str]], None] | None = None,
     ) -> None:
         """defaults: one per destination, as configured: its severities always count, the rest until it sets
-        something else. symbols: coins that are followed anyway. on_symbols: told about every change of what is
-        followed."""
+        something else. symbols: coins that are followed anyway. on_symbols: told when what is followed
+        changes."""
         self._defaults = {settings.chat: settings for settings in defaults}
         self._settings = dict(self._defaults)
         self._pending: dict[str, deque[Edit]] = {chat: deque(maxlen=MAX_PENDING) for chat in self._defaults}

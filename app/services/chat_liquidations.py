@@ -22,7 +22,7 @@ from app.core.domain.views import Part, View, ViewQuery
 from app.core.errors import NoPriceAvailable
 from app.core.stream_ports import Message
 from app.services.chat_market import reading_of
-from app.services.chat_text import Voice, clean, fault_text, message
+from app.services.chat_text import Markup, Voice, clean, fault_text, joined, message
 
 HEATMAP_QUERY = HeatmapQuery(minutes=1_440)
 CLUSTERS_PER_SIDE = 3
@@ -43,7 +43,7 @@ class LiquidationAnswers:
         lines = [voice.title("liq.title", coin=symbol), *_totals_text(voice, totals)]
         if snapshot is not None:
             lines += _stream_text(voice, snapshot)
-        lines += [clusters] if isinstance(clusters, str) else _clusters_text(voice, clusters)
+        lines += [clusters] if isinstance(clusters, Markup) else _clusters_text(voice, clusters)
         buttons = [[(voice.say("button.heatmap"), f"/heatmap {symbol}")]]
         return message(lines, footer=voice.footer(), buttons=buttons)
 
@@ -67,14 +67,14 @@ class LiquidationAnswers:
     async def _snapshot(self, symbol: Symbol) -> FlowSnapshot | None:
         return None if self.on.snapshots is None else await self.on.snapshots.read(symbol.base)
 
-    async def _clusters(self, voice: Voice, symbol: Symbol) -> LiquidityAnswer | str:
+    async def _clusters(self, voice: Voice, symbol: Symbol) -> LiquidityAnswer | Markup:
         try:
             return await self.on.liquidity.analyse(symbol, DEFAULT_TIMEFRAME)
         except NoPriceAvailable as error:
-            return fault_text(voice, error) or ""
+            return fault_text(voice, error) or Markup()
 
 
-def _totals_text(voice: Voice, part: Part) -> list[str]:
+def _totals_text(voice: Voice, part: Part) -> list[Markup]:
     found = reading_of(part, LiquidationTotals)
     if isinstance(found, Missing):
         return [voice.lacks("liq.totals", found, part.plan_needed)]
@@ -82,10 +82,10 @@ def _totals_text(voice: Voice, part: Part) -> list[str]:
     lines = [voice.say("liq.totals_of", scope=clean(totals.scope, 80), source=voice.source(found))]
     lines += [_sides(voice, window, usd) for window, usd in totals.by_window.items()]
     note = voice.part_note(part)
-    return [*lines, note.strip()] if note else lines
+    return [*lines, note] if note else lines
 
 
-def _sides(voice: Voice, window: str, usd: LiquidatedUsd) -> str:
+def _sides(voice: Voice, window: str, usd: LiquidatedUsd) -> Markup:
     if not usd.total_usd > 0:
         return voice.say("liq.quiet", window=window)
     return voice.say(
@@ -97,14 +97,15 @@ def _sides(voice: Voice, window: str, usd: LiquidatedUsd) -> str:
     )
 
 
-def _stream_text(voice: Voice, snapshot: FlowSnapshot) -> list[str]:
+def _stream_text(voice: Voice, snapshot: FlowSnapshot) -> list[Markup]:
     """The stream's own windows; one that reaches back before the last gap says that it is not whole."""
     age_s = (voice.now_ms - snapshot.as_of_ms) / 1000
     lines = [voice.say("liq.stream", source=clean(snapshot.source, 40), ago=voice.ago(snapshot.as_of_ms))]
     for window in snapshot.liquidations:
         if window.window_s in _WINDOWS_S:
             is_whole = snapshot.covered_since_ms <= snapshot.as_of_ms - window.window_s * 1000
-            lines.append(_window(voice, window) + ("" if is_whole else voice.say("liq.not_whole")))
+            note = Markup() if is_whole else voice.say("liq.not_whole")
+            lines.append(joined(_window(voice, window), note))
     cascade = snapshot.cascade
     if cascade is not None and age_s < 60:
         side = voice.say(f"liq.cascade_{cascade.side.value.lower()}")
@@ -113,11 +114,11 @@ def _stream_text(voice: Voice, snapshot: FlowSnapshot) -> list[str]:
     return lines
 
 
-def _window(voice: Voice, window: LiquidationWindow) -> str:
+def _window(voice: Voice, window: LiquidationWindow) -> Markup:
     return _sides(voice, voice.span(window.window_s), LiquidatedUsd(window.long_usd, window.short_usd))
 
 
-def _clusters_text(voice: Voice, answer: LiquidityAnswer) -> list[str]:
+def _clusters_text(voice: Voice, answer: LiquidityAnswer) -> list[Markup]:
     """Where orders wait: longs below the price, shorts above it, the nearest first."""
     found = answer.liquidity
     if found is None:
@@ -133,7 +134,7 @@ def _clusters_text(voice: Voice, answer: LiquidityAnswer) -> list[str]:
     return lines
 
 
-def _cluster(voice: Voice, key: str, zone: LiquidationZone, price_usd: float) -> str:
+def _cluster(voice: Voice, key: str, zone: LiquidationZone, price_usd: float) -> Markup:
     return voice.say(
         key,
         price=format_usd(zone.price_usd),
@@ -142,7 +143,7 @@ def _cluster(voice: Voice, key: str, zone: LiquidationZone, price_usd: float) ->
     )
 
 
-def _heatmap_text(voice: Voice, answer: HeatmapAnswer) -> list[str]:
+def _heatmap_text(voice: Voice, answer: HeatmapAnswer) -> list[Markup]:
     if answer.state is not HeatmapState.FILLED or answer.grid is None:
         return [voice.say(f"heatmap.{answer.state.value}")]
     lines = [_grid_text(voice, answer.grid)]
@@ -156,7 +157,7 @@ def _heatmap_text(voice: Voice, answer: HeatmapAnswer) -> list[str]:
     return [*lines, voice.say("heatmap.model")]
 
 
-def _grid_text(voice: Voice, grid: HeatmapGrid) -> str:
+def _grid_text(voice: Voice, grid: HeatmapGrid) -> Markup:
     return voice.say(
         "heatmap.sums",
         longs=format_usd_compact(grid.long_usd),
@@ -165,7 +166,7 @@ def _grid_text(voice: Voice, grid: HeatmapGrid) -> str:
     )
 
 
-def _level(voice: Voice, key: str, level: StrongLevel) -> str:
+def _level(voice: Voice, key: str, level: StrongLevel) -> Markup:
     return voice.say(
         key,
         low=format_usd(level.low_usd),

@@ -28,7 +28,7 @@ from app.core.domain.symbol import Symbol
 from app.core.domain.views import Part, Parts, View, ViewQuery
 from app.core.errors import InvariantViolation
 from app.core.stream_ports import Message
-from app.services.chat_text import Voice, clean, message
+from app.services.chat_text import Markup, Voice, clean, joined, message
 
 T = TypeVar("T")
 MAX_VENUES = 8
@@ -58,7 +58,7 @@ class MarketAnswers:
         ]
         return message(lines, footer=voice.footer(), buttons=buttons)
 
-    async def why(self, voice: Voice, symbol: Symbol) -> list[str]:
+    async def why(self, voice: Voice, symbol: Symbol) -> list[Markup]:
         """The factors behind a signal, heaviest first. Raises: NoPriceAvailable."""
         signal = (await self.on.signals.signal(symbol.base, Mode.BALANCED, DEFAULT_TIMEFRAME)).signal
         lines = _headline(voice, signal)
@@ -87,7 +87,7 @@ class MarketAnswers:
         found = reading_of(part, tuple)
         if isinstance(found, Missing):
             return message([*lines, _lack(voice, "oi.venues", part, found)], footer=voice.footer())
-        lines.append(voice.say("oi.source", source=voice.source(found)) + voice.part_note(part))
+        lines.append(joined(voice.say("oi.source", source=voice.source(found)), voice.part_note(part)))
         venues = [venue for venue in found.value if isinstance(venue, VenueOpenInterest)]
         lines += [_venue_interest(voice, venue) for venue in venues[:MAX_VENUES]]
         return message([*lines, *_rest(voice, len(venues), MAX_VENUES)], footer=voice.footer())
@@ -153,7 +153,7 @@ def percentile_of_newest(values: Sequence[float]) -> float | None:
     return sum(value < values[-1] for value in past) / len(past) if len(past) >= MIN_HISTORY else None
 
 
-def _headline(voice: Voice, signal: Signal) -> list[str]:
+def _headline(voice: Voice, signal: Signal) -> list[Markup]:
     price = signal.price
     score = f"{toward_neutral(signal.score, 1):.1f}"
     level = voice.say(f"confidence.{signal.confidence.level.value}")
@@ -169,12 +169,12 @@ def _by_weight(factors: Sequence[FactorScore]) -> list[FactorScore]:
     return sorted(factors, key=lambda factor: -abs(factor.v * factor.weight))
 
 
-def _reasons(voice: Voice, signal: Signal) -> list[str]:
+def _reasons(voice: Voice, signal: Signal) -> list[Markup]:
     counted = [one for one in _by_weight(signal.factors) if one.status is FactorStatus.OK and one.v]
     return [_factor(voice, factor) for factor in counted[:MAX_REASONS]]
 
 
-def _factor(voice: Voice, factor: FactorScore) -> str:
+def _factor(voice: Voice, factor: FactorScore) -> Markup:
     """One line: name, score, place in its own past, source and age; or why it does not count."""
     name = voice.say(f"factor.{factor.name.value}")
     if factor.status is FactorStatus.MISSING or factor.ts_event_ms is None:
@@ -183,14 +183,14 @@ def _factor(voice: Voice, factor: FactorScore) -> str:
     if factor.status is FactorStatus.STALE:
         return voice.say("factor.stale", name=name, source=source)
     lean = "bullish" if factor.v > 0 else "bearish" if factor.v < 0 else "even"
-    rank = ""
+    rank = Markup()
     if factor.percentile is not None:
         rank = voice.say("factor.rank", percent=f"{factor.percentile * 100:.0f}", n=factor.history_n)
     score = f"{toward_neutral(factor.score, 0):.0f}"
     return voice.say(f"factor.{lean}", name=name, score=score, rank=rank, source=source)
 
 
-def _figures(voice: Voice, signal: Signal) -> list[str]:
+def _figures(voice: Voice, signal: Signal) -> list[Markup]:
     lines = []
     if signal.funding_8h_frac is not None:
         rate = format_small_signed_percent(signal.funding_8h_frac)
@@ -202,16 +202,19 @@ def _figures(voice: Voice, signal: Signal) -> list[str]:
     return lines
 
 
-def _plan(voice: Voice, signal: Signal) -> list[str]:
+def _plan(voice: Voice, signal: Signal) -> list[Markup]:
     """The plan around the best confluent zone, or why there is none."""
     confluence = signal.confluence
     if confluence is None or confluence.setup is None:
         return [voice.say("plan.none")]
     side = "LONG" if confluence.setup.is_long else "SHORT"
-    return [voice.say("plan.title", side=side, timeframe=confluence.timeframe), *_levels(voice, confluence.setup)]
+    return [
+        voice.say("plan.title", side=side, timeframe=confluence.timeframe),
+        *_levels(voice, confluence.setup),
+    ]
 
 
-def _levels(voice: Voice, setup: Setup) -> list[str]:
+def _levels(voice: Voice, setup: Setup) -> list[Markup]:
     """Prices, and their distance from the entry with its sign: a stop of a long is below it."""
     entry = setup.entry_usd
     lines = [voice.say("plan.entry", price=format_usd(entry))]
@@ -227,7 +230,7 @@ def _move(price_usd: float, entry_usd: float) -> str:
     return format_signed_percent(price_usd / entry_usd - 1, 2)
 
 
-def _lacking(voice: Voice, signal: Signal) -> list[str]:
+def _lacking(voice: Voice, signal: Signal) -> list[Markup]:
     lines = [voice.say("signal.coverage", percent=format_percent(signal.coverage, 0))]
     missing = [one.name.value for one in signal.factors if one.status is not FactorStatus.OK]
     if missing:
@@ -236,7 +239,7 @@ def _lacking(voice: Voice, signal: Signal) -> list[str]:
     return lines
 
 
-def _funding_history(voice: Voice, parts: Parts) -> list[str]:
+def _funding_history(voice: Voice, parts: Parts) -> list[Markup]:
     part = parts[View.FUNDING_HISTORY]
     found = reading_of(part, Series)
     if isinstance(found, Missing):
@@ -247,15 +250,17 @@ def _funding_history(voice: Voice, parts: Parts) -> list[str]:
     if rank is not None:
         place = voice.say("funding.rank", percent=f"{rank * 100:.0f}", n=len(values) - 1)
     rate = format_small_signed_percent(values[-1])
-    payer = voice.say("funding.longs_pay" if values[-1] > 0 else "funding.shorts_pay" if values[-1] else "funding.none")
+    payer = voice.say(
+        "funding.longs_pay" if values[-1] > 0 else "funding.shorts_pay" if values[-1] else "funding.none"
+    )
     return [
         voice.say("funding.now", rate=rate, payer=payer),
         place,
-        voice.say("from", source=voice.source(found)) + voice.part_note(part),
+        joined(voice.say("from", source=voice.source(found)), voice.part_note(part)),
     ]
 
 
-def _venue_rate(voice: Voice, rate: VenueFunding) -> str:
+def _venue_rate(voice: Voice, rate: VenueFunding) -> Markup:
     return voice.say(
         "funding.venue",
         exchange=rate.exchange,
@@ -266,8 +271,8 @@ def _venue_rate(voice: Voice, rate: VenueFunding) -> str:
     )
 
 
-def _venue_interest(voice: Voice, venue: VenueOpenInterest) -> str:
-    name = voice.say("oi.total") if venue.is_total else clean(venue.exchange, 40)
+def _venue_interest(voice: Voice, venue: VenueOpenInterest) -> Markup:
+    name: str = voice.say("oi.total") if venue.is_total else clean(venue.exchange, 40)
     changes = [
         f"{window} {format_signed_percent(frac)}"
         for window in ("1h", "4h", "24h")
@@ -278,7 +283,7 @@ def _venue_interest(voice: Voice, venue: VenueOpenInterest) -> str:
     return voice.say("oi.venue", name=name, usd=usd, change=change)
 
 
-def _whale_part(voice: Voice, part: Part, key: str, symbol: Symbol | None) -> list[str]:
+def _whale_part(voice: Voice, part: Part, key: str, symbol: Symbol | None) -> list[Markup]:
     found = reading_of(part, tuple)
     if isinstance(found, Missing):
         return [_lack(voice, key, part, found)]
@@ -297,7 +302,7 @@ def _whale_part(voice: Voice, part: Part, key: str, symbol: Symbol | None) -> li
     return [head, *lines, *_rest(voice, len(wanted), MAX_WHALES)]
 
 
-def _whale_alert(voice: Voice, alert: WhaleAlert) -> str:
+def _whale_alert(voice: Voice, alert: WhaleAlert) -> Markup:
     return voice.say(
         f"whales.{alert.action.value}",
         wallet=short_wallet(alert.wallet),
@@ -309,7 +314,7 @@ def _whale_alert(voice: Voice, alert: WhaleAlert) -> str:
     )
 
 
-def _whale_position(voice: Voice, position: WhalePosition) -> str:
+def _whale_position(voice: Voice, position: WhalePosition) -> Markup:
     profit = "-" if position.unrealized_pnl_usd is None else _signed_usd(position.unrealized_pnl_usd)
     liquidation = position.liquidation_price_usd
     return voice.say(
@@ -334,9 +339,9 @@ def _signed_usd(usd: float) -> str:
     return f"{'+' if usd > 0 else ''}{format_usd_compact(usd)}"
 
 
-def _lack(voice: Voice, key: str, part: Part, missing: Missing) -> str:
+def _lack(voice: Voice, key: str, part: Part, missing: Missing) -> Markup:
     return voice.lacks(key, missing, part.plan_needed)
 
 
-def _rest(voice: Voice, total: int, shown: int) -> list[str]:
+def _rest(voice: Voice, total: int, shown: int) -> list[Markup]:
     return [voice.say("rest", n=total - shown)] if total > shown else []

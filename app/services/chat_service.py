@@ -70,7 +70,7 @@ class ChatService:
         dashboard_url: str | None = None,
         deadline_s: float = ANSWER_DEADLINE_S,
     ) -> None:
-        """report: how everything does, for /status. dashboard_url: of the button, None where there is none."""
+        """report: how everything does, for /status. dashboard_url: None where there is no dashboard."""
         self._book = book
         self._resolve = inquiries.signals.resolve
         self._report = report
@@ -107,7 +107,9 @@ class ChatService:
             return True
         if chat not in self._foreign and len(self._foreign) < MAX_FOREIGN:
             self._foreign.add(chat)
-            _log.warning("a chat that is not in TELEGRAM_CHAT_ID wrote and got no answer", extra={"chat": chat})
+            _log.warning(
+                "a chat that is not in TELEGRAM_CHAT_ID wrote and got no answer", extra={"chat": chat}
+            )
         return False
 
     async def refused(self, chat: str) -> None:

@@ -28,12 +28,10 @@ def status_text(
     ready = report.ready
     lines = [voice.title("status.title", state=voice.say(f"ready.{ready.status.value}"))]
     lines.append(voice.say("status.mode", mode=ready.data_mode.value))
-    for provider in ready.providers:
-        if provider.state not in _WELL:
-            lines.append(_state(voice, provider.provider, provider.state.value, provider.last_error or ""))
-    for dependency in ready.dependencies:
-        if dependency.state not in _WELL:
-            lines.append(_state(voice, dependency.name, dependency.state.value, dependency.detail))
+    parts: list[tuple[str, ProviderState | DependencyState, str]]
+    parts = [(one.provider, one.state, one.last_error or "") for one in ready.providers]
+    parts += [(one.name, one.state, one.detail) for one in ready.dependencies]
+    lines += [_state(voice, name, state, why) for name, state, why in parts if state not in _WELL]
     lines += [_link(voice, link) for link in report.links]
     lines += _pipeline(voice, report.pipeline)
     if report.outbox is not None:
@@ -65,12 +63,12 @@ def test_text(voice: Voice, settings: ChatSettings) -> Message:
     return message(lines, footer=voice.footer())
 
 
-def _state(voice: Voice, name: str, state: str, why: str) -> str:
+def _state(voice: Voice, name: str, state: str, why: str) -> Markup:
     words = voice.say(f"state.{state}")
     return voice.say("status.part", name=name, state=words, why=f" ({clean(why)})" if why else "")
 
 
-def _link(voice: Voice, link: LinkStatus) -> str:
+def _link(voice: Voice, link: LinkStatus) -> Markup:
     newest = voice.say("status.no_data") if link.last_data_ms is None else voice.ago(link.last_data_ms)
     rejects = sum(link.rejects.values())
     return voice.say(
@@ -84,7 +82,7 @@ def _link(voice: Voice, link: LinkStatus) -> str:
     )
 
 
-def _pipeline(voice: Voice, pipeline: PipelineStatus | None) -> list[str]:
+def _pipeline(voice: Voice, pipeline: PipelineStatus | None) -> list[Markup]:
     if pipeline is None:
         return [voice.say("status.no_pipeline")]
     lag = "-" if pipeline.lag_ms is None else f"{pipeline.lag_ms / 1000:.1f} s"
@@ -103,7 +101,7 @@ def _pipeline(voice: Voice, pipeline: PipelineStatus | None) -> list[str]:
     return [*lines, *(voice.say("status.alarm", what=alarm) for alarm in pipeline.alarms[:5])]
 
 
-def _outbox(voice: Voice, depth: OutboxDepth) -> str:
+def _outbox(voice: Voice, depth: OutboxDepth) -> Markup:
     oldest = "-" if depth.oldest_ms is None else voice.ago(depth.oldest_ms)
     waiting = depth.pending + depth.sending
     lost = depth.failed + depth.uncertain
@@ -135,7 +133,7 @@ def _active(mute: Mapping[str, int], now_ms: int) -> list[tuple[str, int]]:
     return sorted((coin, end) for coin, end in mute.items() if end > now_ms)[:MAX_LISTED]
 
 
-def _muted(voice: Voice, coin: str, end_ms: int) -> str:
+def _muted(voice: Voice, coin: str, end_ms: int) -> Markup:
     return voice.say("list.mute", coin=coin, span=voice.span((end_ms - voice.now_ms) / 1000))
 
 

@@ -38,6 +38,22 @@ _AGES = ((120, 1, "s"), (7_200, 60, "min"), (172_800, 3_600, "h"))
 Buttons: TypeAlias = Sequence[Sequence[tuple[str, str]]]
 
 
+class Markup(str):
+    """Text that is escaped already; anything else is escaped when it is put into a phrase."""
+
+    __slots__ = ()
+
+
+def joined(*parts: Markup) -> Markup:
+    """Pieces of markup in a row."""
+    return Markup("".join(parts))
+
+
+def escaped(value: object) -> str:
+    """A value as markup: foreign text cleaned, cut and escaped once."""
+    return value if isinstance(value, Markup) else html.escape(clean(str(value), 400), quote=False)
+
+
 def clean(text: str, most: int = MAX_DETAIL_CHARS) -> str:
     """Foreign text as plain data: control characters become spaces, the rest is cut to `most` characters."""
     cleaned = _CONTROL.sub(" ", text).encode("utf-8", "replace").decode().strip()
@@ -50,30 +66,19 @@ def plain_of(markup: str) -> str:
 
 
 def message(
-    lines: Iterable[str], *, footer: str = "", buttons: Buttons = (), png: bytes | None = None
+    lines: Iterable[Markup], *, footer: str = "", buttons: Buttons = (), png: bytes | None = None
 ) -> Message:
     """Lines of markup as one message; whole lines are left out where they do not fit, the footer never."""
     room = (MAX_TEXT_CHARS if png is None else MAX_CAPTION_CHARS) - len(plain_of(footer)) - 1
-    kept: list[str] = []
+    kept: list[Markup] = []
     for line in lines:
         room -= len(plain_of(line)) + 1
         if room < 0:
-            kept.append("…")
+            kept.append(Markup("…"))
             break
         kept.append(line)
     text = "\n".join([*kept, footer] if footer else kept)
     return Message(text, plain_of(text), tuple(tuple(row) for row in buttons), png)
-
-
-class Markup(str):
-    """Text that is escaped already; anything else is escaped when it is put into a phrase."""
-
-    __slots__ = ()
-
-
-def escaped(value: object) -> str:
-    """A value as markup: foreign text cleaned, cut and escaped once."""
-    return value if isinstance(value, Markup) else html.escape(clean(str(value), 400), quote=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +93,13 @@ class Voice:
         """The text of `key` as markup; values are cleaned and escaped. Raises: KeyError."""
         return Markup(phrase(self.language, key, {name: escaped(one) for name, one in values.items()}))
 
-    def tag(self) -> str:
-        """`[DEMO] ` before anything that is not the market of now."""
-        return "" if self.data_mode is DataMode.LIVE else f"[{self.data_mode.value.upper()}] "
+    def title(self, key: str, **values: object) -> Markup:
+        """The first line; `[DEMO] ` stands before anything that is not the market of now."""
+        is_live = self.data_mode is DataMode.LIVE
+        tag = "" if is_live else f"[{self.data_mode.value.upper()}] "
+        return Markup(tag + self.say(key, **values))
 
-    def title(self, key: str, **values: object) -> str:
-        """The first line, which says so when this is not the market of now."""
-        return self.tag() + self.say(key, **values)
-
-    def footer(self) -> str:
+    def footer(self) -> Markup:
         return self.say("not_advice")
 
     def span(self, seconds: float) -> Markup:
@@ -115,24 +118,24 @@ class Voice:
         """Who said so and when it happened: `okx, 12 s ago`."""
         return self.say("source", provider=clean(reading.provider, 40), ago=self.ago(reading.ts_event_ms))
 
-    def lacks(self, key: str, missing: Missing, plan: str | None = None) -> str:
+    def lacks(self, key: str, missing: Missing, plan: str | None = None) -> Markup:
         """One line that says what is not there and why."""
         why = self.say(f"missing.{missing.reason.value}")
-        needed = self.say("missing.plan", plan=plan) if plan else ""
-        return self.say("lacks", what=self.say(key), why=why) + needed
+        needed = self.say("missing.plan", plan=plan) if plan else Markup()
+        return joined(self.say("lacks", what=self.say(key), why=why), needed)
 
-    def part_note(self, part: Part) -> str:
+    def part_note(self, part: Part) -> Markup:
         """Why a better source did not answer what was found; "" when the best one did."""
         if part.fell_back is None:
-            return ""
+            return Markup()
         return self.say("fell_back", why=self.say(f"missing.{part.fell_back.reason.value}"))
 
 
-def fault_text(voice: Voice, error: ServiceError) -> str | None:
+def fault_text(voice: Voice, error: ServiceError) -> Markup | None:
     """What an expected failure is called; None for a bug of ours, which has no words for users."""
     if isinstance(error, UnknownSymbol):
-        near = voice.say("error.near", near=", ".join(error.near)) if error.near else ""
-        return voice.say("error.unknown_symbol", symbol=clean(error.symbol, 20)) + near
+        near = voice.say("error.near", near=", ".join(error.near)) if error.near else Markup()
+        return joined(voice.say("error.unknown_symbol", symbol=clean(error.symbol, 20)), near)
     if isinstance(error, NoPriceAvailable):
         why = "; ".join(clean(reason, 80) for reason in error.reasons[:3])
         return voice.say("error.no_price", symbol=error.symbol, why=why or "-")

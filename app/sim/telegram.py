@@ -11,6 +11,7 @@ import contextlib
 import hmac
 import json
 import math
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -38,6 +39,8 @@ class TelegramServer:
         self.messages: list[dict[str, Any]] = []
         self.updates: deque[dict[str, Any]] = deque()
         self.webhook: dict[str, Any] | None = None
+        self.menus: dict[str, Any] = {}  # commands by language code, "" for everybody else
+        self.notices: list[dict[str, Any]] = []  # answers to pressed buttons
         self._sent: dict[str, deque[float]] = {}
         self._arrived = asyncio.Event()
         self._last_id = 0
@@ -61,6 +64,8 @@ class TelegramServer:
             "getUpdates": self._get_updates,
             "setWebhook": self._set_webhook,
             "deleteWebhook": self._delete_webhook,
+            "setMyCommands": self._set_commands,
+            "answerCallbackQuery": self._answer_callback,
         }
 
     def admit(self, call: Call, endpoint: Endpoint) -> Reply | None:
@@ -83,6 +88,8 @@ class TelegramServer:
         self.messages.clear()
         self.updates.clear()
         self._sent.clear()
+        self.menus.clear()
+        self.notices.clear()
         self.webhook = None
 
     def push_update(self, update: dict[str, Any]) -> dict[str, Any]:
@@ -184,6 +191,25 @@ class TelegramServer:
         self.webhook = None
         return json_reply({"ok": True, "result": True, "description": "Webhook was deleted"})
 
+    def _set_commands(self, call: Call) -> Reply:
+        fields = _fields(call)
+        commands = _parsed(fields.get("commands"))
+        if not isinstance(commands, list) or not 1 <= len(commands) <= 100:
+            return failure(400, "Bad Request: BOT_COMMANDS_TOO_MUCH")
+        if not all(_is_command(command) for command in commands):
+            return failure(400, "Bad Request: BOT_COMMAND_INVALID")
+        self.menus[str(fields.get("language_code") or "")] = commands
+        return _ok(True)
+
+    def _answer_callback(self, call: Call) -> Reply:
+        fields = _fields(call)
+        if not fields.get("callback_query_id"):
+            return failure(400, "Bad Request: query is too old and response timeout expired")
+        if len(str(fields.get("text") or "")) > 200:
+            return failure(400, "Bad Request: MESSAGE_TOO_LONG")
+        self.notices.append(fields)
+        return _ok(True)
+
     async def _wait_for_update(self, call: Call) -> None:
         """Hold a long poll until an update is queued or its timeout (at most 50 s) has passed."""
         text = str(_fields(call).get("timeout") or "0")
@@ -205,6 +231,24 @@ def failure(code: int, text: str, parameters: dict[str, int] | None = None) -> R
     if parameters:
         body["parameters"] = parameters
     return json_reply(body, code)
+
+
+def _parsed(value: object) -> object:
+    """Forms carry lists as JSON text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return None
+
+
+def _is_command(command: object) -> bool:
+    if not isinstance(command, dict):
+        return False
+    name, what = command.get("command"), command.get("description")
+    is_name = isinstance(name, str) and re.fullmatch(r"[a-z0-9_]{1,32}", name) is not None
+    return is_name and isinstance(what, str) and 1 <= len(what) <= 256
 
 
 def _text_error(fields: dict[str, Any], name: str, most: int) -> Reply | None:

@@ -51,3 +51,8 @@ def phrase(language: Language, key: str, values: Mapping[str, str]) -> str:
 def menu(language: Language) -> tuple[tuple[str, str], ...]:
     """(command, what it does) for the menu of the chat application, in the order of `COMMANDS`."""
     return tuple((name, BOT_TEXTS[language][f"menu.{name}"]) for name in COMMANDS)
+
+
+def menus(default: Language) -> Mapping[str, tuple[tuple[str, str], ...]]:
+    """Menus by language code, and under "" the one for everybody else."""
+    return {"": menu(default), **{language.value: menu(language) for language in Language}}

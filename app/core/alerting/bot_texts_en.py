@@ -47,12 +47,13 @@ ENGLISH: dict[str, str] = {
     "button.dashboard": "Open dashboard",
     # /start, /help, /test
     "start.title": "<b>Crypto futures alerts</b>",
-    "start.body": "Alerts come by themselves. Ask with /signal BTC, see what this chat is told with /list, "
-    "and everything else with /help.",
+    "start.body": "Alerts come by themselves. Ask with /signal BTC, see what this chat is told with"
+    " /list, and everything else with /help.",
     "help.title": "<b>Commands</b>",
     "help.line": "<code>{usage}</code> {what}",
     "test.title": "<b>Test message</b>",
-    "test.body": "Messages arrive here. Letters that break markup, shown as they are: &lt;b&gt; &amp; &lt;/b&gt;",
+    "test.body": "Messages arrive here. Letters that break markup, shown as they are: &lt;b&gt; "
+    "&amp; &lt;/b&gt;",
     # Signals
     "signal.title": "<b>{coin} {direction}</b>, score {score} of 100",
     "signal.confidence": "Confidence {level} ({points} of 100)",
@@ -110,7 +111,8 @@ ENGLISH: dict[str, str] = {
     "whales.none": "• none above $1M",
     "whales.opened": "• {wallet} opened {side} {coin} {usd} at {price}, {ago}",
     "whales.closed": "• {wallet} closed {side} {coin} {usd} (entry {price}), {ago}",
-    "whales.position": "• {wallet} {side} {coin} {usd}, entry {price}, profit {profit}, liquidated at {liquidation}",
+    "whales.position": "• {wallet} {side} {coin} {usd}, entry {price}, profit {profit}, liquidated at "
+    "{liquidation}",
     "fear.title": "<b>Fear and greed</b>",
     "fear.index": "fear and greed index",
     "fear.now": "Now <b>{value}</b> of 100: {named}",
@@ -210,7 +212,8 @@ ENGLISH: dict[str, str] = {
     "recent.none": "No alert of this coin is stored.",
     "recent.line": "• {kind} {usd}, {ago}. {fate}",
     "track.title": "<b>Track record</b>",
-    "track.signals": "Every signal is stored as it was said. They are not scored yet, so no hit rate is shown.",
+    "track.signals": "Every signal is stored as it was said. They are not scored yet, so no hit rate "
+    "is shown.",
     "track.none": "Alerts: no outcome has been scored yet.",
     "track.how": "Alerts, by first touch of target or stop:",
     "track.line": "• {setup}: {wins} of {n} reached the target ({share})",
@@ -220,11 +223,12 @@ ENGLISH: dict[str, str] = {
     "status.title": "<b>Service {state}</b>",
     "status.mode": "Data: {mode}",
     "status.part": "• {name}: {state}{why}",
-    "status.link": "• stream {name}: {state}, newest {newest}, {events} events, {rejects} unreadable, "
-    "{reconnects} reconnects",
+    "status.link": "• stream {name}: {state}, newest {newest}, {events} events, {rejects} "
+    "unreadable, {reconnects} reconnects",
     "status.no_data": "none yet",
     "status.no_pipeline": "Alerts are made by another process.",
-    "status.pipeline": "Running {span}: {events} liquidations, lag {lag}, {kept} alerts kept, {dropped} left out",
+    "status.pipeline": "Running {span}: {events} liquidations, lag {lag}, {kept} alerts kept, {dropped} "
+    "left out",
     "status.alarm": "⚠ {what}",
     "status.outbox": "Outbox: {waiting} waiting (oldest {oldest}), {lost} not delivered",
     "status.unsaved": "⚠ {n} settings are not saved yet",
@@ -254,8 +258,8 @@ ENGLISH: dict[str, str] = {
     "list.threshold": "• {coin} from {usd}",
     "list.mute": "• {coin} muted for another {span}",
     "list.every": "every {minutes} min",
-    "list.summary": "{severities}; filter {level}; confidence from {confidence}; cooldown {cooldown} min; quiet "
-    "{quiet}; digest {digest}; language {language}",
+    "list.summary": "{severities}; filter {level}; confidence from {confidence}; cooldown {cooldown} "
+    "min; quiet {quiet}; digest {digest}; language {language}",
     "set.watch": "Watching <b>{coin}</b>.",
     "set.unwatch": "Nothing about <b>{coin}</b> any more.",
     "set.threshold": "<b>{coin}</b>: alerts from {usd}.",
@@ -263,7 +267,8 @@ ENGLISH: dict[str, str] = {
     "set.cooldown": "The same thing is said again after {minutes} min at the earliest.",
     "set.mute": "<b>{coin}</b> is muted for {hours} h.",
     "set.unmute": "<b>{coin}</b> is not muted any more.",
-    "set.unmute_not_all": "<b>{coin}</b> has no silence of its own any more, but everything is muted: /unmute",
+    "set.unmute_not_all": "<b>{coin}</b> has no silence of its own any more, but everything is muted: "
+    "/unmute",
     "set.unmute_all": "Nothing is muted any more.",
     "set.quiet": "From {start} to {end} UTC only urgent alerts.",
     "set.quiet_off": "No quiet hours.",
@@ -274,8 +279,8 @@ ENGLISH: dict[str, str] = {
     "set.level_normal": "Filter normal: no alerts against the market context.",
     "set.level_permissive": "Filter permissive: everything, the context only moves the confidence.",
     "set.language": "This chat speaks English.",
-    "set.not_saved": "⚠ In force now, but the database does not answer: saved as soon as it does. A restart "
-    "before that loses it.",
+    "set.not_saved": "⚠ In force now, but the database does not answer: saved as soon as it does. A "
+    "restart before that loses it.",
     # The menu: what each command does, and how it is written
     "menu.signal": "Signal of a coin",
     "menu.why": "Why: factors and newest alerts",

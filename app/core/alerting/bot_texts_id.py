@@ -50,13 +50,13 @@ INDONESIAN: dict[str, str] = {
     "button.dashboard": "Buka dasbor",
     # /start, /help, /test
     "start.title": "<b>Peringatan futures kripto</b>",
-    "start.body": "Peringatan datang sendiri. Tanya dengan /signal BTC, lihat pengaturan chat ini dengan /list, "
-    "dan selebihnya dengan /help.",
+    "start.body": "Peringatan datang sendiri. Tanya dengan /signal BTC, lihat pengaturan chat ini "
+    "dengan /list, dan selebihnya dengan /help.",
     "help.title": "<b>Perintah</b>",
     "help.line": "<code>{usage}</code> {what}",
     "test.title": "<b>Pesan uji</b>",
-    "test.body": "Pesan sampai di sini. Huruf yang bisa merusak markup, ditampilkan apa adanya: &lt;b&gt; &amp; "
-    "&lt;/b&gt;",
+    "test.body": "Pesan sampai di sini. Huruf yang bisa merusak markup, ditampilkan apa adanya: "
+    "&lt;b&gt; &amp; &lt;/b&gt;",
     # Sinyal
     "signal.title": "<b>{coin} {direction}</b>, skor {score} dari 100",
     "signal.confidence": "Keyakinan {level} ({points} dari 100)",
@@ -114,7 +114,8 @@ INDONESIAN: dict[str, str] = {
     "whales.none": "• tidak ada di atas $1M",
     "whales.opened": "• {wallet} membuka {side} {coin} {usd} di {price}, {ago}",
     "whales.closed": "• {wallet} menutup {side} {coin} {usd} (entry {price}), {ago}",
-    "whales.position": "• {wallet} {side} {coin} {usd}, entry {price}, laba {profit}, likuidasi di {liquidation}",
+    "whales.position": "• {wallet} {side} {coin} {usd}, entry {price}, laba {profit}, likuidasi di "
+    "{liquidation}",
     "fear.title": "<b>Ketakutan dan keserakahan</b>",
     "fear.index": "indeks ketakutan dan keserakahan",
     "fear.now": "Sekarang <b>{value}</b> dari 100: {named}",
@@ -214,8 +215,8 @@ INDONESIAN: dict[str, str] = {
     "recent.none": "Tidak ada peringatan koin ini yang tersimpan.",
     "recent.line": "• {kind} {usd}, {ago}. {fate}",
     "track.title": "<b>Rekam jejak</b>",
-    "track.signals": "Setiap sinyal disimpan persis seperti disampaikan. Hasilnya belum dinilai, jadi belum ada "
-    "tingkat keberhasilan yang ditampilkan.",
+    "track.signals": "Setiap sinyal disimpan persis seperti disampaikan. Hasilnya belum dinilai, jadi "
+    "belum ada tingkat keberhasilan yang ditampilkan.",
     "track.none": "Peringatan: belum ada hasil yang dinilai.",
     "track.how": "Peringatan, menurut sentuhan pertama target atau stop:",
     "track.line": "• {setup}: {wins} dari {n} mencapai target ({share})",
@@ -225,12 +226,12 @@ INDONESIAN: dict[str, str] = {
     "status.title": "<b>Layanan {state}</b>",
     "status.mode": "Data: {mode}",
     "status.part": "• {name}: {state}{why}",
-    "status.link": "• aliran {name}: {state}, terbaru {newest}, {events} kejadian, {rejects} tidak terbaca, "
-    "{reconnects} kali sambung ulang",
+    "status.link": "• aliran {name}: {state}, terbaru {newest}, {events} kejadian, {rejects} tidak "
+    "terbaca, {reconnects} kali sambung ulang",
     "status.no_data": "belum ada",
     "status.no_pipeline": "Peringatan dibuat oleh proses lain.",
-    "status.pipeline": "Berjalan {span}: {events} likuidasi, jeda {lag}, {kept} peringatan dikirim, {dropped} "
-    "disaring",
+    "status.pipeline": "Berjalan {span}: {events} likuidasi, jeda {lag}, {kept} peringatan dikirim, "
+    "{dropped} disaring",
     "status.alarm": "⚠ {what}",
     "status.outbox": "Kotak keluar: {waiting} menunggu (terlama {oldest}), {lost} tidak sampai",
     "status.unsaved": "⚠ {n} pengaturan belum tersimpan",
@@ -260,8 +261,8 @@ INDONESIAN: dict[str, str] = {
     "list.threshold": "• {coin} mulai {usd}",
     "list.mute": "• {coin} dibisukan {span} lagi",
     "list.every": "tiap {minutes} mnt",
-    "list.summary": "{severities}; filter {level}; keyakinan mulai {confidence}; jeda {cooldown} mnt; jam tenang "
-    "{quiet}; ringkasan {digest}; bahasa {language}",
+    "list.summary": "{severities}; filter {level}; keyakinan mulai {confidence}; jeda {cooldown} mnt;"
+    " jam tenang {quiet}; ringkasan {digest}; bahasa {language}",
     "set.watch": "<b>{coin}</b> dipantau.",
     "set.unwatch": "Tidak ada lagi kabar tentang <b>{coin}</b>.",
     "set.threshold": "<b>{coin}</b>: peringatan mulai {usd}.",
@@ -269,7 +270,8 @@ INDONESIAN: dict[str, str] = {
     "set.cooldown": "Hal yang sama disampaikan lagi paling cepat setelah {minutes} mnt.",
     "set.mute": "<b>{coin}</b> dibisukan selama {hours} jam.",
     "set.unmute": "<b>{coin}</b> tidak dibisukan lagi.",
-    "set.unmute_not_all": "<b>{coin}</b> tidak dibisukan sendiri lagi, tetapi semuanya masih dibisukan: /unmute",
+    "set.unmute_not_all": "<b>{coin}</b> tidak dibisukan sendiri lagi, tetapi semuanya masih dibisukan: "
+    "/unmute",
     "set.unmute_all": "Tidak ada lagi yang dibisukan.",
     "set.quiet": "Dari {start} sampai {end} UTC hanya peringatan mendesak.",
     "set.quiet_off": "Tanpa jam tenang.",
@@ -280,8 +282,8 @@ INDONESIAN: dict[str, str] = {
     "set.level_normal": "Filter normal: tidak ada peringatan yang melawan konteks pasar.",
     "set.level_permissive": "Filter permissive: semuanya, konteks hanya menggeser keyakinan.",
     "set.language": "Chat ini berbahasa Indonesia.",
-    "set.not_saved": "⚠ Sudah berlaku, tetapi basis data tidak menjawab: disimpan begitu bisa. Jika layanan "
-    "dimulai ulang sebelum itu, pengaturan ini hilang.",
+    "set.not_saved": "⚠ Sudah berlaku, tetapi basis data tidak menjawab: disimpan begitu bisa. Jika "
+    "layanan dimulai ulang sebelum itu, pengaturan ini hilang.",
     # Menu: guna tiap perintah, dan cara menulisnya
     "menu.signal": "Sinyal satu koin",
     "menu.why": "Alasan: faktor dan peringatan terbaru",
