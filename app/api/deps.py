@@ -5,7 +5,7 @@ The composition root passes the real use cases, tests pass fakes. Nothing here k
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -172,8 +172,20 @@ class ExportUseCase(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class TelegramWebhook:
+    """Where pushed updates go.
+
+    secret_digest: SHA-256 of the agreed secret (`options.digest_of`). accept: takes one update without
+    waiting; False when too many wait, so that it is pushed again later.
+    """
+
+    secret_digest: bytes
+    accept: Callable[[Mapping[str, object]], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class ApiServices:
-    """The use cases behind the routes."""
+    """The use cases behind the routes. telegram: None unless the bot works by webhook."""
 
     signals: SignalUseCase
     market: MarketUseCase
@@ -187,3 +199,4 @@ class ApiServices:
     replay: ReplayUseCase
     record: RecordUseCase
     exports: ExportUseCase
+    telegram: TelegramWebhook | None = None

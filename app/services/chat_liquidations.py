@@ -79,7 +79,8 @@ def _totals_text(voice: Voice, part: Part) -> list[Markup]:
     if isinstance(found, Missing):
         return [voice.lacks("liq.totals", found, part.plan_needed)]
     totals = found.value
-    lines = [voice.say("liq.totals_of", scope=clean(totals.scope, 80), source=voice.source(found))]
+    scope = voice.say("all_exchanges") if totals.scope == "all exchanges" else clean(totals.scope, 80)
+    lines = [voice.say("liq.totals_of", scope=scope, source=voice.source(found))]
     lines += [_sides(voice, window, usd) for window, usd in totals.by_window.items()]
     note = voice.part_note(part)
     return [*lines, note] if note else lines

@@ -248,7 +248,8 @@ def _funding_history(voice: Voice, parts: Parts) -> list[Markup]:
     rank = percentile_of_newest(values)
     place = voice.say("funding.short", n=len(values) - 1)
     if rank is not None:
-        place = voice.say("funding.rank", percent=f"{rank * 100:.0f}", n=len(values) - 1)
+        bar = voice.span(found.value.interval_ms / 1000)
+        place = voice.say("funding.rank", percent=f"{rank * 100:.0f}", n=len(values) - 1, bar=bar)
     rate = format_small_signed_percent(values[-1])
     payer = voice.say(
         "funding.longs_pay" if values[-1] > 0 else "funding.shorts_pay" if values[-1] else "funding.none"
@@ -279,7 +280,7 @@ def _venue_interest(voice: Voice, venue: VenueOpenInterest) -> Markup:
         if (frac := venue.change_frac.get(window)) is not None
     ]
     usd = format_usd_compact(venue.open_interest_usd)
-    change = f" ({', '.join(changes)})" if changes else ""
+    change = Markup(f" ({', '.join(changes)})" if changes else "")
     return voice.say("oi.venue", name=name, usd=usd, change=change)
 
 

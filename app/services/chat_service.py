@@ -29,7 +29,7 @@ from app.services.chat_liquidations import LiquidationAnswers
 from app.services.chat_market import MarketAnswers
 from app.services.chat_settings import CHANGERS, Change, TooMany, Usage, Wish
 from app.services.chat_status import list_text, status_text, test_text
-from app.services.chat_text import Buttons, Voice, fault_text, message, plain_of
+from app.services.chat_text import Buttons, Voice, coin_name, fault_text, joined, message, plain_of
 
 ANSWER_DEADLINE_S = 30.0
 MAX_COMMAND_CHARS = 200
@@ -226,7 +226,7 @@ class ChatService:
         if change.watched is not None:
             is_saved = await self._book.watch(change.watched) and is_saved
         voice = Voice(change.settings.language, self._data_mode, ask.voice.now_ms)
-        lines = [voice.say(change.key, **change.values)]
+        lines = [voice.say(change.key, **change.values, coin=coin_name(voice, change.coin))]
         return message(lines if is_saved else [*lines, voice.say("set.not_saved")])
 
     def _coin(self, ask: Ask) -> Symbol:
@@ -261,10 +261,10 @@ def _read_button(data: str) -> tuple[str, tuple[str, ...]] | None:
 
 def _unknown(ask: Ask) -> Message:
     near = difflib.get_close_matches(ask.command, COMMANDS, n=3, cutoff=0.6)
-    lines = [ask.voice.say("error.unknown_command", command=ask.command)]
+    line = ask.voice.say("error.unknown_command", command=ask.command)
     if near:
-        lines.append(ask.voice.say("error.near", near=", ".join(f"/{name}" for name in near)))
-    return message(lines)
+        line = joined(line, ask.voice.say("error.near", near=", ".join(f"/{name}" for name in near)))
+    return message([line])
 
 
 def _internal(ask: Ask, error: Exception) -> Message:

@@ -61,10 +61,14 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """New settings and what to say of them. watched: a coin that the service is to follow from now on."""
+    """New settings and what to say of them.
+
+    coin: the one it is about, `*` for all. watched: a coin that the service is to follow from now on.
+    """
 
     settings: ChatSettings
     key: str
+    coin: str = ALL_COINS
     values: Mapping[str, object] = field(default_factory=dict)
     watched: str | None = None
 
@@ -77,7 +81,7 @@ def watch(settings: ChatSettings, wish: Wish) -> Change:
     coin = _coin(wish)
     own = None if settings.watch is None else _more(settings.watch, coin)
     new = replace(settings, watch=own, unwatch=settings.unwatch - {coin})
-    return Change(new, "set.watch", {"coin": coin}, watched=coin)
+    return Change(new, "set.watch", coin, watched=coin)
 
 
 def unwatch(settings: ChatSettings, wish: Wish) -> Change:
@@ -85,7 +89,7 @@ def unwatch(settings: ChatSettings, wish: Wish) -> Change:
     coin = _coin(wish)
     own = None if settings.watch is None else settings.watch - {coin}
     new = replace(settings, watch=own, unwatch=_more(settings.unwatch, coin))
-    return Change(new, "set.unwatch", {"coin": coin})
+    return Change(new, "set.unwatch", coin)
 
 
 def threshold(settings: ChatSettings, wish: Wish) -> Change:
@@ -95,16 +99,16 @@ def threshold(settings: ChatSettings, wish: Wish) -> Change:
     coin, usd = _coin_or_all(wish), _usd(wish.args[1], wish.command)
     if usd == 0:
         rest = {name: least for name, least in settings.thresholds.items() if name != coin}
-        return Change(replace(settings, thresholds=rest), "set.threshold_off", {"coin": coin})
+        return Change(replace(settings, thresholds=rest), "set.threshold_off", coin)
     thresholds = _with(settings.thresholds, coin, usd)
-    values = {"coin": coin, "usd": format_usd_compact(usd)}
-    return Change(replace(settings, thresholds=thresholds), "set.threshold", values)
+    values = {"usd": format_usd_compact(usd)}
+    return Change(replace(settings, thresholds=thresholds), "set.threshold", coin, values)
 
 
 def cooldown(settings: ChatSettings, wish: Wish) -> Change:
     """Minutes before the same coin, kind and direction may be told again."""
     minutes = _whole(wish, 1, MAX_COOLDOWN_MIN)
-    return Change(replace(settings, cooldown_s=minutes * 60), "set.cooldown", {"minutes": minutes})
+    return Change(replace(settings, cooldown_s=minutes * 60), "set.cooldown", values={"minutes": minutes})
 
 
 def mute(settings: ChatSettings, wish: Wish) -> Change:
@@ -116,7 +120,7 @@ def mute(settings: ChatSettings, wish: Wish) -> Change:
     until_ms = wish.now_ms + round(hours * HOUR_MS)
     active = {name: end_ms for name, end_ms in settings.mute.items() if end_ms > wish.now_ms}
     new = replace(settings, mute=_with(active, coin, until_ms))
-    return Change(new, "set.mute", {"coin": coin, "hours": f"{hours:g}"})
+    return Change(new, "set.mute", coin, {"hours": f"{hours:g}"})
 
 
 def unmute(settings: ChatSettings, wish: Wish) -> Change:
@@ -127,7 +131,7 @@ def unmute(settings: ChatSettings, wish: Wish) -> Change:
     rest = {name: end_ms for name, end_ms in settings.mute.items() if name != coin}
     # A silence over all coins goes on; taking one coin out of it is not offered.
     key = "set.unmute_not_all" if rest.get(ALL_COINS, 0) > wish.now_ms else "set.unmute"
-    return Change(replace(settings, mute=rest), key, {"coin": coin})
+    return Change(replace(settings, mute=rest), key, coin)
 
 
 def quiet(settings: ChatSettings, wish: Wish) -> Change:
@@ -143,7 +147,7 @@ def quiet(settings: ChatSettings, wish: Wish) -> Change:
     if start == end:
         raise Usage(wish.command)
     new = replace(settings, quiet_from_min=start, quiet_to_min=end)
-    return Change(new, "set.quiet", {"start": clock_text(start), "end": clock_text(end)})
+    return Change(new, "set.quiet", values={"start": clock_text(start), "end": clock_text(end)})
 
 
 def digest(settings: ChatSettings, wish: Wish) -> Change:
@@ -157,7 +161,7 @@ def digest(settings: ChatSettings, wish: Wish) -> Change:
         return Change(replace(settings, is_digest_on=False, digest_every_min=None), "set.digest_off")
     minutes = _whole(wish, DIGEST_MIN, DIGEST_MAX)
     new = replace(settings, is_digest_on=True, digest_every_min=minutes)
-    return Change(new, "set.digest_every", {"minutes": minutes})
+    return Change(new, "set.digest_every", values={"minutes": minutes})
 
 
 def level(settings: ChatSettings, wish: Wish) -> Change:
@@ -202,9 +206,12 @@ def _coin(wish: Wish) -> str:
 
 
 def _coin_or_all(wish: Wish) -> str:
-    """The first argument: `*` (or `all`), or a coin. Raises: InvalidParameter, UnknownSymbol."""
+    """The first argument: `*` (or a word for it), or a coin. Raises: InvalidParameter, UnknownSymbol.
+
+    `ALL` in capitals is no such word: findings of the whole market go by that name, and so do their buttons.
+    """
     text = wish.args[0]
-    return ALL_COINS if text.lower() in {ALL_COINS, "all", "semua"} else wish.resolve(text).base
+    return ALL_COINS if text in {ALL_COINS, "all", "semua"} else wish.resolve(text).base
 
 
 def _usd(text: str, command: str) -> float:

@@ -14,7 +14,7 @@ from app.core.domain.formatting import format_usd_compact
 from app.core.domain.status import DependencyState, ProviderState
 from app.core.stream_ports import Message
 from app.services.chat_settings import clock_text
-from app.services.chat_text import Buttons, Markup, Voice, clean, message
+from app.services.chat_text import Buttons, Markup, Voice, coin_name, joined, message
 
 MAX_LISTED = 12
 # States of providers and dependencies that call for no word.
@@ -53,7 +53,8 @@ def list_text(voice: Voice, settings: ChatSettings, symbols: Sequence[str]) -> M
         lines.append(voice.say("list.unwatch", coins=_names(sorted(settings.unwatch))))
     lines += [_muted(voice, coin, end) for coin, end in _active(settings.mute, voice.now_ms)]
     for coin, usd in sorted(settings.thresholds.items())[:MAX_LISTED]:
-        lines.append(voice.say("list.threshold", coin=coin, usd=format_usd_compact(usd)))
+        name = coin_name(voice, coin)
+        lines.append(voice.say("list.threshold", coin=name, usd=format_usd_compact(usd)))
     return message([*lines, _summary(voice, settings)])
 
 
@@ -65,7 +66,8 @@ def test_text(voice: Voice, settings: ChatSettings) -> Message:
 
 def _state(voice: Voice, name: str, state: str, why: str) -> Markup:
     words = voice.say(f"state.{state}")
-    return voice.say("status.part", name=name, state=words, why=f" ({clean(why)})" if why else "")
+    line = voice.say("status.part", name=name, state=words)
+    return joined(line, voice.say("status.why", why=why)) if why else line
 
 
 def _link(voice: Voice, link: LinkStatus) -> Markup:
@@ -134,7 +136,9 @@ def _active(mute: Mapping[str, int], now_ms: int) -> list[tuple[str, int]]:
 
 
 def _muted(voice: Voice, coin: str, end_ms: int) -> Markup:
-    return voice.say("list.mute", coin=coin, span=voice.span((end_ms - voice.now_ms) / 1000))
+    return voice.say(
+        "list.mute", coin=coin_name(voice, coin), span=voice.span((end_ms - voice.now_ms) / 1000)
+    )
 
 
 def _names(coins: Sequence[str]) -> str:

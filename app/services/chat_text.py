@@ -131,6 +131,11 @@ class Voice:
         return self.say("fell_back", why=self.say(f"missing.{part.fell_back.reason.value}"))
 
 
+def coin_name(voice: Voice, coin: str) -> str:
+    """A coin as it is called; `*` in words."""
+    return voice.say("every_coin") if coin == "*" else coin
+
+
 def fault_text(voice: Voice, error: ServiceError) -> Markup | None:
     """What an expected failure is called; None for a bug of ours, which has no words for users."""
     if isinstance(error, UnknownSymbol):

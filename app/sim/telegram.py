@@ -87,9 +87,9 @@ class TelegramServer:
         """Forget messages, updates, webhook and used limits."""
         self.messages.clear()
         self.updates.clear()
-        self._sent.clear()
         self.menus.clear()
         self.notices.clear()
+        self._sent.clear()
         self.webhook = None
 
     def push_update(self, update: dict[str, Any]) -> dict[str, Any]:
@@ -152,6 +152,8 @@ class TelegramServer:
             "date": call.now_ms // 1000,
             **content,
         }
+        if fields.get("reply_markup"):
+            message["reply_markup"] = _parsed(fields["reply_markup"])
         self.messages.append(message)
         return message
 
@@ -251,6 +253,16 @@ def _is_command(command: object) -> bool:
     return is_name and isinstance(what, str) and 1 <= len(what) <= 256
 
 
+def _are_buttons(markup: object) -> bool:
+    """Whether every button leads to an address or holds 1 to 64 bytes; True without buttons."""
+    rows = markup.get("inline_keyboard", []) if isinstance(markup, dict) else []
+    return all(
+        bool(button.get("url")) or 1 <= len(str(button.get("callback_data") or "").encode()) <= 64
+        for row in rows
+        for button in row
+    )
+
+
 def _text_error(fields: dict[str, Any], name: str, most: int) -> Reply | None:
     text, mode = str(fields.get(name) or ""), str(fields.get("parse_mode") or "")
     if not fields.get("chat_id"):
@@ -260,6 +272,8 @@ def _text_error(fields: dict[str, Any], name: str, most: int) -> Reply | None:
     broken = entity_error(text, mode)
     if broken:
         return failure(400, f"Bad Request: can't parse entities: {broken}")
+    if not _are_buttons(_parsed(fields.get("reply_markup"))):
+        return failure(400, "Bad Request: BUTTON_DATA_INVALID")
     if visible_length(text, mode) > most:
         return failure(400, f"Bad Request: message {'caption ' if name == 'caption' else ''}is too long")
     return None

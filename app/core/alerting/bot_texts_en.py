@@ -8,6 +8,8 @@ ENGLISH: dict[str, str] = {
     "off": "off",
     "price": "price",
     "all_coins": "all coins",
+    "every_coin": "All coins",
+    "all_exchanges": "all exchanges",
     "rest": "… and {n} more",
     "unit.s": "s",
     "unit.min": "min",
@@ -93,7 +95,7 @@ ENGLISH: dict[str, str] = {
     "funding.longs_pay": "longs pay shorts",
     "funding.shorts_pay": "shorts pay longs",
     "funding.none": "nobody pays",
-    "funding.rank": "Higher than {percent} % of its last {n} bars",
+    "funding.rank": "Higher than {percent} % of its last {n} bars of {bar}",
     "funding.short": "Only {n} bars of history: too few for a rank",
     "funding.venues_of": "By exchange ({source}):",
     "funding.venue": "• {exchange} {margin}: {rate} per {hours} h, {year} a year",
@@ -222,7 +224,8 @@ ENGLISH: dict[str, str] = {
     # /status
     "status.title": "<b>Service {state}</b>",
     "status.mode": "Data: {mode}",
-    "status.part": "• {name}: {state}{why}",
+    "status.part": "• {name}: {state}",
+    "status.why": " ({why})",
     "status.link": "• stream {name}: {state}, newest {newest}, {events} events, {rejects} "
     "unreadable, {reconnects} reconnects",
     "status.no_data": "none yet",

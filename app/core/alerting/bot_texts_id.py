@@ -11,6 +11,8 @@ INDONESIAN: dict[str, str] = {
     "off": "mati",
     "price": "harga",
     "all_coins": "semua koin",
+    "every_coin": "Semua koin",
+    "all_exchanges": "semua bursa",
     "rest": "… dan {n} lagi",
     "unit.s": "dtk",
     "unit.min": "mnt",
@@ -96,7 +98,7 @@ INDONESIAN: dict[str, str] = {
     "funding.longs_pay": "long membayar short",
     "funding.shorts_pay": "short membayar long",
     "funding.none": "tidak ada yang membayar",
-    "funding.rank": "Lebih tinggi dari {percent} % dari {n} bar terakhirnya",
+    "funding.rank": "Lebih tinggi dari {percent} % dari {n} bar terakhirnya ({bar})",
     "funding.short": "Riwayat baru {n} bar: terlalu sedikit untuk peringkat",
     "funding.venues_of": "Per bursa ({source}):",
     "funding.venue": "• {exchange} {margin}: {rate} per {hours} jam, {year} setahun",
@@ -225,7 +227,8 @@ INDONESIAN: dict[str, str] = {
     # /status
     "status.title": "<b>Layanan {state}</b>",
     "status.mode": "Data: {mode}",
-    "status.part": "• {name}: {state}{why}",
+    "status.part": "• {name}: {state}",
+    "status.why": " ({why})",
     "status.link": "• aliran {name}: {state}, terbaru {newest}, {events} kejadian, {rejects} tidak "
     "terbaca, {reconnects} kali sambung ulang",
     "status.no_data": "belum ada",
