@@ -210,11 +210,11 @@ def _plan(voice: Voice, signal: Signal) -> list[Markup]:
     side = "LONG" if confluence.setup.is_long else "SHORT"
     return [
         voice.say("plan.title", side=side, timeframe=confluence.timeframe),
-        *_levels(voice, confluence.setup),
+        *plan_lines(voice, confluence.setup),
     ]
 
 
-def _levels(voice: Voice, setup: Setup) -> list[Markup]:
+def plan_lines(voice: Voice, setup: Setup) -> list[Markup]:
     """Prices, and their distance from the entry with its sign: a stop of a long is below it."""
     entry = setup.entry_usd
     lines = [voice.say("plan.entry", price=format_usd(entry))]
