@@ -37,6 +37,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.core.stream_ports",
         "app.core.bus_ports",
         "app.core.outcome_ports",
+        "app.core.chat_ports",
     ),
     "calibration": ("app.core.calibration",),
     "engine": (
