@@ -22,6 +22,7 @@ from app.services.storage.exports import SqlExports
 from app.services.storage.faults import is_full
 from app.services.storage.gate import GatedEngine, watch
 from app.services.storage.layout import PartitionBook
+from app.services.storage.liquidation_hours import SqlLiquidationHours
 from app.services.storage.liquidation_tail import SqlLiquidationTail
 from app.services.storage.outcomes import SqlOutcomes
 from app.services.storage.postgres_bulk import PostgresBulk
@@ -71,6 +72,7 @@ class SqlStore:
         self.signals = SqlSignalLog(self._gate, now_ms=now_ms, monotonic=monotonic)
         self.bars = SqlBars(self._gate, now_ms=now_ms)
         self.tiles = SqlTiles(self._gate)
+        self.liquidations = SqlLiquidationHours(self._gate, now_ms=now_ms)
         self.exports = SqlExports(self._gate, now_ms=now_ms)
         self.probabilities = SqlProbabilityLog(self._gate)
         self.outcomes = SqlOutcomes(self._gate)
