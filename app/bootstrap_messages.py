@@ -20,7 +20,6 @@ from app.core.stream_ports import Sender
 from app.services.bus.channels import ChannelSender, RedisChannels
 from app.services.chat_book import ChatBook
 from app.services.chat_service import ChatService
-from app.services.streaming.pacing import Pacer
 from app.services.transport.post import PostClient
 from app.services.webhook.sender import WebhookSender
 from app.settings import Settings
@@ -108,7 +107,6 @@ def build_bot(
     book: ChatBook,
     report: ReportNow,
     outcomes: OutcomeCounts,
-    pacer: Pacer | None,
 ) -> Bot | None:
     """The bot, None without a token, a chat or the wish for one.
 
