@@ -96,10 +96,9 @@ class SourceSwitch:
     async def _from_primary(self, frame: StreamFrame) -> None:
         async with self._turn:
             self._note_clock(frame.ts_init_ms)
-            self._down_since_s = None
-            if self._is_backup_counting and (frame.liquidations or frame.trades):
-                self._hand_back(frame.ts_init_ms)
             at_ms = frame.ts_init_ms
+            if self._is_backup_counting and (frame.liquidations or frame.trades):
+                self._hand_back_when_live(at_ms)
             liquidations = tuple(
                 event
                 for event in frame.liquidations
@@ -151,7 +150,10 @@ class SourceSwitch:
             return self._backup_gap
         return StreamGap(self._primary.name, min(last_ms, now_ms), now_ms, "switch")
 
-    def _hand_back(self, now_ms: int) -> None:
+    def _hand_back_when_live(self, now_ms: int) -> None:
+        """Trades alone do not bring the primary back while its liquidations cannot be read."""
+        if self._primary is None or self._primary.status().state is not LinkState.LIVE:
+            return
         self._is_backup_counting = False
         backup = self._backup.status()
         # A reserve that is away itself claims nothing after its own last word.
