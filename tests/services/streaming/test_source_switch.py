@@ -150,6 +150,17 @@ async def test_a_quick_reconnect_is_no_change_of_source() -> None:
         assert pair.switch.counting == "coinglass"
 
 
+async def test_two_short_absences_are_not_one_long_one() -> None:
+    async with Pair() as pair:
+        await pair.say(pair.primary, 1000, forced(900))
+        pair.primary.state = LinkState.CONNECTING
+        await pair.say(pair.backup, 2000, forced(1900))
+        await pair.say(pair.primary, 3000, forced(2900))
+        pair.primary.state = LinkState.CONNECTING
+        await pair.say(pair.backup, 6000, forced(5900))
+        assert pair.switch.counting == "coinglass"
+
+
 async def outage(pair: Pair) -> None:
     """The first source counts until 1000, the reserve until 10,000."""
     await pair.say(pair.primary, 1000, forced(900))
