@@ -335,7 +335,7 @@ class _Builder:
         async def report() -> ServiceReport:
             told = await worker.report()
             ready = await self.use_cases.api.health.ready()
-            return ServiceReport(ready, told.links, told.pipeline, told.outbox)
+            return ServiceReport(ready, told.links, told.pipeline, told.outbox, told.alarms)
 
         counts = RecordedOutcomes(self.base.store.outcomes, clock=self.base.clock)
         return build_bot(self.base, self.use_cases, self.book, report, counts)
