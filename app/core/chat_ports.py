@@ -59,6 +59,7 @@ class ServiceReport:
     links: tuple[LinkStatus, ...] = ()
     pipeline: PipelineStatus | None = None
     outbox: OutboxDepth | None = None
+    alarms: tuple[str, ...] = ()
 
 
 ReportNow: TypeAlias = Callable[[], Awaitable[ServiceReport]]
