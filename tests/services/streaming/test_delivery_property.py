@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.core.domain.alerts import Delivery, DeliveryState
@@ -97,8 +97,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=st.lists(st.sampled_from(EVENTS), max_size=10))
+@example(events=["timeout after"] * 10)
+@example(events=["kill after"] * 10)
 def test_every_alert_arrives_and_repeats_only_where_nobody_could_know(
     template: Path, events: list[str]
 ) -> None:
