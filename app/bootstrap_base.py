@@ -18,6 +18,8 @@ from app import __version__
 from app.core.clock import Clock, SystemClock
 from app.core.domain.context import DataMode
 from app.core.ports import Provider
+from app.core.stream_ports import WarmCache
+from app.services.bus.warm import RedisWarmCache
 from app.services.coinglass import CoinGlassProvider
 from app.services.coinglass.build import build_provider as build_coinglass
 from app.services.coinglass.catalog import CALLS_PER_MINUTE, Plan
@@ -26,6 +28,7 @@ from app.services.sentiment.build import build_alternative_me, build_lunarcrush
 from app.services.spot.build import build_provider as build_coinapi
 from app.services.storage.retention import Keep
 from app.services.storage.store import SqlStore
+from app.services.streaming.warm_cache import MemoryWarmCache
 from app.services.transport.cache import ResourceCache
 from app.services.transport.circuit import BreakerState
 from app.services.transport.http import CallRecord
@@ -65,6 +68,7 @@ class Base:
     coinglass: CoinGlassProvider
     providers: tuple[Provider, ...]
     store: SqlStore
+    warm: WarmCache
     providers_started: asyncio.Event
 
     @asynccontextmanager
@@ -172,6 +176,7 @@ def build_base(
         coinglass=coinglass,
         providers=providers,
         store=store,
+        warm=_warm_cache(redis, prefix, clock),
         providers_started=asyncio.Event(),
     )
 
@@ -183,6 +188,16 @@ def _redis_link(settings: Settings, clock: Clock, metrics: Metrics) -> RedisLink
         settings.redis_url.get_secret_value(),
         monotonic=clock.monotonic_s,
         observe=metrics.observe_redis_fault,
+    )
+
+
+def _warm_cache(redis: RedisLink | None, prefix: str, clock: Clock) -> WarmCache:
+    """Rolling windows of the worker; without Redis those of this process alone."""
+    memory = MemoryWarmCache(now_ms=clock.now_ms, monotonic=clock.monotonic_s)
+    if redis is None:
+        return memory
+    return RedisWarmCache(
+        redis, prefix=prefix, memory=memory, now_ms=clock.now_ms, monotonic=clock.monotonic_s
     )
 
 

@@ -12,6 +12,7 @@ import argparse
 import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from heapq import merge
 from itertools import groupby
 from pathlib import Path
@@ -57,6 +58,9 @@ RECORDED_DRAWS = 100
 SIMULATED_DRAWS = 50
 SEED = 20_261_126
 SIM_SEED = 7
+PRODUCT = FlowConfig()
+# Parts of the product's thresholds at which cascades are counted, too.
+LOWER = (0.5, 0.25, 0.1)
 
 _Event = LiquidationRow | TradeEvent | PriceTick
 
@@ -130,13 +134,16 @@ def replay_alerts(folder: Path) -> Iterator[str]:
         ValueError: nothing in the folder can be replayed.
     """
     for capture in load_captures(folder):
-        for verdict in Replay(capture, FlowConfig(), "replay").verdicts():
+        for verdict in Replay(capture, PRODUCT, "replay").verdicts():
             yield f"{verdict.reason or 'kept'} {encode_alert(verdict.alert)}"
 
 
-def study(capture: Capture, prices: Prices, *, data_mode: str, draws: int, seed: int = SEED) -> Study:
-    """Replay one capture and score every directional alert with a valid price, from its first revision."""
-    config, rng = FlowConfig(), np.random.default_rng(seed)
+def study(
+    capture: Capture, prices: Prices, *, data_mode: str, draws: int, config: FlowConfig = PRODUCT
+) -> Study:
+    """Replay one capture and score every directional alert with a valid price, from its first directional
+    revision. draws: random twins of each."""
+    rng = np.random.default_rng(SEED)
     replay, found, seen = Replay(capture, config, data_mode), Study(capture), set[str]()
     for verdict in replay.verdicts():
         alert = verdict.alert
@@ -223,7 +230,18 @@ def study_text(folder: Path) -> str:
     recorded = [study(one, prices, data_mode="replay", draws=RECORDED_DRAWS) for one in captures]
     capture, made_up = simulate(SIM_SEED)
     simulated = study(capture, made_up, data_mode="demo", draws=SIMULATED_DRAWS)
-    return render_study(recorded, simulated, FlowConfig())
+    lower = {
+        part: [study(one, prices, data_mode="replay", draws=0, config=_lowered(part)) for one in captures]
+        for part in LOWER
+    }
+    return render_study(recorded, lower, simulated, PRODUCT)
+
+
+def _lowered(part: float) -> FlowConfig:
+    """The product's configuration with lower thresholds of a cascade."""
+    tiers = PRODUCT.tier_1, PRODUCT.tier_2, PRODUCT.tier_3
+    first, second, third = (replace(tier, cascade_usd=part * tier.cascade_usd) for tier in tiers)
+    return replace(PRODUCT, tier_1=first, tier_2=second, tier_3=third)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -19,9 +19,15 @@ from app.flow_study_data import Capture, Cascade, Scored, Study
 _SEED = 20_261_126
 
 
-def render_study(recorded: Sequence[Study], simulated: Study, config: FlowConfig) -> str:
-    """Recordings first, then the simulator, which proves nothing about a market."""
-    lines = [*_recordings(recorded), *_cascades(recorded, config)]
+def render_study(
+    recorded: Sequence[Study],
+    lower: Mapping[float, Sequence[Study]],
+    simulated: Study,
+    config: FlowConfig,
+) -> str:
+    """Recordings first, then the simulator, which proves nothing about a market. lower: the recordings at
+    parts of the thresholds."""
+    lines = [*_recordings(recorded), *_cascades(recorded, config), *_lower({1.0: recorded, **lower})]
     lines += [
         "Alerts at the product's thresholds, each episode once: "
         + _counted(_total(one.alerts for one in recorded))
@@ -69,6 +75,32 @@ def _cascade(one: Cascade, config: FlowConfig, capture: Capture) -> str:
     )
 
 
+def _lower(studies: Mapping[float, Sequence[Study]]) -> list[str]:
+    lines = [
+        "| thresholds | cascades | reclaimed | continued | no verdict | reclaims scored at 1 h | won |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for part, parts in studies.items():
+        phases = Counter(one.phases[-1] for study in parts for one in study.cascades)
+        reclaims = [one for study in parts for one in study.scored if _is_reclaim(one)]
+        results = [one.result for one in reclaims if one.horizon == "1h" and one.result is not None]
+        counts = [
+            sum(phases.values()),
+            phases[Phase.RECLAIM.value],
+            phases[Phase.CONTINUATION.value],
+            phases[Phase.ENDED.value],
+            len(results),
+            sum(result.is_win for result in results),
+        ]
+        name = "the product's" if part == 1 else f"{part:.0%} of them"
+        lines.append(f"| {name} | {' | '.join(map(str, counts))} |")
+    return [*lines, ""]
+
+
+def _is_reclaim(one: Scored) -> bool:
+    return one.alert.kind is AlertKind.STOP_HUNT
+
+
 def _table(scored: Sequence[Scored]) -> list[str]:
     """Setups by horizon. Below 30 outcomes the count is all that is said."""
     lines = [
@@ -77,21 +109,47 @@ def _table(scored: Sequence[Scored]) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for setup in sorted({_setup(one) for one in scored}):
-        lines += [
-            _row(setup, horizon, [one for one in scored if _is_of(one, setup, horizon)])
-            for horizon in HORIZONS_MS
-        ]
+        by_horizon = [[one for one in scored if _is_of(one, setup, horizon)] for horizon in HORIZONS_MS]
+        if max(len(_ended(some)) for some in by_horizon) < MIN_CLAIM:
+            lines.append(_few(setup, by_horizon))
+        else:
+            lines += [_row(setup, name, some) for name, some in zip(HORIZONS_MS, by_horizon, strict=True)]
     if len(lines) == 2:
         lines.append("| none | | 0 | 0 | 0 | | | | |")
     return [*lines, ""]
 
 
-def _row(setup: str, horizon: str, scored: Sequence[Scored]) -> str:
-    ended = [one for one in scored if one.result is not None]
-    why = _counted(Counter(one.reason.value for one in scored if one.reason is not None))
-    left_out = f"{len(scored) - len(ended)}" + (f" ({why})" if why else "")
-    cells = [setup, horizon, f"{len(scored)}", f"{len(ended)}", left_out, *_claims(ended)]
+def _few(setup: str, by_horizon: Sequence[Sequence[Scored]]) -> str:
+    """One row for all horizons: numbers, no shares."""
+    ended = [_ended(some) for some in by_horizon]
+    wins = [sum(one.result.is_win for one in some if one.result is not None) for some in ended]
+    cells = [
+        setup,
+        " / ".join(HORIZONS_MS),
+        f"{len(by_horizon[0])}",
+        " / ".join(str(len(some)) for some in ended),
+        f"at 1 h: {_left_out(by_horizon[1])}",
+        " / ".join(map(str, wins)),
+        "n below 30: no claim",
+        "",
+        "",
+    ]
     return f"| {' | '.join(cells)} |"
+
+
+def _row(setup: str, horizon: str, scored: Sequence[Scored]) -> str:
+    ended = _ended(scored)
+    cells = [setup, horizon, f"{len(scored)}", f"{len(ended)}", _left_out(scored), *_claims(ended)]
+    return f"| {' | '.join(cells)} |"
+
+
+def _ended(scored: Sequence[Scored]) -> list[Scored]:
+    return [one for one in scored if one.result is not None]
+
+
+def _left_out(scored: Sequence[Scored]) -> str:
+    reasons = Counter(one.reason.value for one in scored if one.reason is not None)
+    return _counted(reasons) or "0"
 
 
 def _claims(ended: Sequence[Scored]) -> list[str]:
@@ -113,7 +171,6 @@ def _claims(ended: Sequence[Scored]) -> list[str]:
 
 def _simulated(study: Study) -> list[str]:
     verdicts = Counter(one.phases[-1] for one in study.cascades)
-    reclaims = [one for one in study.scored if one.alert.kind is AlertKind.STOP_HUNT]
     return [
         "#### The simulator's world: proves the machinery, says nothing of a market",
         "",
@@ -121,7 +178,7 @@ def _simulated(study: Study) -> list[str]:
         f"{len(study.cascades)} cascades ({_counted(verdicts)}). Its prices move by their own seeded "
         "rules, so whatever wins here wins by those rules.",
         "",
-        *_table(reclaims),
+        *_table([one for one in study.scored if _is_reclaim(one)]),
     ]
 
 

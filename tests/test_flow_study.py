@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,10 +127,19 @@ def test_without_hours_before_it_nobody_knows_how_far_is_far(tmp_path: Path) -> 
 
 def test_the_report_counts_everything_and_claims_nothing_below_thirty(tmp_path: Path) -> None:
     found = studied(write_recording(tmp_path))
-    text = render_study([found], found, FlowConfig())
+    text = render_study([found], {0.5: [found, found]}, found, FlowConfig())
+    assert "| the product's | 1 | 1 | 0 | 0 | 1 | 1 |" in text
+    assert "| 50% of them | 2 | 2 | 0 | 0 | 2 | 2 |" in text
     assert "| BTC (Binance trades + Binance forced orders) | 2024-10-04 00:30:00 | longs | $3.00M |" in text
     assert "building -> peak -> reclaim |" in text
-    assert "| STOP_HUNT reclaim LONG | 1h | 1 | 1 | 0 | 1 | n below 30: no claim |  |  |" in text
+    row = "| STOP_HUNT reclaim LONG | 15m / 1h / 4h / 24h | 1 | 1 / 1 / 1 / 1 | at 1 h: 0 | 1 / 1 / 1 / 1 |"
+    assert f"{row} n below 30: no claim |  |  |" in text
+    # Thirty of the same are enough for a share, its interval and what chance gives.
+    many = replace(found, scored=found.scored * 30)
+    rows = render_study([many], {}, found, FlowConfig()).splitlines()
+    (hour,) = (line for line in rows if line.startswith("| STOP_HUNT reclaim LONG | 1h | 30 | 30 | 0 |"))
+    assert "| 30 (100.0%) | 88.6% to 100.0% |" in hour
+    assert hour.endswith("bp |")
     assert "STOP_HUNT 1" in text
 
 

@@ -5,6 +5,7 @@ For tests, demos and chaos runs; never slowed or broken by faults. Bad input ans
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from fastapi import APIRouter, Body, HTTPException
@@ -78,6 +79,16 @@ def _add_telegram(router: APIRouter, telegram: TelegramServer) -> None:
     @router.get("/telegram/messages")
     async def read_messages() -> dict[str, Any]:
         return {"messages": telegram.messages, "total": len(telegram.messages)}
+
+    @router.put("/telegram/chats")
+    async def put_chats(body: dict[str, Any]) -> dict[str, Any]:
+        """`blocked`: chats that threw the bot out; `moved`: old id to new id."""
+        blocked, moved = body.get("blocked", []), body.get("moved", {})
+        if not isinstance(blocked, list) or not isinstance(moved, dict):
+            raise HTTPException(400, "expected blocked: list of chats, moved: chat to new id")
+        telegram.blocked = set(map(str, blocked))
+        telegram.moved = {str(old): int(_number(moved, old, least=-math.inf)) for old in moved}
+        return {"blocked": sorted(telegram.blocked), "moved": telegram.moved}
 
     @router.post("/telegram/updates")
     async def push_update(body: dict[str, Any]) -> dict[str, Any]:

@@ -83,7 +83,7 @@ class CoinglassStream:
     async def _pump(self, connection: Connection, channels: dict[str, int]) -> None:
         while True:
             market = connection.market()
-            start_ms, end_ms = connection.advance(market.now_ms())
+            start_ms, end_ms = connection.advance(market.now_ms(), is_subscribed=bool(channels))
             if channels and start_ms < end_ms:
                 for channel in tuple(channels):
                     await self._push(connection, market, channel, start_ms, end_ms)

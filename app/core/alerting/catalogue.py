@@ -13,6 +13,7 @@ from app.core.domain.alerts import Language
 
 # key -> (English, Indonesian)
 PHRASES: Mapping[str, tuple[str, str]] = {
+    "market": ("Whole market", "Seluruh pasar"),
     # What happened: the headline, after the coin.
     "what.STOP_HUNT.LONG": (
         "{usd} of longs liquidated in {window}",
@@ -138,8 +139,8 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "Harga transaksi tidak diketahui; bursa menyebut harga likuidasi {low} sampai {high}",
     ),
     "percentile": (
-        "Higher than {share} of this coin's own past",
-        "Lebih tinggi dari {share} riwayat koin ini sendiri",
+        "Higher than {share} of its own past",
+        "Lebih tinggi dari {share} riwayatnya sendiri",
     ),
     "levels": (
         "Entry {entry} · stop {stop} ({stop_change}) · targets {targets}",

@@ -103,10 +103,11 @@ class AlertDesk:
         return verdicts
 
     def restore(self, stored: Sequence[StoredAlert]) -> None:
-        """Remember what was told before this start: nothing of it is told again.
+        """Remember what was told before this start, or by another process: nothing of it is told again.
 
-        stored: in any order, with deliveries (`AlertStore.recent`). What a chat saw is read from its
-        delivery; its time is that of the newest revision, so that cap and cooldown err towards silence.
+        stored: in any order, with deliveries (`AlertStore.recent`); the same again changes nothing, so this
+        may be called whenever coins are taken over. What a chat saw is read from its delivery; its time is
+        that of the newest revision, so that cap and cooldown err towards silence.
         """
         heard: list[tuple[int, str, Alert]] = []
         for item in stored:
@@ -115,7 +116,7 @@ class AlertDesk:
             heard += [(alert.ts_init_ms, chat, alert) for chat, alert in told.items()]
         # In the order in which they were told: an alert that was stored first may have been edited last.
         for _, chat, alert in sorted(heard, key=lambda item: item[:2]):
-            self._memories.setdefault(chat, ChatMemory()).note(alert, is_edit=False)
+            self._memories.setdefault(chat, ChatMemory()).recall(alert)
 
     def _consider_one(self, finding: Finding, episode: Episode, now_ms: int) -> list[GateVerdict]:
         """Judge a finding together with what stands beside it in its coin."""

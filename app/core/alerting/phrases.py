@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.core.alerting.catalogue import PHRASES
-from app.core.alerting.markup import clean, say, span
+from app.core.alerting.markup import clean, escape, say, span
+from app.core.alerting.policy import MARKET
 from app.core.alerting.record import MIN_OUTCOMES
 from app.core.domain.alerts import Alert, AlertContext, Language, Severity
 from app.core.domain.flow import AlertKind, Phase
@@ -35,6 +36,10 @@ def icon(alert: Alert) -> str:
     if alert.side is not None and alert.kind is not AlertKind.HEATMAP:
         return siren + ("🔻" if alert.side is LiquidatedSide.LONG else "🔺")
     return siren + {Direction.LONG: "🟢", Direction.SHORT: "🔴"}.get(alert.direction, "⚪")
+
+
+def coin_name(alert: Alert, language: Language) -> str:
+    return say("market", language) if alert.symbol == MARKET else escape(clean(alert.symbol))
 
 
 def headline(alert: Alert, language: Language) -> str:

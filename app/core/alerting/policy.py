@@ -33,6 +33,8 @@ HOUSE = ChatSettings(chat="", hourly_cap=None)
 POLLED = frozenset(
     {AlertKind.WHALE_POSITION, AlertKind.FUNDING_EXTREME, AlertKind.OI_SPIKE, AlertKind.HEATMAP}
 )
+# The name under which `core.flow` finds what concerns all coins together.
+MARKET = "MARKET"
 # A funding rate has no size in USD: no threshold in USD can be under or over it.
 UNSIZED = frozenset({AlertKind.FUNDING_EXTREME})
 
@@ -52,7 +54,7 @@ class GateRules:
     flip_s: int = 60
     max_age_s: int = 300
     max_age_polled_s: int = 3_600
-    market_symbols: frozenset[str] = frozenset({"ALL", "MARKET"})
+    market_symbols: frozenset[str] = frozenset({MARKET})
 
 
 @dataclass(frozen=True, slots=True)

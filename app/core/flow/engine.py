@@ -83,9 +83,9 @@ class FlowEngine:
         """Trades of one frame, in any order."""
         found: list[Finding] = []
         touched: dict[str, Coin] = {}
-        for symbol, _, _, is_buy, price, usd, ts_ms in sorted(trades, key=itemgetter(6)):
+        for symbol, exchange, _, is_buy, price, usd, ts_ms in sorted(trades, key=itemgetter(6)):
             coin = touched[symbol] = self._coins.get(symbol) or self._admit(symbol)
-            found += coin.trade(ts_ms, is_buy, price, usd)
+            found += coin.trade(ts_ms, is_buy, price, usd, exchange)
         self._trades += len(trades)
         if trades:
             self._lag.note(now_ms, max(trade.ts_event_ms for trade in trades))
@@ -97,9 +97,9 @@ class FlowEngine:
     def on_ticks(self, ticks: Sequence[PriceTick], now_ms: int) -> list[Finding]:
         """Last traded prices of one frame, in any order."""
         found: list[Finding] = []
-        for symbol, _, price, ts_ms in sorted(ticks, key=itemgetter(3)):
+        for symbol, exchange, price, ts_ms in sorted(ticks, key=itemgetter(3)):
             coin = self._coins.get(symbol) or self._admit(symbol)
-            found += coin.price(ts_ms, price)
+            found += coin.price(ts_ms, price, exchange)
             self._note_busy(symbol, coin)
         self._ticks += len(ticks)
         if ticks:

@@ -147,14 +147,13 @@ class OkxStream:
         now_s = self._monotonic()
         if now_s < self._sizes_due_s:
             return
+        self._sizes_tried_s = now_s
+        self._sizes_due_s = now_s + _SIZES_GOOD_S
         try:
             self._sizes = await self._contract_values()
         except ProviderError:
-            self._sizes_due_s = (
-                now_s + _SIZES_RETRY_S
-            )  # old sizes are still sizes; without any, all is refused
-        else:
-            self._sizes_due_s = now_s + _SIZES_GOOD_S
+            # Old sizes are still sizes; without any, liquidations and trades are refused and counted.
+            self._sizes_due_s = now_s + _SIZES_RETRY_S
 
     def _wanted(self) -> dict[tuple[str, str], None]:
         """(channel, instrument or "" for all), most wanted first; coins OKX does not list are left out."""

@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from app.core.alerting.desk import AlertDesk
 from app.core.clock import Clock
-from app.core.domain.alerts import GateVerdict
-from app.core.domain.flow import Finding, FlowSnapshot, PipelineStatus, PriceTick, StreamFrame, TradeEvent
+from app.core.domain.alerts import GateVerdict, StoredAlert
+from app.core.domain.flow import Finding, FlowSnapshot, PipelineStatus, StreamFrame, StreamGap
 from app.core.domain.stored import LiquidationRow
 from app.core.errors import StorageUnavailable
 from app.core.flow.engine import FlowEngine
@@ -25,6 +25,7 @@ from app.core.flow.identify import Identifier
 from app.core.store_ports import MarketWriter
 from app.core.stream_ports import AlertStore, GapLog, LiquidationTail
 from app.services.streaming.keeper import AlertKeeper
+from app.services.streaming.price_choice import PriceChoice
 
 _log = logging.getLogger(__name__)
 
@@ -35,14 +36,16 @@ REMEMBER_MS = 86_400_000
 class Outcomes(Protocol):
     """Follows alerts to what became of them."""
 
-    def on_alerts(self, verdicts: Sequence[GateVerdict]) -> None: ...
+    def take(self, verdicts: Iterable[GateVerdict]) -> None: ...
 
-    def on_prices(self, ticks: Sequence[PriceTick], trades: Sequence[TradeEvent]) -> None: ...
+    def restore(self, stored: Iterable[StoredAlert]) -> None: ...
+
+    def on_price(self, symbol: str, price: float, ts_ms: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineParts:
-    """What the pipeline is made of. market and gaps may be those of a process that does not ingest: None."""
+    """What the pipeline is made of. Engine, identifier and desk are its own, the rest the process shares."""
 
     engine: FlowEngine
     identifier: Identifier
@@ -62,6 +65,7 @@ class Pipeline:
         self._alarms = alarms
         self._started_ms = clock.now_ms()
         self._touched: set[str] = set()
+        self._prices = PriceChoice()
         self._fates: Counter[str] = Counter()
         self._findings = 0
         self._trades = 0
@@ -69,29 +73,60 @@ class Pipeline:
 
     async def restore(self, tail: LiquidationTail, alerts: AlertStore) -> bool:
         """Windows and the gate's memory again from the store; False when it could not be asked."""
-        now_ms = self._clock.now_ms()
+        since_ms = self._clock.now_ms() - REMEMBER_MS
         try:
-            rows = await tail.since(now_ms - REMEMBER_MS)
-            known = await alerts.recent(now_ms - REMEMBER_MS)
+            rows, known = await tail.since(since_ms), await alerts.recent(since_ms)
         except StorageUnavailable as error:
             _log.error("the stream starts without its past", extra={"why": str(error)})
             return False
-        await asyncio.to_thread(self._parts.engine.restore, rows, now_ms)
-        self._parts.identifier.remember(rows)
-        self._parts.desk.restore(known)
+        await self.restore_from(rows, known)
         return True
+
+    async def restore_from(self, rows: Sequence[LiquidationRow], known: Sequence[StoredAlert]) -> None:
+        """The same from what was read already. Rows oldest first."""
+        parts = self._parts
+        await asyncio.to_thread(parts.engine.restore, rows, self._clock.now_ms())
+        parts.identifier.remember(rows)
+        parts.desk.restore(known)
+        parts.outcomes.restore(known)
 
     async def handle(self, frame: StreamFrame) -> None:
         """Everything one frame says, up to stored alerts. Returns when it is dealt with."""
-        parts, now_ms = self._parts, self._clock.now_ms()
         if frame.gap is not None:
-            parts.engine.note_gap(frame.gap)
-            await self._note_gap(frame)
+            await self.record_gap(frame.gap)
+        rows, findings = self._analyse(frame)
+        self._parts.market.put(rows)
+        if frame.ticks or frame.trades:
+            for symbol, price, at_ms in self._prices.choose(frame.ticks, frame.trades):
+                self._parts.outcomes.on_price(symbol, price, at_ms)
+        await self.judge(findings)
+
+    def replay(self, frame: StreamFrame) -> None:
+        """A frame that was dealt with before a restart: only windows and ids change."""
+        if frame.gap is not None:
+            self.note_gap(frame.gap)
+        self._analyse(frame)
+
+    def note_gap(self, gap: StreamGap) -> None:
+        """Windows that reach back into it are not whole."""
+        self._parts.engine.note_gap(gap)
+
+    async def record_gap(self, gap: StreamGap) -> None:
+        """The same, and kept in the store."""
+        self.note_gap(gap)
+        try:
+            await self._parts.gaps.add_gap(gap)
+        except StorageUnavailable as error:
+            _log.error("a gap was not recorded", extra={"why": str(error), "source": gap.source})
+
+    def _analyse(self, frame: StreamFrame) -> tuple[Sequence[LiquidationRow], list[Finding]]:
+        """New rows of the frame, and what the detectors say of everything in it."""
+        parts, now_ms = self._parts, self._clock.now_ms()
+        rows: Sequence[LiquidationRow] = ()
         findings: list[Finding] = []
         if frame.liquidations:
             rows = parts.identifier.identify(frame)
             self._note_rows(rows, frame.ts_init_ms)
-            parts.market.put(rows)
             findings += parts.engine.on_liquidations(rows, now_ms)
         if frame.trades:
             self._trades += len(frame.trades)
@@ -100,9 +135,7 @@ class Pipeline:
         if frame.ticks:
             self._touched.update([tick.symbol for tick in frame.ticks])
             findings += parts.engine.on_ticks(frame.ticks, now_ms)
-        if frame.ticks or frame.trades:
-            parts.outcomes.on_prices(frame.ticks, frame.trades)
-        await self.judge(findings)
+        return rows, findings
 
     async def tick(self) -> None:
         """Time passes without events too: phases end, verdicts fall due."""
@@ -118,7 +151,7 @@ class Pipeline:
             return
         for verdict in verdicts:
             self._fates[verdict.reason or ("edited" if verdict.is_edit else "kept")] += 1
-        self._parts.outcomes.on_alerts(verdicts)
+        self._parts.outcomes.take(verdicts)
         await self._parts.keeper.keep(verdicts)
 
     def take_changed(self, *, everything: bool) -> list[str]:
@@ -159,11 +192,3 @@ class Pipeline:
         if rows:
             self._touched.update([row.symbol for row in rows])
             self._lag_ms = arrived_ms - max([row.ts_event_ms for row in rows])
-
-    async def _note_gap(self, frame: StreamFrame) -> None:
-        if frame.gap is None:
-            return
-        try:
-            await self._parts.gaps.add_gap(frame.gap)
-        except StorageUnavailable as error:
-            _log.error("a gap was not recorded", extra={"why": str(error), "source": frame.source})

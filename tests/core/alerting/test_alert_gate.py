@@ -61,7 +61,8 @@ def heard(*, minutes_ago: float = 10, **changes: Any) -> ChatMemory:
 
 def spent(times: int, *, minutes_ago: float = 10) -> ChatMemory:
     memory = ChatMemory()
-    memory.spent.extend([NOW_MS - round(minutes_ago * MINUTE_MS)] * times)
+    for number in range(times):
+        memory.spent[str(number)] = NOW_MS - round(minutes_ago * MINUTE_MS)
     return memory
 
 

@@ -119,6 +119,24 @@ def test_a_delivery_that_cannot_be_read_counts_as_told() -> None:
     assert fresh.consider([finding()], now_ms=NOW_MS) == []
 
 
+def test_what_another_process_told_is_known_after_taking_over() -> None:
+    shop = Shop(chat())
+    here, there = shop.desk, desk(chat())
+    shop.consider(finding())
+    shop.consider(later(0.5, usd=12e6, ratio=6.0), minutes=0.5)
+    assert there.consider([finding(symbol="ETH", ratio=6.0)], now_ms=NOW_MS)[0].chats == (CHAT,)
+    there.restore(tuple(shop.rows.values()))
+    there.restore(tuple(shop.rows.values()))
+    shop.desk = there
+    (grown,) = shop.consider(later(1, usd=24e6, ratio=12.0), minutes=1)
+    assert (grown.alert.revision, grown.is_edit) == (3, True)
+    here.restore(tuple(shop.rows.values()))
+    shop.desk = here
+    assert shop.consider(later(1.5, usd=24e6, ratio=12.0), minutes=1.5) == []
+    (end,) = shop.consider(later(2, usd=48e6, ratio=24.0, is_final=True), minutes=2)
+    assert (end.alert.revision, end.is_edit) == (4, True)
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["BTC", "ETH"]),
@@ -126,7 +144,7 @@ STEPS = st.lists(
         st.integers(0, 180),  # seconds since the step before
         st.sampled_from([65.0, 72.4, 72.6, 83.0]),
         st.sampled_from([1e6, 2.5e6, 6e6]),
-        st.booleans(),  # a restart before it
+        st.sampled_from(["go on", "restart", "take over"]),  # before it
     ),
     max_size=25,
 )
@@ -135,16 +153,18 @@ STEPS = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(STEPS)
 def test_wherever_it_restarts_no_message_is_sent_twice(
-    steps: list[tuple[str, int, int, float, float, bool]],
+    steps: list[tuple[str, int, int, float, float, str]],
 ) -> None:
     shop = Shop(chat(hourly_cap=5))
     told: list[tuple[str, int]] = []
     said: dict[str, int] = {}
     seconds = 0
-    for symbol, number, pause, points, usd, is_restart in steps:
+    for symbol, number, pause, points, usd, before in steps:
         seconds += pause
-        if is_restart:
+        if before == "restart":
             shop.restart()
+        elif before == "take over":
+            shop.desk.restore(tuple(shop.rows.values()))
         step = later(
             seconds / 60,
             symbol=symbol,

@@ -83,7 +83,7 @@ class TestWhatAnAlertSays:
             "🟢 LONG",
             "Price $96,200",
             "Entry $96,200 · stop $95,238 (-1.0 %) · targets $97,162 (+1.0 %), $98,124 (+2.0 %)",
-            "Higher than 99.3 % of this coin's own past",
+            "Higher than 99.3 % of its own past",
             "Market context neutral: funding +0.01 % per 8 h (above 50 % of its own 30 days), "
             "open interest +1.2 % in 1 h (above 70 % of its own 30 days)",
             "Confidence 82/100 · 33 of 60 like this reached the target (+0.8 points)",
@@ -99,7 +99,7 @@ class TestWhatAnAlertSays:
             "🟢 LONG",
             "Harga $96,200",
             "Masuk $96,200 · stop $95,238 (-1.0 %) · target $97,162 (+1.0 %), $98,124 (+2.0 %)",
-            "Lebih tinggi dari 99.3 % riwayat koin ini sendiri",
+            "Lebih tinggi dari 99.3 % riwayatnya sendiri",
             "Konteks pasar netral: funding +0.01 % per 8 jam (di atas 50 % dari 30 harinya sendiri), "
             "open interest +1.2 % dalam 1 jam (di atas 70 % dari 30 harinya sendiri)",
             "Keyakinan 82/100 · 33 dari 60 yang serupa mencapai target (+0.8 poin)",
@@ -212,7 +212,14 @@ class TestWhatAnAlertSays:
     def test_an_urgent_one_has_a_siren(self) -> None:
         assert lines(alert(severity=Severity.URGENT))[0].startswith("🚨🔻 BTC")
 
+    def test_what_concerns_all_coins_is_called_that(self) -> None:
+        wide = alert(symbol="MARKET", kind=AlertKind.LIQUIDATION_ZSCORE)
+        assert lines(wide)[0].startswith("🔻 Whole market: unusually many longs liquidated")
+        assert lines(wide, ID)[0].startswith("🔻 Seluruh pasar: likuidasi posisi long")
+
     def test_a_repeat_is_marked(self) -> None:
+        again = render_digest([alert()], EN, now_ms=NOW_MS, data_mode="live", repeat=True).plain
+        assert again.splitlines()[1].startswith("Repeat:")
         assert "Repeat:" in render(alert(), repeat=True).plain
         assert "Repeat:" not in render(alert()).plain
 
