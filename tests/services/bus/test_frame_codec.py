@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.domain.flow import LiquidationEvent, PriceTick, StreamFrame, StreamGap, TradeEvent
@@ -32,6 +32,7 @@ FRAMES = st.builds(
 )
 
 
+@settings(max_examples=40)
 @given(FRAMES)
 def test_a_frame_comes_back_as_it_was(frame: StreamFrame) -> None:
     back = decode_frame(encode_frame(frame))
