@@ -35,6 +35,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.core.history_ports",
         "app.core.chart_ports",
         "app.core.stream_ports",
+        "app.core.bus_ports",
+        "app.core.outcome_ports",
+        "app.core.chat_ports",
     ),
     "calibration": ("app.core.calibration",),
     "engine": (

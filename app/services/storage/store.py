@@ -24,6 +24,7 @@ from app.services.storage.gate import GatedEngine, watch
 from app.services.storage.layout import PartitionBook
 from app.services.storage.liquidation_hours import SqlLiquidationHours
 from app.services.storage.liquidation_tail import SqlLiquidationTail
+from app.services.storage.outcomes import SqlOutcomes
 from app.services.storage.postgres_bulk import PostgresBulk
 from app.services.storage.probability_log import SqlProbabilityLog
 from app.services.storage.retention import Keep, apply_retention
@@ -74,6 +75,7 @@ class SqlStore:
         self.liquidations = SqlLiquidationHours(self._gate, now_ms=now_ms)
         self.exports = SqlExports(self._gate, now_ms=now_ms)
         self.probabilities = SqlProbabilityLog(self._gate)
+        self.outcomes = SqlOutcomes(self._gate)
         self.state = SqlState(self._gate, now_ms=now_ms)
         self.alerts = SqlAlerts(self._gate, now_ms=now_ms)
         self.tail = SqlLiquidationTail(self._gate, now_ms=now_ms)

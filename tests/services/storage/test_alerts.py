@@ -31,7 +31,7 @@ from app.services.storage.engine import open_engine
 from app.services.storage.liquidation_tail import SqlLiquidationTail
 from app.services.storage.store import SqlStore
 from app.services.storage.tables import alert_history, liquidations, outbox, stream_gaps
-from tests.alert_facts import T0_MS, an_alert
+from tests.delivery_facts import T0_MS, an_alert
 from tests.services.storage.conftest import migrate
 from tests.services.storage.rows import liquidation
 
