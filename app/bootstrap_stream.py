@@ -225,8 +225,11 @@ class _Builder:
             market=store.market,
             keeper=self.keeper,
             clock=self.base.clock,
-            on_close=partial(self.pipelines.pop, partition, None),
+            on_close=partial(self._forget, partition),
         )
+
+    def _forget(self, partition: int) -> None:
+        self.pipelines.pop(partition, None)
 
     def _is_of(self, partition: int, symbol: str) -> bool:
         """The market's own partition sees every coin."""

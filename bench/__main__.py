@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import freshness, report, scale, signals, smc, start, storage
-from bench import freshness, report, signals, smc, start, storage, stream
+from bench import freshness, report, scale, signals, smc, start, storage, stream
 
 BENCHES: dict[str, Callable[[], list[report.Figure]]] = {
     "signals": signals.run,

@@ -34,6 +34,7 @@ def status_text(
     lines += [_state(voice, name, state, why) for name, state, why in parts if state not in _WELL]
     lines += [_link(voice, link) for link in report.links]
     lines += _pipeline(voice, report.pipeline)
+    lines += [voice.say("status.alarm", what=alarm) for alarm in report.alarms[:5]]
     if report.outbox is not None:
         lines.append(_outbox(voice, report.outbox))
     if unsaved:
@@ -90,7 +91,7 @@ def _pipeline(voice: Voice, pipeline: PipelineStatus | None) -> list[Markup]:
     lag = "-" if pipeline.lag_ms is None else f"{pipeline.lag_ms / 1000:.1f} s"
     kept = pipeline.alerts.get("kept", 0)
     dropped = sum(count for fate, count in pipeline.alerts.items() if fate != "kept")
-    lines = [
+    return [
         voice.say(
             "status.pipeline",
             span=voice.span((voice.now_ms - pipeline.started_ms) / 1000),
@@ -100,7 +101,6 @@ def _pipeline(voice: Voice, pipeline: PipelineStatus | None) -> list[Markup]:
             dropped=dropped,
         )
     ]
-    return [*lines, *(voice.say("status.alarm", what=alarm) for alarm in pipeline.alarms[:5])]
 
 
 def _outbox(voice: Voice, depth: OutboxDepth) -> Markup:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pytest
+from tests.alert_facts import NOW_MS, alert
 
 from app.core.chat_ports import Inquiries, Reply, ServiceReport
 from app.core.clock import ManualClock
@@ -21,7 +22,6 @@ from app.core.errors import NoPriceAvailable, ServiceError, StorageUnavailable
 from app.services.chat_service import ChatService
 from app.sim.telegram_text import entity_error
 from tests.chat_rig import CHAT, FOREIGN, KNOWN, OTHER, MemoryStore, make_book, make_chat, report
-from tests.core.alerting.alert_facts import NOW_MS, alert
 
 ALERT_ID = "0123456789abcdef"
 
@@ -264,16 +264,15 @@ async def test_a_disabled_chat_that_speaks_is_told_things_again() -> None:
 
 async def test_status_names_what_is_wrong_and_only_that() -> None:
     link = LinkStatus("coinglass", LinkState.SILENT, "", NOW_MS, NOW_MS - 90_000, 5, 12_345, {"x": 2}, 3, 1)
-    pipeline = PipelineStatus(
-        NOW_MS - 7_200_000, 9, 0, 0, 0, 0, 1, 1, {"kept": 2, "flip": 3}, 250, ("<stuck>",)
-    )
+    pipeline = PipelineStatus(NOW_MS - 7_200_000, 9, 0, 0, 0, 0, 1, 1, {"kept": 2, "flip": 3}, 250)
 
     async def now() -> ServiceReport:
         ready = (await report()).ready
         well = ProviderStatus("okx", ProviderState.OK, None, None, "closed", None, None, None)
         ill = replace(well, provider="coinglass", state=ProviderState.DOWN, last_error="timeout <x>")
         store = DependencyStatus("store", DependencyState.DOWN, "disk full")
-        return ServiceReport(replace(ready, providers=(well, ill), dependencies=(store,)), (link,), pipeline)
+        whole = replace(ready, providers=(well, ill), dependencies=(store,))
+        return ServiceReport(whole, (link,), pipeline, alarms=("<stuck>",))
 
     said = await say(talk(report=now, dashboard_url="https://signals.example.com"), "/status")
     assert "coinglass: down (timeout <x>)" in said

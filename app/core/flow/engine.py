@@ -7,6 +7,7 @@ same windows again. Knows no gate, no store, no clock. Called by the pipeline fo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
 from operator import itemgetter
 from typing import Final
 
@@ -26,6 +27,14 @@ _EVICTED_AT_ONCE: Final = 16  # a sixteenth of the coins, when there are too man
 _by_time = itemgetter(1)
 
 
+class Scope(StrEnum):
+    """What an engine speaks of: in a partition either its coins or, in the market's own, all together."""
+
+    BOTH = "both"
+    COINS = "coins"
+    MARKET = "market"
+
+
 class FlowEngine:
     """One per process (or per partition of symbols).
 
@@ -33,8 +42,9 @@ class FlowEngine:
     change of phase on the way; the events of a frame arrived at the same instant, and a cascade only grows.
     """
 
-    def __init__(self, config: FlowConfig) -> None:
+    def __init__(self, config: FlowConfig, *, scope: Scope = Scope.BOTH) -> None:
         self._config = config
+        self._scope = scope
         self._coverage = Coverage()
         self._coins: dict[str, Coin] = {}
         self._busy: dict[str, Coin] = {}
@@ -63,7 +73,8 @@ class FlowEngine:
         adds = self._adds
         touched: dict[str, Coin] = {}
         found: list[Finding] = []
-        for symbol, ts_ms, _, _, _, _, side, price, usd, _, _, _, _ in ordered:
+        coins = () if self._scope is Scope.MARKET else ordered
+        for symbol, ts_ms, _, _, _, _, side, price, usd, _, _, _, _ in coins:
             add = adds.get(symbol)
             if add is None:
                 add = self._admit(symbol).market.windows.add
@@ -71,7 +82,7 @@ class FlowEngine:
                 coin = touched[symbol] = self._coins[symbol]
                 found += coin.analyse()
         self._events += len(ordered)
-        if self._pulse.feed(ordered):
+        if self._scope is not Scope.COINS and self._pulse.feed(ordered):
             touched[MARKET] = self._pulse.coin
         for symbol, coin in touched.items():
             found += coin.standing()

@@ -46,8 +46,9 @@ class Outcomes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PipelineParts:
-    """What the pipeline is made of. Engine, identifier and desk are its own, the rest the process shares. market:
-    where rows are kept, None where somebody else keeps them.
+    """What the pipeline is made of. Engine, identifier and desk are its own, the rest the process shares.
+
+    market: where rows are kept, None where somebody else keeps them.
     """
 
     engine: FlowEngine

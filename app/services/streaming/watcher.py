@@ -65,7 +65,5 @@ def wanted_coins(listed: Sequence[str], snapshots: Sequence[FlowSnapshot]) -> tu
 
 def _liquidated_usd(snapshot: FlowSnapshot) -> float:
     return sum(
-        window.long_usd + window.short_usd
-        for window in snapshot.liquidations
-        if window.window_s == _DAY_S
+        window.long_usd + window.short_usd for window in snapshot.liquidations if window.window_s == _DAY_S
     )
