@@ -117,6 +117,7 @@ class TestPrice:
         ("change", "why"),
         [
             ({"price_ms": NOW_MS - 6_000}, "the last trade is 6 s old"),
+            ({"price_ms": NOW_MS + 300_000}, "stamped 300 s ahead"),
             ({"price": None, "price_ms": None}, "no trades of BTC are streamed"),
             ({"price_exchange": None}, "no trades of BTC are streamed"),
             ({"as_of_ms": NOW_MS - 91_000}, "the worker has not published for 91 s"),
