@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.core.domain.liquidation_ids import liquidation_id
 from app.core.domain.stored import LiquidatedSide, LiquidationRow
+from app.core.flow.ids import liquidation_id
 from app.core.heatmap.buckets import bucket_of
 from app.recorded_cells import (
     SOURCE,

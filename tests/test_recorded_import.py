@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from app.core.domain.liquidation_ids import liquidation_id
 from app.core.domain.market import DAY_MS, HOUR_MS
 from app.core.domain.stored import CandleRow, FundingRow, LiquidationRow, OpenInterestRow, RatioRow
+from app.core.flow.ids import liquidation_id
 from app.core.heatmap.buckets import bucket_of
 from app.recorded_import import BATCH_ROWS, FileReport, import_folder, total
 from tests.memory_store import MemoryStore

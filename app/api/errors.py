@@ -30,6 +30,18 @@ class MissingScope(ServiceError):
         super().__init__(f"this key lacks the scope {scope!r}")
 
 
+class UnknownAlert(ServiceError):
+    """No alert of this id is kept."""
+
+    code = "unknown_alert"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no alert of this id is kept; it was never made here, or is older than alerts are kept"
+        )
+
+
 class BodyTooLarge(ServiceError):
     """The request body is over the cap."""
 

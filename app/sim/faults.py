@@ -14,7 +14,9 @@ from typing import Any
 _WHOLE_KINDS = {"status", "truncate", "garbage", "html", "empty", "envelope", "nan", "body"}
 _SOCKET_KINDS = {"hang", "drip", "stall", "drop", "endless", "gzip_bomb"}
 HTTP_KINDS = frozenset(_WHOLE_KINDS | _SOCKET_KINDS)
-STREAM_KINDS = frozenset({"drop", "silence", "duplicates", "reorder", "garbage"})
+STREAM_KINDS = frozenset(
+    {"drop", "silence", "duplicates", "reorder", "garbage", "huge", "no_pong", "dialect", "skew", "replay"}
+)
 ALL_KINDS = HTTP_KINDS | STREAM_KINDS | {"latency", "freeze"}
 _FIELDS = frozenset({"provider", "endpoint", "kind", "value", "count", "probability"})
 
@@ -25,8 +27,11 @@ class Fault:
 
     endpoint: glob on endpoint ids; streams are `ws` (coinglass), `ws_public` and `ws_business` (okx).
     value: depends on the kind. status: code or {"status","headers","body"}; latency: ms; drip: seconds per
-    byte; truncate, stall, drop: share of the body sent (0.5); drop of a stream: {"after": frames,
-    "code": close code}; garbage: bytes; gzip_bomb: MiB; nan: the text put for numbers; body: the body.
+    byte; hang: "before" where the call is to have no effect either; truncate, stall, drop: share of the body
+    sent (0.5); garbage: bytes; gzip_bomb: MiB; nan: the text put for numbers; body: the body.
+    On a stream: drop: {"after": frames, "code": close code}; silence: "data" leaves answers alone; huge: MiB
+    of a frame before the real one; dialect: how frames are respelt, "envelope", "channel" or "rows"; skew: ms
+    added to the times of events; replay: seconds of the past sent again when a connection is made.
     count: how many calls (frames on a stream) it hits, None = all. since_ms: market time when installed.
     """
 

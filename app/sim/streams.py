@@ -6,7 +6,6 @@ Raw ASGI, so that an abrupt drop really is one. Channels belong to streams_coing
 from __future__ import annotations
 
 import asyncio
-import secrets
 from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
@@ -14,10 +13,13 @@ from starlette.types import Receive, Scope, Send
 from app.sim.faults import Fault
 from app.sim.market import MarketSource
 from app.sim.state import SimState
+from app.sim.stream_spelling import garbage, respell
 
-_FRAME_FAULTS = frozenset({"silence", "duplicates", "reorder", "garbage"})
+_FRAME_FAULTS = frozenset({"silence", "duplicates", "reorder", "garbage", "huge", "dialect", "skew"})
 _DROP = frozenset({"drop"})
 _REFUSE = frozenset({"status"})
+_NO_PONG = frozenset({"no_pong"})
+_REPLAY = frozenset({"replay"})
 # How much missed market time a stream sends after the clock was set forward.
 _CATCH_UP_MS = 3_600_000
 
@@ -45,6 +47,7 @@ class Connection:
         self._frames = 0
         self._held: str | None = None
         self._seen_ms: int | None = None
+        self._has_replayed = False
 
     async def open(self, *, is_allowed: bool) -> bool:
         """Take the handshake; False when it was refused (HTTP 403 before the upgrade)."""
@@ -67,14 +70,21 @@ class Connection:
                 return str(text)
 
     def market(self) -> MarketSource:
-        """The market this stream sees (still while a freeze fault holds)."""
-        return self._state.market_of(*self._names)
+        """The market this stream sees: scripted events over it; still while a freeze fault holds."""
+        return self._state.script.over(self._state.market_of(*self._names))
 
-    def advance(self, now_ms: int) -> tuple[int, int]:
+    def advance(self, now_ms: int, *, is_subscribed: bool) -> tuple[int, int]:
         """[start, end) of market time to report since the last call; empty at first and on a step back."""
         seen_ms = now_ms if self._seen_ms is None else self._seen_ms
         self._seen_ms = now_ms
+        if is_subscribed and not self._has_replayed:
+            self._has_replayed = True
+            seen_ms -= self._replayed_ms()
         return max(seen_ms, now_ms - _CATCH_UP_MS), now_ms
+
+    def _replayed_ms(self) -> int:
+        fault = self._state.faults.take(*self._names, _REPLAY)
+        return 0 if fault is None else int(float(fault.value or 60) * 1000)
 
     async def tick(self) -> None:
         """Wait one turn, and drop the connection when a fault says so even though nothing is sent."""
@@ -84,6 +94,8 @@ class Connection:
     async def reply(self, frame: str) -> None:
         """Send an answer to the client (pong, ack); a full silence swallows it."""
         silent = self._state.faults.take(*self._names, frozenset({"silence"}), lambda f: f.value != "data")
+        if frame == "pong" and silent is None:
+            silent = self._state.faults.take(*self._names, _NO_PONG)
         if silent is None:
             await self._send({"type": "websocket.send", "text": frame})
 
@@ -112,8 +124,10 @@ class Connection:
         if fault.kind == "reorder" and held is None:
             self._held = frame
             return []
-        if fault.kind == "garbage":
-            return [secrets.token_hex(max(1, int(fault.value or 64) // 2)), *frames]
+        if fault.kind in ("garbage", "huge"):
+            return [garbage(fault), *frames]
+        if fault.kind in ("dialect", "skew"):
+            return [respell(text, fault) for text in frames]
         return frames
 
     async def _drop_if_due(self) -> None:

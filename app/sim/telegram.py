@@ -44,6 +44,9 @@ class TelegramServer:
         self._sent: dict[str, deque[float]] = {}
         self._arrived = asyncio.Event()
         self._last_id = 0
+        # Chats that threw the bot out, and chats that have another id now.
+        self.blocked: set[str] = set()
+        self.moved: dict[str, int] = {}
         self.endpoints = tuple(
             Endpoint(
                 name,
@@ -51,6 +54,7 @@ class TelegramServer:
                 handler,
                 cache_ms=0,
                 wait=self._wait_for_update if name == "getUpdates" else None,
+                has_effect=name.startswith(("send", "edit")),
             )
             for name, handler in self._handlers().items()
         )
@@ -59,7 +63,8 @@ class TelegramServer:
         return {
             "getMe": self._get_me,
             "sendMessage": self._send_message,
-            "editMessageText": self._edit_message,
+            "editMessageText": self._edit_text,
+            "editMessageCaption": self._edit_caption,
             "sendPhoto": self._send_photo,
             "getUpdates": self._get_updates,
             "setWebhook": self._set_webhook,
@@ -91,6 +96,8 @@ class TelegramServer:
         self.notices.clear()
         self._sent.clear()
         self.webhook = None
+        self.blocked.clear()
+        self.moved.clear()
 
     def push_update(self, update: dict[str, Any]) -> dict[str, Any]:
         """Queue an update for getUpdates, as if a user had written; fills its id in."""
@@ -106,7 +113,7 @@ class TelegramServer:
 
     def _send_message(self, call: Call) -> Reply:
         fields = _fields(call)
-        refusal = _text_error(fields, "text", _TEXT_MAX) or self._limit_error(fields["chat_id"])
+        refusal = self._refusal(fields, "text", _TEXT_MAX) or self._limit_error(fields["chat_id"])
         if refusal is not None:
             return refusal
         return _ok(self._keep(call, fields, {"text": str(fields["text"])}))
@@ -116,25 +123,43 @@ class TelegramServer:
         if not fields.get("photo"):
             return failure(400, "Bad Request: there is no photo in the request")
         fields.setdefault("caption", "")
-        refusal = _text_error(fields, "caption", _CAPTION_MAX) or self._limit_error(fields["chat_id"])
+        refusal = self._refusal(fields, "caption", _CAPTION_MAX) or self._limit_error(fields["chat_id"])
         if refusal is not None:
             return refusal
         size = {"file_id": "simulated", "file_unique_id": "s", "width": 800, "height": 600}
         return _ok(self._keep(call, fields, {"caption": str(fields["caption"]), "photo": [size]}))
 
-    def _edit_message(self, call: Call) -> Reply:
+    def _edit_text(self, call: Call) -> Reply:
+        return self._edit(call, "text", _TEXT_MAX)
+
+    def _edit_caption(self, call: Call) -> Reply:
+        return self._edit(call, "caption", _CAPTION_MAX)
+
+    def _edit(self, call: Call, name: str, most: int) -> Reply:
         fields = _fields(call)
-        refusal = _text_error(fields, "text", _TEXT_MAX)
+        refusal = self._refusal(fields, name, most)
         if refusal is not None:
             return refusal
         wanted = (str(fields["chat_id"]), str(fields.get("message_id", "")))
         for message in self.messages:
             if (str(message["chat"]["id"]), str(message["message_id"])) == wanted:
-                if message.get("text") == fields["text"]:
+                if name not in message:
+                    return failure(400, f"Bad Request: there is no {name} in the message to edit")
+                if message[name] == fields[name]:
                     return failure(400, "Bad Request: message is not modified")
-                message |= {"text": str(fields["text"]), "edit_date": call.now_ms // 1000}
+                message |= {name: str(fields[name]), "edit_date": call.now_ms // 1000}
                 return _ok(message)
         return failure(400, "Bad Request: message to edit not found")
+
+    def _refusal(self, fields: dict[str, Any], name: str, most: int) -> Reply | None:
+        """Why this text does not go to this chat; the chat is asked first, as the real one does."""
+        chat = str(fields.get("chat_id") or "")
+        if chat in self.blocked:
+            return failure(403, "Forbidden: bot was blocked by the user")
+        if chat in self.moved:
+            text = "Bad Request: group chat was upgraded to a supergroup chat"
+            return failure(400, text, {"migrate_to_chat_id": self.moved[chat]})
+        return _text_error(fields, name, most)
 
     def _keep(self, call: Call, fields: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         self._last_id += 1

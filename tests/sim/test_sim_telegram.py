@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httpx2
 import pytest
 
 from app.sim.telegram_text import entity_error, visible_length
@@ -101,6 +102,46 @@ async def test_edits_change_the_kept_message(sim: Any) -> None:
     assert (await sim.client.post(f"{BOT}/editMessageText", json=edit)).status_code == 200
     again = await sim.client.post(f"{BOT}/editMessageText", json=edit)
     assert again.json()["description"] == "Bad Request: message is not modified"
+
+
+async def test_a_caption_is_edited_as_a_caption(sim: Any) -> None:
+    photo = {"files": {"photo": ("c.png", b"\x89PNG\r\n", "image/png")}}
+    sent = await sim.client.post(f"{BOT}/sendPhoto", data={"chat_id": "5", "caption": "chart"}, **photo)
+    edit = {"chat_id": 5, "message_id": sent.json()["result"]["message_id"], "caption": "later"}
+    assert (await sim.client.post(f"{BOT}/editMessageCaption", json=edit)).status_code == 200
+    text = await sim.client.post(f"{BOT}/editMessageText", json=edit | {"text": "x"})
+    assert text.json()["description"] == "Bad Request: there is no text in the message to edit"
+
+
+async def test_a_chat_that_threw_the_bot_out_and_one_that_moved(sim: Any) -> None:
+    chats = {"blocked": ["5"], "moved": {"-7": -1007}}
+    assert (await sim.client.put("/__sim__/telegram/chats", json=chats)).json() == chats
+    assert (await send(sim)).status_code == 403
+    moved = (await send(sim, chat=-7)).json()
+    assert moved["parameters"] == {"migrate_to_chat_id": -1007}
+    assert (await send(sim, chat=-1007)).status_code == 200
+    refused = await sim.client.put("/__sim__/telegram/chats", json={"moved": {"-7": "x"}})
+    assert refused.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("status", 503), ("status", {"status": 429, "body": {"ok": False}}), ("html", 502)],
+)
+async def test_a_refused_call_leaves_no_message_behind(sim: Any, kind: str, value: Any) -> None:
+    await sim.faults({"provider": "telegram", "kind": kind, "value": value, "count": 1})
+    assert (await send(sim)).status_code in (429, 502, 503)
+    assert (await sim.get("/__sim__/telegram/messages")).json()["total"] == 0
+    assert (await send(sim)).status_code == 200
+
+
+async def test_a_lost_answer_leaves_its_message_behind_unless_it_was_lost_on_the_way(served: Any) -> None:
+    hang = {"provider": "telegram", "kind": "hang", "count": 1}
+    for value, messages in ((None, 1), ("before", 1)):
+        await served.faults(hang | {"value": value})
+        with pytest.raises(httpx2.ReadTimeout):
+            await served.client.post(f"{BOT}/sendMessage", json={"chat_id": 5, "text": "x"}, timeout=0.2)
+        assert (await served.get("/__sim__/telegram/messages")).json()["total"] == messages
 
 
 async def test_photos_come_as_multipart(sim: Any) -> None:

@@ -232,7 +232,8 @@ class FlowSnapshot:
 
     as_of_ms: when it was taken; newest_event_ms: the newest event in it; covered_since_ms: from when on
     nothing is missing (start or last gap): a window that reaches further back is not whole.
-    large_usd: threshold of a large order of this coin's tier.
+    large_usd: threshold of a large order of this coin's tier. price_exchange: where `price` was traded, None
+    where nobody said (then it is no price to sign with).
     """
 
     symbol: str
@@ -248,6 +249,7 @@ class FlowSnapshot:
     trades: tuple[TradeWindow, ...]
     trades_covered_since_ms: int | None
     cascade: CascadeNow | None
+    price_exchange: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

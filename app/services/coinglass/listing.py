@@ -123,6 +123,11 @@ class Listing:
         """The perpetual by the last list of pairs; None without one."""
         return None if self._directory is None else self._directory.find(symbol.base, self._exchange_order)
 
+    def known_pairs(self, base: str) -> Mapping[str, str]:
+        """The pair of a coin on each exchange by the last list of pairs; empty without one."""
+        listed = {} if self._directory is None else self._directory.by_base.get(base, {})
+        return {exchange: ref.instrument for exchange, ref in listed.items()}
+
     async def _load_pairs(self) -> PairDirectory:
         cached = await self.listed_pairs()
         pairs, coins = self._built_from

@@ -112,6 +112,10 @@ class CoinGlassProvider:
             for capability, endpoint, fetch in table
         )
 
+    def stream_pairs(self, base: str) -> Mapping[str, str]:
+        """The pair of a coin on each exchange, for subscriptions; empty without a key or without the list."""
+        return {} if self._resources is None else self._listing.known_pairs(base)
+
     def probes(self) -> tuple[Probe, ...]:
         """Every capability for `/debug/premium`; empty without a key."""
         return () if self._resources is None else self._premium.probes()

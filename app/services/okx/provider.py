@@ -86,6 +86,10 @@ class OkxProvider:
             for capability, endpoint, fetch in offers
         )
 
+    async def contract_values(self) -> Mapping[str, float]:
+        """Coins per contract of every listed USDT swap, by base asset. Raises: ProviderError."""
+        return (await self._listings.listed()).value
+
     def probes(self) -> tuple[Probe, ...]:
         """None: everything here is public."""
         return ()

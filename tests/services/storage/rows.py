@@ -7,8 +7,8 @@ import math
 import random
 from collections.abc import Callable, Sequence
 
-from app.core.domain.liquidation_ids import liquidation_id
 from app.core.domain.stored import CandleRow, LiquidationRow, OpenInterestRow
+from app.core.flow.ids import liquidation_id
 from app.core.heatmap.buckets import bucket_of
 
 T0_MS = 1_764_892_800_000  # 2025-12-05T00:00Z

@@ -1,0 +1,168 @@
+"""Columns of sums, one row per non-empty second or minute: what the windows of liquidations are made of.
+
+A row holds sums since the beginning, as they stood at the end of its second or minute. So any window is a
+difference of two rows, and a late event changes a few rows instead of rebuilding anything. 52 bytes a row.
+Used by the windows of `core.flow`.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from math import inf
+from typing import NamedTuple, TypeAlias
+
+# Adding and subtracting this rounds a float to a multiple of 2^-10 USD (a tenth of a cent) for amounts below
+# 2^41 USD, because floats between 2^42 and 2^43 have that spacing. Sums of such multiples are exact up to
+# 2^43 USD: order, lateness and restarts never change a window, not even by its last digit.
+EXACT_USD = 1.5 * 2.0**42
+
+_SPARE_ROWS = 64  # rows that may be overdue before they are cut off
+
+Column: TypeAlias = "array[int] | array[float]"
+
+
+class Totals(NamedTuple):
+    """Sums since the beginning: USD and events of liquidated longs and shorts."""
+
+    long_usd: float
+    short_usd: float
+    longs: int
+    shorts: int
+
+
+class Extremes(NamedTuple):
+    """Largest event and range of stated prices; (0, inf, 0) of nothing."""
+
+    largest: float
+    low: float
+    high: float
+
+
+def exact(usd: float) -> float:
+    """USD rounded to 1/1024: 3,858.184 -> 3,858.18359375."""
+    return (usd + EXACT_USD) - EXACT_USD
+
+
+def cut(columns: Sequence[Column], oldest: int) -> int:
+    """Drop rows before `oldest` but one, which stays as base; how many rows there may be before the next cut.
+
+    columns[0] holds the units (seconds or minutes). Called when that many rows are there, so that each row is
+    moved about once in its life.
+    """
+    overdue = bisect_left(columns[0], oldest) - 1
+    if overdue > 0:
+        for column in columns:
+            del column[:overdue]
+    return len(columns[0]) * 2 + _SPARE_ROWS
+
+
+def add_from(column: array[float], start: int, amount: float) -> None:
+    """Add to every row from `start` on: what a late event does to sums."""
+    for row in range(start, len(column)):
+        column[row] += amount
+
+
+def count_from(column: array[int], start: int, events: int = 1) -> None:
+    for row in range(start, len(column)):
+        column[row] += events
+
+
+class LiquidationRows:
+    """One row per unit (second or minute) that is over and had an event, for at least `retained` units."""
+
+    __slots__ = (
+        "_columns",
+        "_cut_at",
+        "_retained",
+        "high",
+        "largest",
+        "long_usd",
+        "longs",
+        "low",
+        "short_usd",
+        "shorts",
+        "units",
+    )
+
+    def __init__(self, retained: int) -> None:
+        # The row of unit 0 is nothing at all: so every window has a row before it.
+        self.units = array("I", (0,))
+        self.long_usd = array("d", (0.0,))
+        self.short_usd = array("d", (0.0,))
+        self.longs = array("I", (0,))
+        self.shorts = array("I", (0,))
+        self.largest = array("d", (0.0,))
+        self.low = array("d", (inf,))
+        self.high = array("d", (0.0,))
+        sums: tuple[Column, ...] = (self.long_usd, self.short_usd, self.longs, self.shorts)
+        self._columns = (self.units, *sums, self.largest, self.low, self.high)
+        self._retained = retained
+        self._cut_at = _SPARE_ROWS
+
+    def append(self, unit: int, totals: Totals, extremes: Extremes) -> None:
+        """The unit is over. Units come in rising order."""
+        self.units.append(unit)
+        self.long_usd.append(totals[0])
+        self.short_usd.append(totals[1])
+        self.longs.append(totals[2])
+        self.shorts.append(totals[3])
+        self.largest.append(extremes[0])
+        self.low.append(extremes[1])
+        self.high.append(extremes[2])
+        if len(self.units) >= self._cut_at:
+            self._cut_at = cut(self._columns, unit - self._retained)
+
+    def row_from(self, unit: int) -> int:
+        """Index of the first row at or after `unit`; the row before it is the base of a window from there."""
+        return bisect_left(self.units, unit)
+
+    def before(self, unit: int) -> Totals:
+        """Sums before `unit` began."""
+        row = bisect_left(self.units, unit) - 1
+        return Totals(self.long_usd[row], self.short_usd[row], self.longs[row], self.shorts[row])
+
+    def extremes(self, from_unit: int) -> Extremes:
+        """Largest event and price range from `from_unit` on."""
+        row = bisect_left(self.units, from_unit)
+        if row == len(self.units):
+            return Extremes(0.0, inf, 0.0)
+        return Extremes(max(self.largest[row:]), min(self.low[row:]), max(self.high[row:]))
+
+    def holds(self, unit: int) -> bool:
+        """Whether rows of that age are still kept, so that a late event can be put in its place."""
+        return unit > self.units[0]
+
+    def patch(self, unit: int, late: Totals, extremes: Extremes) -> None:
+        """Late events of a unit that is over: into its row, made if there is none, and all sums after it."""
+        row = bisect_left(self.units, unit)
+        if row == len(self.units) or self.units[row] != unit:
+            self._insert(row, unit)
+        self.largest[row] = max(self.largest[row], extremes.largest)
+        self.low[row] = min(self.low[row], extremes.low)
+        self.high[row] = max(self.high[row], extremes.high)
+        self.shift(row, late)
+
+    def shift(self, row: int, late: Totals) -> None:
+        """More in all sums from `row` on."""
+        if late.longs:
+            add_from(self.long_usd, row, late.long_usd)
+            count_from(self.longs, row, late.longs)
+        if late.shorts:
+            add_from(self.short_usd, row, late.short_usd)
+            count_from(self.shorts, row, late.shorts)
+
+    def _insert(self, row: int, unit: int) -> None:
+        self.units.insert(row, unit)
+        for column in (self.long_usd, self.short_usd):
+            column.insert(row, column[row - 1])
+        for counts in (self.longs, self.shorts):
+            counts.insert(row, counts[row - 1])
+        self.largest.insert(row, 0.0)
+        self.low.insert(row, inf)
+        self.high.insert(row, 0.0)
+
+    def nbytes(self) -> int:
+        """Memory of the columns in bytes, spare room included."""
+        return sum(column.buffer_info()[1] * column.itemsize for column in self._columns)

@@ -1,0 +1,44 @@
+"""From when on nothing is missing: what a comparison with the past may rest on.
+
+Shared by all coins of one engine. A gap is noted when the first data after it has come.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from app.core.domain.flow import StreamGap
+
+_MAX_GAPS = 500  # newest; a day of one gap every three minutes
+
+
+class Coverage:
+    """since_ms: start of the data or end of the last gap; None before the first event."""
+
+    def __init__(self) -> None:
+        self.since_ms: int | None = None
+        self._first_min: int | None = None
+        self._gaps: deque[tuple[int, int]] = deque(maxlen=_MAX_GAPS)
+
+    def begin(self, ts_ms: int) -> None:
+        """Data exists from here on; an earlier beginning (restored rows) is kept."""
+        if self._first_min is None:
+            self.since_ms, self._first_min = ts_ms, ts_ms // 60_000 + 1
+
+    def note_gap(self, gap: StreamGap) -> None:
+        self.begin(gap.to_ms)
+        self.since_ms = max(gap.to_ms, self.since_ms or 0)
+        self._gaps.append((gap.from_ms // 60_000, gap.to_ms // 60_000))
+
+    def whole_minutes(self, before_min: int, count: int) -> int:
+        """How many of the `count` minutes before `before_min` were seen from beginning to end.
+
+        Minutes that a gap touches are not, nor those before the data began.
+        """
+        start = before_min - count
+        if self._first_min is None:
+            return 0
+        missing = set(range(start, min(self._first_min, before_min)))
+        for first, last in self._gaps:
+            missing.update(range(max(first, start), min(last + 1, before_min)))
+        return count - len(missing)

@@ -1,0 +1,269 @@
+"""Every event of every coin through windows and detectors: liquidations, trades and prices in, findings out.
+
+Pure and deterministic: the same events in the same order give the same findings, and stored rows give the
+same windows again. Knows no gate, no store, no clock. Called by the pipeline for each frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Final
+
+from app.core.domain.flow import Finding, FlowSnapshot, PriceTick, StreamGap, TradeEvent
+from app.core.domain.flow_config import FlowConfig
+from app.core.domain.stored import LiquidationRow
+from app.core.flow.bursts import MARKET
+from app.core.flow.coin import Coin
+from app.core.flow.columns import EXACT_USD, Totals
+from app.core.flow.coverage import Coverage
+from app.core.flow.market import CoinMarket
+
+IDLE_MS: Final = 86_400_000  # all windows of a coin are empty by then
+_SWEEP_MS: Final = 60_000
+_EVICTED_AT_ONCE: Final = 16  # a sixteenth of the coins, when there are too many
+
+_by_time = itemgetter(1)
+_CALM: Final = Totals(0.0, 0.0, 0, 0)
+
+
+class FlowEngine:
+    """One per process (or per partition of symbols).
+
+    A frame's findings are those of its state after the last of its events, one for each episode, and each
+    change of phase on the way; the events of a frame arrived at the same instant, and a cascade only grows.
+    """
+
+    def __init__(self, config: FlowConfig) -> None:
+        self._config = config
+        self._coverage = Coverage()
+        self._coins: dict[str, Coin] = {}
+        self._busy: dict[str, Coin] = {}
+        self._market = Coin(CoinMarket(MARKET, config, self._coverage))
+        self._lag = EventLag()
+        self._source = ""
+        self._swept_ms = 0
+        self._events = self._trades = self._ticks = self._evicted = self._late = self._findings = 0
+
+    def on_liquidations(self, rows: Sequence[LiquidationRow], now_ms: int) -> list[Finding]:
+        """New liquidations of one frame, in any order. now_ms: arrival."""
+        if not rows:
+            return []
+        # Events of one frame in the order in which they happened: less patching, and no detector sees a later
+        # event before an earlier one that is already here.
+        ordered = sorted(rows, key=_by_time)
+        self._coverage.begin(ordered[0].ts_event_ms)
+        self._lag.note(now_ms, ordered[-1].ts_event_ms)
+        self._source = ordered[-1].source
+        return self._count(self._feed(ordered))
+
+    def _feed(self, ordered: Sequence[LiquidationRow]) -> list[Finding]:
+        """The hot loop: under a microsecond per event while nothing is near a threshold."""
+        coins, market = self._coins, Pulse(self._market)
+        found: list[Finding] = []
+        touched: dict[str, Coin] = {}
+        for symbol, ts_ms, _, _, _, _, side, price, usd, _, _, _, _ in ordered:
+            coin = coins.get(symbol)
+            if coin is None:
+                coin = self._admit(symbol)
+            is_long = side == "LONG"
+            market.add(ts_ms // 1000, is_long, usd)
+            if coin.add(ts_ms, is_long, usd, price):
+                touched[symbol] = coin
+                found += coin.analyse()
+        self._events += len(ordered)
+        if market.flush():
+            touched[MARKET] = self._market
+        for symbol, coin in touched.items():
+            found += coin.standing()
+            self._note_busy(symbol, coin)
+        return found
+
+    def on_trades(self, trades: Sequence[TradeEvent], now_ms: int) -> list[Finding]:
+        """Trades of one frame, in any order."""
+        found: list[Finding] = []
+        touched: dict[str, Coin] = {}
+        for symbol, exchange, _, is_buy, price, usd, ts_ms in sorted(trades, key=itemgetter(6)):
+            coin = touched[symbol] = self._coins.get(symbol) or self._admit(symbol)
+            found += coin.trade(ts_ms, is_buy, price, usd, exchange)
+        self._trades += len(trades)
+        if trades:
+            self._lag.note(now_ms, max(trade.ts_event_ms for trade in trades))
+        for symbol, coin in touched.items():
+            found += coin.flow.standing()
+            self._note_busy(symbol, coin)
+        return self._count(found)
+
+    def on_ticks(self, ticks: Sequence[PriceTick], now_ms: int) -> list[Finding]:
+        """Last traded prices of one frame, in any order."""
+        found: list[Finding] = []
+        for symbol, exchange, price, ts_ms in sorted(ticks, key=itemgetter(3)):
+            coin = self._coins.get(symbol) or self._admit(symbol)
+            found += coin.price(ts_ms, price, exchange)
+            self._note_busy(symbol, coin)
+        self._ticks += len(ticks)
+        if ticks:
+            self._lag.note(now_ms, max(tick.ts_event_ms for tick in ticks))
+        return self._count(found)
+
+    def advance(self, now_ms: int) -> list[Finding]:
+        """Time passes without events: phases, verdicts, ends. Call about once a second."""
+        if self._lag.is_unknown:
+            return []
+        as_of_ms = self._lag.event_time(now_ms)
+        found: list[Finding] = []
+        for symbol, coin in list(self._busy.items()):
+            found += coin.pass_time(as_of_ms)
+            self._note_busy(symbol, coin)
+        if abs(as_of_ms - self._swept_ms) >= _SWEEP_MS:
+            self._swept_ms = as_of_ms
+            self._evict(symbol for symbol, coin in self._coins.items() if _is_idle(coin, as_of_ms))
+        return self._count(found)
+
+    def restore(self, rows: Iterable[LiquidationRow], now_ms: int) -> None:
+        """The windows again from stored rows, at the start. What was found then has been said then."""
+        ordered = sorted(rows, key=_by_time)
+        if not ordered:
+            return
+        self._coverage.begin(ordered[0].ts_event_ms)
+        self._source = ordered[-1].source
+        self._feed(ordered)
+        for coin in (*self._coins.values(), self._market):
+            coin.pass_time(now_ms)
+            self._note_busy(coin.market.symbol, coin)
+
+    def note_gap(self, gap: StreamGap) -> None:
+        """Events may be missing in this time: comparisons with the past know it from here on."""
+        self._coverage.note_gap(gap)
+        for coin in self._coins.values():
+            coin.break_off()
+
+    def note_market(
+        self, symbol: str, *, atr: float | None, below: Sequence[float], above: Sequence[float]
+    ) -> None:
+        """What levels are built from: ATR of 1 h in USD, prices of clusters, nearest first. A coin nobody
+        saw yet is not remembered."""
+        coin = self._coins.get(symbol)
+        if coin is not None:
+            market = coin.market
+            market.atr_usd, market.clusters_below, market.clusters_above = atr, tuple(below), tuple(above)
+
+    def snapshot(self, symbol: str, now_ms: int) -> FlowSnapshot | None:
+        """Rolling aggregates as of now; MARKET for all coins together; None for a coin nobody saw."""
+        coin = self._market if symbol == MARKET else self._coins.get(symbol)
+        return None if coin is None else coin.snapshot(now_ms, source=self._source)
+
+    def symbols(self) -> Sequence[str]:
+        """Coins with any event within a day."""
+        return tuple(self._coins)
+
+    def counters(self) -> Mapping[str, int]:
+        """Since the start. late: liquidations more than the allowed disorder behind; evicted: coins."""
+        late = self._late + sum(coin.market.windows.late for coin in self._coins.values())
+        return {
+            "events": self._events,
+            "trades": self._trades,
+            "ticks": self._ticks,
+            "late": late,
+            "symbols": len(self._coins),
+            "busy": len(self._busy),
+            "evicted": self._evicted,
+            "findings": self._findings,
+        }
+
+    def _count(self, found: list[Finding]) -> list[Finding]:
+        self._findings += len(found)
+        return found
+
+    def _note_busy(self, symbol: str, coin: Coin) -> None:
+        if coin.is_busy:
+            self._busy[symbol] = coin
+        else:
+            self._busy.pop(symbol, None)
+
+    def _admit(self, symbol: str) -> Coin:
+        """A coin seen for the first time; where there are too many, the idlest make room."""
+        if len(self._coins) >= self._config.max_symbols:
+            many = max(1, len(self._coins) // _EVICTED_AT_ONCE)
+            self._evict(sorted(self._coins, key=lambda name: self._coins[name].market.newest_ms)[:many])
+        coin = self._coins[symbol] = Coin(CoinMarket(symbol, self._config, self._coverage))
+        return coin
+
+    def _evict(self, symbols: Iterable[str]) -> None:
+        for symbol in list(symbols):
+            coin = self._coins.pop(symbol)
+            self._busy.pop(symbol, None)
+            self._late += coin.market.windows.late
+            self._evicted += 1
+
+
+def _is_idle(coin: Coin, as_of_ms: int) -> bool:
+    return not coin.is_busy and as_of_ms - coin.market.newest_ms > IDLE_MS
+
+
+class Pulse:
+    """Gathers one frame second by second for the windows of the whole market, which need no single events."""
+
+    __slots__ = ("_coin", "_is_awake", "_largest", "_longs", "_second", "_shorts", "long_usd", "short_usd")
+
+    def __init__(self, market: Coin) -> None:
+        self._coin = market
+        self._second = self._longs = self._shorts = 0
+        self._largest = self.long_usd = self.short_usd = 0.0
+        self._is_awake = False
+
+    def add(self, second: int, is_long: bool, usd: float) -> None:
+        if second != self._second:
+            self._turn(second)
+        usd = (usd + EXACT_USD) - EXACT_USD
+        if is_long:
+            self.long_usd += usd
+            self._longs += 1
+        else:
+            self.short_usd += usd
+            self._shorts += 1
+        if usd > self._largest:
+            self._largest = usd
+
+    def _turn(self, second: int) -> None:
+        if self._second:
+            sums = Totals(self.long_usd, self.short_usd, self._longs, self._shorts)
+            self._is_awake |= self._coin.market.windows.add_sums(self._second, sums, self._largest)
+        self._second = second
+        self._largest, (self.long_usd, self.short_usd, self._longs, self._shorts) = 0.0, _CALM
+
+    def flush(self) -> bool:
+        """The frame is over; whether the market's z-score is worth a look (then it has been taken)."""
+        self._turn(0)
+        if self._is_awake:
+            self._coin.zscore.look()
+        return self._is_awake
+
+
+class EventLag:
+    """How far event time lies behind our clock: the least lag of the last one to two minutes.
+
+    Normally some tenths of a second. Where all venues' clocks (or ours) are minutes off, time still passes at
+    the right moment for the windows; a single hour-old event changes nothing.
+    """
+
+    def __init__(self) -> None:
+        self._minute = 0
+        self._now: int | None = None
+        self._before: int | None = None
+
+    @property
+    def is_unknown(self) -> bool:
+        return self._now is None
+
+    def note(self, now_ms: int, newest_event_ms: int) -> None:
+        """A frame arrived whose newest event is this."""
+        lag = now_ms - newest_event_ms
+        if now_ms // 60_000 != self._minute or self._now is None:
+            self._minute, self._before, self._now = now_ms // 60_000, self._now, lag
+        self._now = min(self._now, lag)
+
+    def event_time(self, now_ms: int) -> int:
+        """Event time of this moment."""
+        known = [lag for lag in (self._now, self._before) if lag is not None]
+        return now_ms - min(known, default=0)

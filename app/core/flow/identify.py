@@ -1,0 +1,191 @@
+"""From normalised events to stored rows: ids, replays after a reconnect, clocks that are wrong.
+
+Owns which event is new and what its time is. Nothing here looks at sizes or prices. Called by the pipeline
+for every frame, before windows and detectors; the database key stays the final guard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+import msgspec
+
+from app.core.domain.flow import LiquidationEvent, StreamFrame
+from app.core.domain.stored import LiquidationRow
+from app.core.flow.ids import liquidation_id
+from app.core.heatmap.buckets import bucket_of
+
+MAX_IDS = 50_000  # of one generation; there are two for each source
+REMEMBER_MS = 900_000  # event time; a replay comes within seconds of a reconnect
+# An event cannot come before it happened. Venue clocks run ahead by fractions of a second; more than the
+# disorder the windows allow would push the newest second forward and make every honest event late.
+MAX_AHEAD_MS = 5_000
+
+_new_row = tuple.__new__  # a third of the time of LiquidationRow(...), which checks what is known here
+_pack = msgspec.msgpack.Encoder().encode
+_int = int.from_bytes
+
+
+class Identifier:
+    """Gives ids and leaves out what was seen before. One for the process, for all sources.
+
+    duplicates: events left out since the start. skewed: events whose stated time lay ahead of their arrival
+    by more than 5 s; their row has the time of arrival, and `extras` says what the venue stated.
+    """
+
+    def __init__(self) -> None:
+        self.duplicates = 0
+        self.skewed = 0
+        self._seen: dict[str, SeenIds] = {}
+        self._arrivals = Arrivals()
+
+    def identify(self, frame: StreamFrame) -> list[LiquidationRow]:
+        """The new liquidations of a frame as rows, in the order of the frame.
+
+        The n-th event with the same facts since the connection was made has its own id; after a gap counting
+        begins again, so what the venue sends once more consumes one remembered occurrence each.
+        """
+        seen = self._seen_of(frame.source)
+        if frame.gap is not None:
+            seen.reconnect()
+        events = frame.liquidations
+        if not events:
+            return []
+        newest_ms = max(event[7] for event in events)
+        latest_ms = self._arrivals.latest_allowed(frame.ts_init_ms, newest_ms)
+        seen.age(min(newest_ms, latest_ms), len(events))
+        rows = self._rows(frame, seen)
+        return rows if newest_ms <= latest_ms else [self._in_time(row, latest_ms) for row in rows]
+
+    def _rows(self, frame: StreamFrame, seen: SeenIds) -> list[LiquidationRow]:
+        """The hot loop: `liquidation_id` and `SeenIds` written out, which saves a third of its time."""
+        source, ts_init_ms, ids, older = frame.source, frame.ts_init_ms, seen.ids, seen.older
+        rows: list[LiquidationRow] = []
+        for event in frame.liquidations:
+            symbol, exchange, pair, side, price, usd, base, ts_ms = event
+            facts = _pack((source, exchange, pair, ts_ms, side, price, usd, 0))
+            number = _int(blake2b(facts, digest_size=8).digest(), "big", signed=True)
+            key = number >> 4
+            if key in ids or key in older:
+                again = seen.again(source, event, key)
+                if again is None:
+                    self.duplicates += 1
+                    continue
+                number = again
+            else:
+                ids.add(key)
+            bucket = bucket_of(price)
+            row = (
+                symbol,
+                ts_ms,
+                number,
+                source,
+                exchange,
+                pair,
+                side,
+                price,
+                usd,
+                base,
+                bucket,
+                ts_init_ms,
+                None,
+            )
+            rows.append(_new_row(LiquidationRow, row))
+        return rows
+
+    def remember(self, rows: Iterable[LiquidationRow]) -> None:
+        """Stored rows of the last minutes, after a start: what the venue sends again is then a replay."""
+        for row in rows:
+            self._seen_of(row.source).remember(row.id)
+
+    def _seen_of(self, source: str) -> SeenIds:
+        seen = self._seen.get(source)
+        if seen is None:
+            seen = self._seen[source] = SeenIds()
+        return seen
+
+    def _in_time(self, row: LiquidationRow, latest_ms: int) -> LiquidationRow:
+        if row.ts_event_ms <= latest_ms:
+            return row
+        self.skewed += 1
+        extras = f'{{"stated_ts_ms": {row.ts_event_ms}}}'
+        return row._replace(ts_event_ms=latest_ms - MAX_AHEAD_MS, extras=extras)
+
+
+class SeenIds:
+    """Ids of one source in two generations of at most `MAX_IDS`, each kept for at least 15 min of event time.
+
+    What is kept of an id are its upper 60 bits: such an integer takes 32 bytes and not 48.
+    """
+
+    __slots__ = ("_is_older_from_before", "_repeats", "_since_ms", "ids", "older")
+
+    def __init__(self) -> None:
+        self.ids: set[int] = set()
+        self.older: set[int] = set()
+        # How often facts came since the connection was made, for those that came more than once or came back.
+        self._repeats: dict[int, int] = {}
+        self._since_ms: int | None = None
+        self._is_older_from_before = False
+
+    def again(self, source: str, event: LiquidationEvent, key: int) -> int | None:
+        """The id of an event whose facts are known: a twin's (new), or None where it is a replay."""
+        nth = self._repeats.get(key)
+        if nth is None:
+            # Known from this connection: this is the second. Known from before it: the first, once more.
+            nth = 0 if self._is_older_from_before and key not in self.ids else 1
+        self._repeats[key] = nth + 1
+        _, exchange, pair, side, price, usd, _, ts_event_ms = event
+        number = liquidation_id(source, exchange, pair, ts_event_ms, side, price, usd, nth)
+        if number >> 4 in self.ids or number >> 4 in self.older:
+            return None
+        self.ids.add(number >> 4)
+        return number
+
+    def remember(self, number: int) -> None:
+        """An id from before this connection."""
+        self._is_older_from_before = True
+        if len(self.older) < MAX_IDS:
+            self.older.add(number >> 4)
+
+    def reconnect(self) -> None:
+        """From here on everything known is from before; the newest generation wins where both are full."""
+        if len(self.older) + len(self.ids) <= MAX_IDS:
+            self.ids |= self.older
+        self.older, self.ids = self.ids, set()
+        self._repeats = {}
+        self._since_ms = None
+        self._is_older_from_before = True
+
+    def age(self, newest_ms: int, coming: int) -> None:
+        """Begin a new generation before a frame of `coming` events when this one is old or would overflow."""
+        if self._since_ms is None:
+            self._since_ms = newest_ms
+        if len(self.ids) + coming > MAX_IDS or newest_ms - self._since_ms > REMEMBER_MS:
+            self.older, self.ids = self.ids, set()
+            self._since_ms = newest_ms
+            self._is_older_from_before = False
+            if len(self._repeats) > MAX_IDS:
+                self._repeats = {}
+
+
+class Arrivals:
+    """How late an event may claim to be, although our own clock may step back (an hour at the end of summer,
+    on a badly set machine; a correction by the time service)."""
+
+    def __init__(self) -> None:
+        self._last_ms = 0
+        self._stepped_ms = 0
+
+    def latest_allowed(self, ts_init_ms: int, newest_ms: int) -> int:
+        """Newest event time that is believed in a frame that arrived at `ts_init_ms`.
+
+        After a step back by an hour every event lies an hour ahead: then our clock is wrong, not the venues'.
+        The step is forgotten as soon as events and clock agree again.
+        """
+        self._stepped_ms += max(0, self._last_ms - ts_init_ms)
+        self._last_ms = ts_init_ms
+        if newest_ms <= ts_init_ms + MAX_AHEAD_MS:
+            self._stepped_ms = 0
+        return ts_init_ms + self._stepped_ms + MAX_AHEAD_MS

@@ -1,0 +1,204 @@
+"""The cascade of one coin and side, from its first event to its verdict.
+
+building -> peak (the 10 s rate falls) -> reclaim (traded price back inside the range before the cascade),
+continuation (not back after 15 min) or ended (nobody can say). Longs liquidated are forced SELLS: price is
+pushed DOWN, and only the way back makes it a LONG; shorts mirrored. Driven by `core.flow.cascades`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.core.domain.flow import CascadeNow, Phase, TradeLevels
+from app.core.domain.stored import LiquidatedSide
+from app.core.flow.market import CoinMarket
+from app.core.flow.price_path import PriceRange
+from app.core.flow.trade_windows import TradeTotals
+from app.core.flow.windows import RETAINED_S, difference
+
+RATE_S: Final = 10
+# "Falling" means a quarter off the highest: one second that leaves a ten-second window is noise.
+FALLING: Final = 0.75
+# A cascade goes on while its 30 s sum holds the threshold and its side is still the larger one; 65 % is asked
+# for only at the start, so that a share that hovers there does not tear one cascade into ten.
+STILL_DOMINANT: Final = 0.5
+MAX_TARGETS: Final = 3
+
+
+class Cascade:
+    """One episode. sums: what it liquidated, as of the last moment at which it was under way; last_on_s: that
+    moment; absorbed_usd: taker volume against it meanwhile (buys against forced sells), None without trades;
+    peak_minute_usd: most within a minute; extreme: furthest traded price since it began, None without a price
+    path; before: traded range of the five minutes before its first event."""
+
+    __slots__ = (
+        "_base",
+        "_taker_base",
+        "absorbed_usd",
+        "before",
+        "extreme",
+        "is_long",
+        "is_on",
+        "last_on_s",
+        "market",
+        "peak_10s_usd",
+        "peak_minute_usd",
+        "peak_s",
+        "phase",
+        "rate_usd",
+        "started_s",
+        "sums",
+    )
+
+    def __init__(self, market: CoinMarket, *, is_long: bool, started_s: int, as_of_s: int) -> None:
+        self.market, self.is_long, self.started_s = market, is_long, started_s
+        self.phase = Phase.BUILDING
+        self.is_on = True
+        self.last_on_s = self.peak_s = as_of_s
+        self.peak_10s_usd = self.peak_minute_usd = self.rate_usd = 0.0
+        self._base = market.windows.seconds.before(started_s)
+        self.sums = difference(market.windows.totals(), self._base)
+        self.before = market.path.range_between(started_s - market.config.pre_cascade_range_s, started_s)
+        self.extreme: float | None = None
+        self._see(market.path.range_between(started_s, as_of_s + 1))
+        trades = market.trades
+        self._taker_base: TradeTotals | None = None if trades is None else trades.before(started_s)
+        self.absorbed_usd: float | None = None
+
+    @property
+    def side(self) -> LiquidatedSide:
+        return LiquidatedSide.LONG if self.is_long else LiquidatedSide.SHORT
+
+    @property
+    def usd(self) -> float:
+        return self.sums.long_usd + self.sums.short_usd
+
+    @property
+    def share(self) -> float:
+        """Of the side whose positions were closed."""
+        return (self.sums.long_usd if self.is_long else self.sums.short_usd) / self.usd
+
+    def see_price(self, ts_s: int, price: float) -> None:
+        """A traded price of now or of earlier in the cascade."""
+        if ts_s >= self.started_s:
+            self._see(PriceRange(price, price))
+
+    def step(self, as_of_s: int) -> bool:
+        """Look at the windows as of a second; whether the phase changed to one that is worth saying."""
+        if self._has_lapsed(as_of_s):
+            self.is_on, self.rate_usd = False, 0.0
+        else:
+            self._measure(as_of_s)
+        if self.phase is Phase.BUILDING:
+            if self.rate_usd >= FALLING * self.peak_10s_usd:
+                return False
+            self.phase, self.peak_s = Phase.PEAK, as_of_s
+            self._judge(as_of_s)
+            return True
+        return self._judge(as_of_s)
+
+    def _has_lapsed(self, as_of_s: int) -> bool:
+        """Over long ago, although nobody looked in between: what comes now belongs to another cascade."""
+        config, silent_s = self.market.config, as_of_s - self.last_on_s
+        has_path = self.before is not None and self.extreme is not None
+        return silent_s > (config.cascade_verdict_s if has_path else config.cascade_window_s + 1)
+
+    def _measure(self, as_of_s: int) -> None:
+        windows = self.market.windows
+        hot = windows.since(windows.hot_from(as_of_s))
+        hot_usd = hot.long_usd + hot.short_usd
+        own_usd = hot.long_usd if self.is_long else hot.short_usd
+        threshold = self.market.tier.cascade_usd
+        self.is_on = hot_usd >= threshold and own_usd >= STILL_DOMINANT * hot_usd
+        if self.is_on:
+            self._count()
+        rate = windows.since(as_of_s - RATE_S)
+        self.rate_usd = rate.long_usd if self.is_long else rate.short_usd
+        if self.rate_usd > self.peak_10s_usd:
+            self.peak_10s_usd = self.rate_usd
+            if self.phase is Phase.PEAK and self.is_on:
+                self.phase = Phase.BUILDING  # it was a breath, not the peak
+
+    def _count(self) -> None:
+        windows = self.market.windows
+        if windows.second - self.started_s < RETAINED_S:
+            self._base = windows.seconds.before(self.started_s)  # moved by late events of before
+        self.sums = difference(windows.totals(), self._base)
+        self.last_on_s = windows.second
+        minute = windows.since(max(windows.second - 60, self.started_s))
+        self.peak_minute_usd = max(self.peak_minute_usd, minute.long_usd + minute.short_usd)
+        trades = self.market.trades
+        if trades is not None and self._taker_base is not None:
+            taken = trades.totals.minus(self._taker_base)
+            self.absorbed_usd = taken.buy_usd if self.is_long else taken.sell_usd
+
+    def _judge(self, as_of_s: int) -> bool:
+        """Past the peak: is there a verdict?"""
+        price = self.market.path.at(as_of_s * 1000)
+        if self._is_reclaimed(price):
+            self.phase = Phase.RECLAIM
+        elif self.before is None or self.extreme is None:
+            if self.is_on:
+                return False
+            self.phase = Phase.ENDED
+        elif as_of_s - max(self.peak_s, self.last_on_s) >= self.market.config.cascade_verdict_s:
+            is_outside = price is not None and self._is_beyond(price)
+            self.phase = Phase.CONTINUATION if is_outside else Phase.ENDED
+        else:
+            return False
+        return True
+
+    def _is_reclaimed(self, price: float | None) -> bool:
+        """Price was swept out of the range and trades inside it again (or has jumped back through it)."""
+        if price is None or self.extreme is None:
+            return False
+        return self._is_beyond(self.extreme) and not self._is_beyond(price)
+
+    def _is_beyond(self, price: float) -> bool:
+        """Outside the range of before, on the side to which the cascade pushes."""
+        if self.before is None:
+            return False
+        return price < self.before.low if self.is_long else price > self.before.high
+
+    def _see(self, seen: PriceRange | None) -> None:
+        if seen is None:
+            return
+        price = seen.low if self.is_long else seen.high
+        if self.extreme is None:
+            self.extreme = price
+        self.extreme = min(self.extreme, price) if self.is_long else max(self.extreme, price)
+
+    @property
+    def is_over(self) -> bool:
+        return self.phase in (Phase.RECLAIM, Phase.CONTINUATION, Phase.ENDED)
+
+    def now(self, as_of_ms: int) -> CascadeNow:
+        events = self.sums.longs + self.sums.shorts
+        price = self.market.path.at(as_of_ms)
+        return CascadeNow(self.side, self.phase, self.started_s * 1000, self.usd, events, price)
+
+    def levels(self, price: float | None) -> TradeLevels | None:
+        """Levels of a reclaim, None where any part is unknown or they would not stand in order."""
+        market = self.market
+        if self.phase is not Phase.RECLAIM or price is None or self.extreme is None or not market.atr_usd:
+            return None
+        away = market.config.stop_atr * market.atr_usd
+        if self.is_long:
+            return long_levels(price, self.extreme - away, market.clusters_above)
+        return short_levels(price, self.extreme + away, market.clusters_below)
+
+
+def long_levels(entry: float, stop: float, clusters: tuple[float, ...]) -> TradeLevels | None:
+    """stop < entry < every target, nearest first, or nothing.
+
+    Worked numbers: entry 60,000, extreme 59,400 and ATR 400 (stop 59,300), clusters above at 59,900, 60,500
+    and 61,200: targets 60,500 and 61,200.
+    """
+    targets = tuple(sorted({price for price in clusters if price > entry}))[:MAX_TARGETS]
+    return TradeLevels(entry, stop, targets) if targets and 0 < stop < entry else None
+
+
+def short_levels(entry: float, stop: float, clusters: tuple[float, ...]) -> TradeLevels | None:
+    """The mirror: every target < entry < stop."""
+    targets = tuple(sorted({price for price in clusters if 0 < price < entry}, reverse=True))[:MAX_TARGETS]
+    return TradeLevels(entry, stop, targets) if targets and stop > entry else None

@@ -1,0 +1,163 @@
+"""The streaming worker: every loop from the upstream sockets to sent messages, restored, run and stopped.
+
+Owns the order of start and end; what each loop does is its own. Put together by `bootstrap_stream`, run by
+`python -m app.worker` or inside the web process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.core.clock import Clock
+from app.core.domain.flow import LinkStatus, PipelineStatus, StreamGap
+from app.core.domain.flow_answer import StreamReport
+from app.core.errors import StorageUnavailable
+from app.core.stream_ports import AlertStore, GapLog, LiquidationTail, WarmCache
+from app.services.streaming.delivery import DeliveryService
+from app.services.streaming.keeper import AlertKeeper
+from app.services.streaming.pipeline import Pipeline
+from app.services.streaming.stages import Stages
+from app.services.streaming.status_board import StatusBoard
+
+_log = logging.getLogger(__name__)
+
+# How long the start waits for a database; after that the stream begins without its past.
+RESTORE_S = 4.0
+PUBLISH_S = 1.0
+# Windows of quiet coins run empty without an event: published again this often, and so is the report.
+ALL_EVERY = 15
+REPORT_EVERY = 5
+GAPS_MS = 86_400_000
+# Coins chunked while they are published: a thousand snapshots at once would hold up every frame.
+SNAPSHOT_CHUNK = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a start is restored from. opened: returns when the store can be asked."""
+
+    opened: Callable[[], Awaitable[None]]
+    tail: LiquidationTail
+    alerts: AlertStore
+    gaps: GapLog
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerParts:
+    """What one worker process runs. loops: further ones by name (sources, poller, bot ...).
+
+    name: of this process, among all that share the cache. links: how the upstream streams do. notes: why
+    something is not watched for just now.
+    """
+
+    name: str
+    pipeline: Pipeline
+    keeper: AlertKeeper
+    delivery: DeliveryService
+    warm: WarmCache
+    past: Past
+    stages: Stages
+    clock: Clock
+    links: Callable[[], tuple[LinkStatus, ...]]
+    notes: Callable[[], tuple[str, ...]] = tuple
+    loops: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+class StreamWorker:
+    """`run()` until cancelled; `ready` is set once it takes events."""
+
+    def __init__(self, parts: WorkerParts) -> None:
+        self._parts = parts
+        self._board = StatusBoard(parts.warm, now_ms=parts.clock.now_ms)
+        self._gaps: Sequence[StreamGap] = ()
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Restore, then run every loop; alerts that wait are stored at the end."""
+        parts = self._parts
+        await self._restore()
+        parts.stages.add("clock", self._tick)
+        parts.stages.add("publish", self._publish)
+        parts.stages.add("keep", parts.keeper.run)
+        parts.stages.add("deliver", parts.delivery.run)
+        for name, loop in parts.loops.items():
+            parts.stages.add(name, loop)
+        self.ready.set()
+        try:
+            await parts.stages.run()
+        finally:
+            await parts.keeper.settle()
+
+    def pipeline_status(self) -> PipelineStatus:
+        return self._parts.pipeline.status()
+
+    async def report(self) -> StreamReport:
+        """How this worker does, now."""
+        parts, now_ms = self._parts, self._parts.clock.now_ms()
+        status = parts.pipeline.status()
+        links = parts.links()
+        return StreamReport(
+            worker=parts.name,
+            as_of_ms=now_ms,
+            links=links,
+            pipeline=status,
+            gaps=tuple(self._gaps),
+            outbox=parts.delivery.status().depth,
+            alarms=(*status.alarms, *_link_alarms(links), *_delivery_alarms(parts.delivery)),
+            notes=parts.notes(),
+        )
+
+    async def _restore(self) -> None:
+        past = self._parts.past
+        try:
+            async with asyncio.timeout(RESTORE_S):
+                await past.opened()
+        except (TimeoutError, StorageUnavailable) as error:
+            _log.error("the store is not open yet", extra={"why": str(error) or "it takes too long"})
+        await self._parts.pipeline.restore(past.tail, past.alerts)
+
+    async def _tick(self) -> None:
+        while True:
+            await self._parts.sleep(0.25)
+            await self._parts.pipeline.tick()
+
+    async def _publish(self) -> None:
+        turn = 0
+        while True:
+            await self._parts.sleep(PUBLISH_S)
+            await self._publish_snapshots(everything=turn % ALL_EVERY == 0)
+            if turn % REPORT_EVERY == 0:
+                await self._read_gaps()
+                await self._board.put(await self.report())
+            turn += 1
+
+    async def _publish_snapshots(self, *, everything: bool) -> None:
+        symbols = self._parts.pipeline.take_changed(everything=everything)
+        for start in range(0, len(symbols), SNAPSHOT_CHUNK):
+            found = self._parts.pipeline.snapshots(symbols[start : start + SNAPSHOT_CHUNK])
+            await self._parts.warm.publish(found)
+            await asyncio.sleep(0)
+
+    async def _read_gaps(self) -> None:
+        try:
+            self._gaps = await self._parts.past.gaps.gaps(self._parts.clock.now_ms() - GAPS_MS)
+        except StorageUnavailable:
+            return  # the last known stand; that the store is away is said elsewhere
+
+
+def _link_alarms(links: Sequence[LinkStatus]) -> tuple[str, ...]:
+    return tuple(
+        f"{link.source}: {link.detail or link.state}" for link in links if link.state.value == "alarm"
+    )
+
+
+def _delivery_alarms(delivery: DeliveryService) -> tuple[str, ...]:
+    status = delivery.status()
+    found = [f"{scheme}: nothing is sent: {why}" for scheme, why in status.stopped.items()]
+    if status.trouble is not None:
+        found.append(f"outbox: {status.trouble}")
+    return tuple(found)
