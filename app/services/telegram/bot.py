@@ -51,7 +51,7 @@ class BotConfig:
 
 
 class TelegramBot:
-    """One bot. `run()` once, until cancelled; `accept()` from the webhook route."""
+    """One bot. `run()` until cancelled, and again if need be; `accept()` from the webhook route."""
 
     def __init__(
         self,
@@ -112,6 +112,7 @@ class TelegramBot:
 
     async def run(self) -> None:
         """Introduce the bot, then read and answer until cancelled; returns only for a refused token."""
+        await self._bot.open_connections()
         try:
             if await self._retried(self._introduce) is None:
                 return
@@ -222,7 +223,7 @@ class TelegramBot:
         if incoming.callback_id is not None:
             await self._sender.notice(incoming.callback_id, reply.notice)
         for message in reply.messages:
-            fate = await self._sender.send(incoming, message)
+            fate = await self._sender.send(chat, incoming, message)
             self._counts["answers" if fate is Fate.SENT else "failed"] += 1
             if fate is Fate.FORBIDDEN:
                 await self._conversation.refused(chat)

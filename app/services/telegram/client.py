@@ -79,8 +79,13 @@ class PollingBot(Bot):
         text = error.message.replace(self.token, "***")
         return f"{type(error).__name__}: {text}"[:MAX_DETAIL_CHARS]
 
+    async def open_connections(self) -> None:
+        """Also after they were closed."""
+        for pool in self._pools:
+            await pool.initialize()
+
     async def close_connections(self) -> None:
-        """Calls under way end with an error; further ones are impossible."""
+        """Calls under way end with an error; further ones until they are opened again."""
         for pool in self._pools:
             await pool.shutdown()
 

@@ -11,14 +11,14 @@ import pytest
 from app.core.chat_ports import BotState, Reply
 from app.core.clock import ManualClock
 from app.core.stream_ports import Message
+from tests.bot_rig import CHAT, CHAT_ID, TOKEN, BotRig, Echo, bot_rig
 from tests.chat_rig import MemoryStore, make_book, make_chat
 from tests.live_rig import fault
-from tests.services.telegram.bot_rig import CHAT, CHAT_ID, TOKEN, BotRig, Echo, bot_rig
 
 FAULTY = {"ok": False, "error_code": 500, "description": "Internal Server Error"}
 
 
-async def no_pace(_chat_id: int) -> None:
+async def no_pace(_chat: str) -> None:
     """Nobody keeps the rate, so that the server has to."""
 
 
@@ -308,3 +308,13 @@ async def test_a_stop_lets_an_answer_under_way_be_sent() -> None:
         talk.gate.set()
         await stopping
         assert await rig.texts() == ["/x"]
+
+
+async def test_a_bot_that_was_stopped_can_be_started_again() -> None:
+    async with bot_rig(Echo()) as rig:
+        await rig.write("/one")
+        await rig.sent(1)
+        await stopped(rig)
+        rig.start()
+        await rig.write("/two")
+        assert await rig.sent(2) == ["/one", "/two"]

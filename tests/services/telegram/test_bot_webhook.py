@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, cast
 
@@ -19,9 +19,9 @@ from app.core.clock import ManualClock
 from app.core.domain.context import DataMode
 from app.core.errors import ConfigurationError
 from app.services.telegram.bot import MAX_QUEUED, BotConfig, TelegramBot
+from tests.bot_rig import CHAT_ID, SECRET, TOKEN, Echo, bot_rig
 from tests.chat_rig import MemoryStore, make_book, make_chat
 from tests.live_rig import listening
-from tests.services.telegram.bot_rig import CHAT_ID, SECRET, TOKEN, Echo, bot_rig
 
 URL = "https://signals.example.com/telegram/webhook"
 PATH = "/telegram/webhook"
@@ -47,7 +47,8 @@ def made_api(*, has_webhook: bool) -> FastAPI:
     keys = (ApiKey.from_plain("me", "a-long-enough-key", ["read"]),)
     options = ApiOptions("https://signals.example.com", DataMode.DEMO, "1", env="prod", api_keys=keys)
     webhook = TelegramWebhook(digest_of(SECRET), INTAKE.accept) if has_webhook else None
-    services = ApiServices(*([cast(Any, None)] * 12), telegram=webhook)
+    nothing = {field.name: cast(Any, None) for field in fields(ApiServices)}
+    services = ApiServices(**(nothing | {"telegram": webhook}))
     return create_api(options, services, metrics_text=lambda: b"", now_ms=lambda: 0)
 
 
