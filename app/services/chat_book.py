@@ -46,6 +46,7 @@ class ChatBook:
         changes."""
         self._defaults = {settings.chat: settings for settings in defaults}
         self._settings = dict(self._defaults)
+        self._by_spelling = {chat.lower(): chat for chat in self._defaults}  # @names know no case
         self._pending: dict[str, deque[Edit]] = {chat: deque(maxlen=MAX_PENDING) for chat in self._defaults}
         self._version = dict.fromkeys(self._defaults, 0)
         self._read: set[str] = set()  # chats whose stored settings are known
@@ -66,7 +67,7 @@ class ChatBook:
 
     def name_of(self, chat: str) -> str | None:
         """The chat as it is configured, also when it writes from a new id; None for one that is not."""
-        return chat if chat in self._settings else self._moved.get(chat)
+        return self._by_spelling.get(chat.lower()) or self._moved.get(chat)
 
     def symbols(self) -> Sequence[str]:
         """Coins the service follows, the configured ones first."""

@@ -188,3 +188,9 @@ async def test_a_chat_that_the_delivery_closed_is_closed_here_too() -> None:
     await DeliveryBook(cast(Any, store), monotonic=lambda: 0.0).disable(CHAT)
     await book.load()
     assert book.all()[0].is_disabled is True
+
+
+async def test_names_of_channels_are_known_in_any_case() -> None:
+    book = make_book(MemoryStore(), ChatSettings("telegram:@MyChannel"))
+    assert book.name_of("telegram:@mychannel") == "telegram:@MyChannel"
+    assert book.name_of("telegram:@other") is None
