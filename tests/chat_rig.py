@@ -133,7 +133,7 @@ async def live_chat(
             await book.load()
 
             async def ready() -> ServiceReport:
-                return ServiceReport(await api.health.ready(), await api.flow.status())
+                return ServiceReport(await api.health.ready())
 
             yield LiveChat(make_chat(book, clock, asked, report=ready), book, base.store)
     forget_logging()

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
-from app.core.domain.alerts import AlertQuery, StoredAlert
+from app.core.domain.alerts import AlertQuery, OutboxDepth, SetupRecord, StoredAlert
 from app.core.domain.answer import MarketAnswer, SignalAnswer
-from app.core.domain.flow import FlowSnapshot
-from app.core.domain.flow_answer import StreamStatusAnswer
+from app.core.domain.flow import FlowSnapshot, LinkStatus, PipelineStatus
 from app.core.domain.heatmap import HeatmapAnswer, HeatmapQuery
 from app.core.domain.liquidity_answer import LiquidityAnswer
-from app.core.domain.outcomes import SetupCount
 from app.core.domain.signal import Mode
 from app.core.domain.status import ReadyReport
 from app.core.domain.stored import Page
@@ -55,20 +53,23 @@ class Conversation(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ServiceReport:
-    """How everything does, for /status. streams: of every worker; None where they cannot be read."""
+    """How everything does, for /status. None: not run by this process, or not to be had now."""
 
     ready: ReadyReport
-    streams: StreamStatusAnswer | None = None
+    links: tuple[LinkStatus, ...] = ()
+    pipeline: PipelineStatus | None = None
+    outbox: OutboxDepth | None = None
+    alarms: tuple[str, ...] = ()
 
 
 ReportNow: TypeAlias = Callable[[], Awaitable[ServiceReport]]
 
 
 class OutcomeCounts(Protocol):
-    """What became of alerts so far, by setup (a part of `outcome_ports.OutcomeStore`)."""
+    """What became of alerts so far, by setup."""
 
-    async def counts(self, horizon: str, since_ms: int) -> Sequence[SetupCount]:
-        """Outcomes at one horizon that was over at since_ms or later. Raises: StorageUnavailable."""
+    async def counts(self) -> Sequence[SetupRecord]:
+        """Largest number of outcomes first. Raises: StorageUnavailable."""
         ...
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.core.chat_ports import Inquiries
-from app.core.domain.alerts import Alert, AlertContext, AlertQuery, StoredAlert
+from app.core.domain.alerts import Alert, AlertContext, AlertQuery, SetupRecord, StoredAlert
 from app.core.domain.formatting import (
     format_percent,
     format_signed_percent,
@@ -17,8 +17,6 @@ from app.core.domain.formatting import (
     format_usd,
     format_usd_compact,
 )
-from app.core.domain.market import DAY_MS
-from app.core.domain.outcomes import RECORD_HORIZON, SetupCount
 from app.core.domain.signal import Direction
 from app.core.domain.symbol import Symbol
 from app.core.errors import StorageUnavailable
@@ -28,7 +26,6 @@ from app.services.chat_text import Markup, Voice, clean, fault_text, message
 RECENT = 3
 MAX_EVIDENCE = 24
 MAX_SETUPS = 12
-TRACK_DAYS = 90
 MIN_OUTCOMES = 30  # below which nothing is claimed
 
 
@@ -67,14 +64,13 @@ class AlertAnswers:
     async def track(self, voice: Voice) -> Message:
         """What became of alerts so far, and that there is no scored record of signals yet."""
         lines = [voice.title("track.title"), voice.say("track.signals")]
-        counts: Sequence[SetupCount] = ()
+        tallies: Sequence[SetupRecord] = ()
         if self.on.outcomes is not None:
-            counts = await self.on.outcomes.counts(RECORD_HORIZON, voice.now_ms - TRACK_DAYS * DAY_MS)
-        if not counts:
+            tallies = await self.on.outcomes.counts()
+        if not tallies:
             return message([*lines, voice.say("track.none")], footer=voice.footer())
-        lines.append(voice.say("track.how", days=TRACK_DAYS, horizon=RECORD_HORIZON))
-        largest = sorted(counts, key=lambda count: (-count.apart_scored, count.setup))
-        lines += [_tally(voice, count) for count in largest[:MAX_SETUPS]]
+        lines.append(voice.say("track.how"))
+        lines += [_tally(voice, tally) for tally in tallies[:MAX_SETUPS]]
         lines.append(voice.say("track.least", n=MIN_OUTCOMES))
         return message(lines, footer=voice.footer())
 
@@ -156,16 +152,9 @@ def _recent(voice: Voice, stored: StoredAlert, chat: str) -> Markup:
     )
 
 
-def _tally(voice: Voice, count: SetupCount) -> Markup:
-    """Counts alone below 30; a share of wins only from there on, and only of outcomes that do not overlap."""
-    if count.apart_scored < MIN_OUTCOMES:
-        return voice.say("track.few", setup=count.setup, n=count.apart_scored, open=count.open)
-    share = format_percent(count.apart_wins / count.apart_scored, 0)
-    return voice.say(
-        "track.line",
-        setup=count.setup,
-        n=count.apart_scored,
-        wins=count.apart_wins,
-        share=share,
-        open=count.open,
-    )
+def _tally(voice: Voice, tally: SetupRecord) -> Markup:
+    """Counts alone below 30; a share of wins only from there on."""
+    if tally.scored < MIN_OUTCOMES:
+        return voice.say("track.few", setup=tally.setup, n=tally.scored)
+    share = format_percent(tally.wins / tally.scored, 0)
+    return voice.say("track.line", setup=tally.setup, n=tally.scored, wins=tally.wins, share=share)

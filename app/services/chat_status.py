@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from app.core.chat_ports import ServiceReport
 from app.core.domain.alerts import ChatSettings, OutboxDepth
 from app.core.domain.flow import LinkState, LinkStatus, PipelineStatus
-from app.core.domain.flow_answer import StreamStatusAnswer
 from app.core.domain.formatting import format_usd_compact
 from app.core.domain.status import DependencyState, ProviderState
 from app.core.stream_ports import Message
@@ -18,8 +17,8 @@ from app.services.chat_settings import clock_text
 from app.services.chat_text import Buttons, Markup, Voice, coin_name, joined, message
 
 MAX_LISTED = 12
-MAX_WORKERS = 6
 # States of providers and dependencies that call for no word.
+_NOT_DROPPED = {"kept", "edited"}  # fates of judgements: an edit shows more of an alert that was kept
 _WELL = {ProviderState.OK, ProviderState.UNUSED, DependencyState.OK}
 
 
@@ -34,7 +33,11 @@ def status_text(
     parts = [(one.provider, one.state, one.last_error or "") for one in ready.providers]
     parts += [(one.name, one.state, one.detail) for one in ready.dependencies]
     lines += [_state(voice, name, state, why) for name, state, why in parts if state not in _WELL]
-    lines += _streams(voice, report.streams)
+    lines += [_link(voice, link) for link in report.links if link.state is not LinkState.OFF]
+    lines += _pipeline(voice, report.pipeline)
+    lines += [voice.say("status.alarm", what=alarm) for alarm in report.alarms[:5]]
+    if report.outbox is not None:
+        lines.append(_outbox(voice, report.outbox))
     if unsaved:
         lines.append(voice.say("status.unsaved", n=unsaved))
     lines.append(voice.say("status.chat", summary=_summary(voice, settings)))
@@ -83,34 +86,22 @@ def _link(voice: Voice, link: LinkStatus) -> Markup:
     )
 
 
-def _streams(voice: Voice, streams: StreamStatusAnswer | None) -> list[Markup]:
-    if streams is None or not streams.reports:
-        return [voice.say("status.no_worker")]
-    lines = []
-    for report in streams.reports[:MAX_WORKERS]:
-        lines.append(voice.say("status.worker", name=report.worker, ago=voice.ago(report.as_of_ms)))
-        lines += [_link(voice, link) for link in report.links if link.state is not LinkState.OFF]
-        if report.pipeline is not None:
-            lines.append(_pipeline(voice, report.pipeline))
-        if report.outbox is not None:
-            lines.append(_outbox(voice, report.outbox))
-        lines += [voice.say("status.alarm", what=what) for what in (*report.alarms, *report.notes)[:5]]
-    return lines
-
-
-def _pipeline(voice: Voice, pipeline: PipelineStatus) -> Markup:
-    """Fates count judgements: an alert that grew was judged again, and is neither kept nor left out anew."""
+def _pipeline(voice: Voice, pipeline: PipelineStatus | None) -> list[Markup]:
+    if pipeline is None:
+        return [voice.say("status.no_pipeline")]
     lag = "-" if pipeline.lag_ms is None else f"{pipeline.lag_ms / 1000:.1f} s"
     kept = pipeline.alerts.get("kept", 0)
-    dropped = sum(count for fate, count in pipeline.alerts.items() if fate not in {"kept", "edited"})
-    return voice.say(
-        "status.pipeline",
-        span=voice.span((voice.now_ms - pipeline.started_ms) / 1000),
-        events=f"{pipeline.events:,}",
-        lag=lag,
-        kept=kept,
-        dropped=dropped,
-    )
+    dropped = sum(count for fate, count in pipeline.alerts.items() if fate not in _NOT_DROPPED)
+    return [
+        voice.say(
+            "status.pipeline",
+            span=voice.span((voice.now_ms - pipeline.started_ms) / 1000),
+            events=f"{pipeline.events:,}",
+            lag=lag,
+            kept=kept,
+            dropped=dropped,
+        )
+    ]
 
 
 def _outbox(voice: Voice, depth: OutboxDepth) -> Markup:

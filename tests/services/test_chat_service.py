@@ -11,11 +11,17 @@ import pytest
 
 from app.core.chat_ports import Inquiries, Reply, ServiceReport
 from app.core.clock import ManualClock
-from app.core.domain.alerts import AlertQuery, ChatSettings, DropReason, Language, OutboxDepth, StoredAlert
+from app.core.domain.alerts import (
+    AlertQuery,
+    ChatSettings,
+    DropReason,
+    Language,
+    OutboxDepth,
+    SetupRecord,
+    StoredAlert,
+)
 from app.core.domain.context import DataMode
 from app.core.domain.flow import LinkState, LinkStatus, PipelineStatus
-from app.core.domain.flow_answer import FlowState, StreamReport, StreamStatusAnswer
-from app.core.domain.outcomes import SetupCount
 from app.core.domain.status import DependencyState, DependencyStatus, ProviderState, ProviderStatus
 from app.core.domain.stored import LiquidatedSide, Page
 from app.core.domain.symbol import Symbol, resolve_symbol
@@ -26,6 +32,7 @@ from tests.alert_facts import NOW_MS, alert
 from tests.chat_rig import CHAT, FOREIGN, KNOWN, OTHER, MemoryStore, make_book, make_chat, report
 
 ALERT_ID = "0123456789abcdef"
+FATES = {"kept": 2, "edited": 5, "flip": 3}
 
 
 @dataclass(slots=True)
@@ -59,11 +66,10 @@ class Alerts:
 
 @dataclass(slots=True)
 class Outcomes:
-    found: Sequence[SetupCount]
+    tallies: Sequence[SetupRecord]
 
-    async def counts(self, horizon: str, since_ms: int) -> Sequence[SetupCount]:
-        assert (horizon, since_ms) == ("4h", NOW_MS - 90 * 86_400_000)
-        return self.found
+    async def counts(self) -> Sequence[SetupRecord]:
+        return self.tallies
 
 
 def talk(error: Exception | None = None, *, store: MemoryStore | None = None, **more: Any) -> ChatService:
@@ -236,10 +242,9 @@ async def test_details_of_hostile_names_stay_text() -> None:
 
 
 async def test_the_record_claims_nothing_below_thirty_outcomes() -> None:
-    many = SetupCount("STOP_HUNT:LONG:1", 100, 90, 0, 4, 60, 33)
-    few = SetupCount("OI_SPIKE:SHORT:2", 200, 200, 0, 0, 29, 29)
-    said = await say(talk(outcomes=Outcomes((few, many))), "/track")
-    assert "STOP_HUNT:LONG:1: 33 of 60 won (55 %), 4 open" in said
+    tallies = (SetupRecord("STOP_HUNT:LONG:1", 60, 33, 0.0), SetupRecord("OI_SPIKE:SHORT:2", 29, 29, 0.0))
+    said = await say(talk(outcomes=Outcomes(tallies)), "/track")
+    assert "STOP_HUNT:LONG:1: 33 of 60 won (55 %)" in said
     assert "OI_SPIKE:SHORT:2: 29 outcomes, too few for a rate" in said
     assert "100 %" not in said
     assert "not scored yet" in said
@@ -268,29 +273,25 @@ async def test_a_disabled_chat_that_speaks_is_told_things_again() -> None:
 
 async def test_status_names_what_is_wrong_and_only_that() -> None:
     link = LinkStatus("coinglass", LinkState.SILENT, "", NOW_MS, NOW_MS - 90_000, 5, 12_345, {"x": 2}, 3, 1)
-    off = replace(link, source="spare", state=LinkState.OFF)
-    fates = {"kept": 2, "edited": 5, "flip": 3}
-    pipeline = PipelineStatus(NOW_MS - 7_200_000, 9, 0, 0, 0, 0, 1, 1, fates, 250, ())
+    pipeline = PipelineStatus(NOW_MS - 7_200_000, 9, 0, 0, 0, 0, 1, 1, FATES, 250)
 
     async def now() -> ServiceReport:
         ready = (await report()).ready
         well = ProviderStatus("okx", ProviderState.OK, None, None, "closed", None, None, None)
         ill = replace(well, provider="coinglass", state=ProviderState.DOWN, last_error="timeout <x>")
         store = DependencyStatus("store", DependencyState.DOWN, "disk full")
+        whole = replace(ready, providers=(well, ill), dependencies=(store,))
+        off = replace(link, source="spare", state=LinkState.OFF)
         outbox = OutboxDepth(4, 1, 2, 0, NOW_MS - 30_000)
-        worker = StreamReport(
-            "w1", NOW_MS - 3_000, (link, off), pipeline, (), outbox, ("<stuck>",), ("note",)
-        )
-        streams = StreamStatusAnswer(NOW_MS, FlowState.LIVE, "", (worker,), 5, NOW_MS)
-        return ServiceReport(replace(ready, providers=(well, ill), dependencies=(store,)), streams)
+        return ServiceReport(whole, (link, off), pipeline, outbox, ("<stuck>",))
 
     said = await say(talk(report=now, dashboard_url="https://signals.example.com"), "/status")
     assert "coinglass: down (timeout <x>)" in said
     assert "store: down (disk full)" in said
     assert "stream coinglass: silent, newest 90 s ago, 12,345 events, 2 unreadable, 3 reconnects" in said
     assert "Running 2.0 h: 9 liquidations, lag 0.2 s, 2 alerts kept, 3 left out" in said
+    assert "⚠ <stuck>" in said
     assert "Outbox: 5 waiting (oldest 30 s ago), 2 not delivered" in said
-    assert "⚠ <stuck>\n⚠ note" in said
     assert "spare" not in said
     assert "okx" not in said
 

@@ -178,7 +178,7 @@ ENGLISH: dict[str, str] = {
     "details.no_price": "not known",
     "details.confidence": "Confidence {shown} ({base} before record and context)",
     "details.sources": "Seen by: {kinds}",
-    "details.record": "Setup so far: {wins} of {n} reached the target ({shift} points)",
+    "details.record": "Setup so far: {wins} of {n} won ({shift} points)",
     "details.no_context": "Market context: not looked at",
     "details.feeds": "Stream: {feeds}",
     "details.evidence": "• {name} <code>{value}</code>",
@@ -217,9 +217,9 @@ ENGLISH: dict[str, str] = {
     "track.signals": "Every signal is stored as it was said. They are not scored yet, so no hit rate "
     "is shown.",
     "track.none": "Alerts: no outcome has been scored yet.",
-    "track.how": "Alerts of {days} days, {horizon} after entry, fees and slippage taken off:",
-    "track.line": "• {setup}: {wins} of {n} won ({share}), {open} open",
-    "track.few": "• {setup}: {n} outcomes, too few for a rate, {open} open",
+    "track.how": "Alerts that ended, fees and slippage taken off:",
+    "track.line": "• {setup}: {wins} of {n} won ({share})",
+    "track.few": "• {setup}: {n} outcomes, too few for a rate",
     "track.least": "Below {n} outcomes nothing is claimed.",
     # /status
     "status.title": "<b>Service {state}</b>",
@@ -229,8 +229,7 @@ ENGLISH: dict[str, str] = {
     "status.link": "• stream {name}: {state}, newest {newest}, {events} events, {rejects} "
     "unreadable, {reconnects} reconnects",
     "status.no_data": "none yet",
-    "status.no_worker": "⚠ No worker has reported: no alerts are made.",
-    "status.worker": "Worker {name} ({ago}):",
+    "status.no_pipeline": "Alerts are made by another process.",
     "status.pipeline": "Running {span}: {events} liquidations, lag {lag}, {kept} alerts kept, {dropped} "
     "left out",
     "status.alarm": "⚠ {what}",

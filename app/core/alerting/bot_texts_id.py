@@ -181,7 +181,7 @@ INDONESIAN: dict[str, str] = {
     "details.no_price": "tidak diketahui",
     "details.confidence": "Keyakinan {shown} ({base} sebelum rekam jejak dan konteks)",
     "details.sources": "Terlihat oleh: {kinds}",
-    "details.record": "Pola ini sejauh ini: {wins} dari {n} mencapai target ({shift} poin)",
+    "details.record": "Pola ini sejauh ini: {wins} dari {n} untung ({shift} poin)",
     "details.no_context": "Konteks pasar: tidak diperiksa",
     "details.feeds": "Aliran: {feeds}",
     "details.evidence": "• {name} <code>{value}</code>",
@@ -220,9 +220,9 @@ INDONESIAN: dict[str, str] = {
     "track.signals": "Setiap sinyal disimpan persis seperti disampaikan. Hasilnya belum dinilai, jadi "
     "belum ada tingkat keberhasilan yang ditampilkan.",
     "track.none": "Peringatan: belum ada hasil yang dinilai.",
-    "track.how": "Peringatan {days} hari, {horizon} setelah entry, dikurangi biaya dan slippage:",
-    "track.line": "• {setup}: {wins} dari {n} menang ({share}), {open} masih berjalan",
-    "track.few": "• {setup}: {n} hasil, terlalu sedikit untuk dihitung, {open} masih berjalan",
+    "track.how": "Peringatan yang sudah selesai, dikurangi biaya dan slippage:",
+    "track.line": "• {setup}: {wins} dari {n} untung ({share})",
+    "track.few": "• {setup}: {n} hasil, terlalu sedikit untuk dihitung",
     "track.least": "Di bawah {n} hasil tidak ada yang diklaim.",
     # /status
     "status.title": "<b>Layanan {state}</b>",
@@ -232,8 +232,7 @@ INDONESIAN: dict[str, str] = {
     "status.link": "• aliran {name}: {state}, terbaru {newest}, {events} kejadian, {rejects} tidak "
     "terbaca, {reconnects} kali sambung ulang",
     "status.no_data": "belum ada",
-    "status.no_worker": "⚠ Tidak ada worker yang melapor: tidak ada peringatan yang dibuat.",
-    "status.worker": "Worker {name} ({ago}):",
+    "status.no_pipeline": "Peringatan dibuat oleh proses lain.",
     "status.pipeline": "Berjalan {span}: {events} likuidasi, jeda {lag}, {kept} peringatan dikirim, "
     "{dropped} disaring",
     "status.alarm": "⚠ {what}",

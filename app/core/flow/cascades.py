@@ -25,10 +25,9 @@ class Cascades:
     def on_event(self) -> list[Finding]:
         """An event has been added to the windows."""
         windows = self.market.windows
-        found = self._step(windows.second)
-        hot = windows.since(windows.hot_from(windows.second))
-        if hot.long_usd + hot.short_usd >= self.market.tier.cascade_usd:
-            self._begin(hot)
+        found = self._step(windows.second) if self.active else []
+        if windows.hot_usd >= self.market.tier.cascade_usd:
+            self._begin(windows.since(windows.hot_from(windows.second)))
         return found
 
     def on_price(self, ts_ms: int, price: float) -> list[Finding]:
@@ -39,7 +38,7 @@ class Cascades:
 
     def on_time(self, as_of_s: int) -> list[Finding]:
         """Event time has come this far, with or without events."""
-        return self._step(as_of_s)
+        return self._step(as_of_s) if self.active else []
 
     def standing(self, as_of_s: int) -> list[Finding]:
         """What is under way, as it stands: asked after every frame that touched the coin."""
@@ -48,9 +47,9 @@ class Cascades:
     def _begin(self, hot: Totals) -> None:
         """The threshold is reached: three events and one side with 65 % make it a cascade."""
         config, windows = self.market.config, self.market.windows
+        is_long = hot.long_usd >= hot.short_usd
         if hot.longs + hot.shorts < config.cascade_min_events:
             return
-        is_long = hot.long_usd >= hot.short_usd
         share = max(hot.long_usd, hot.short_usd) / (hot.long_usd + hot.short_usd)
         if share < config.cascade_side_share or any(one.is_long == is_long for one in self.active):
             return
@@ -61,8 +60,6 @@ class Cascades:
         windows.stay_awake(True)
 
     def _step(self, as_of_s: int) -> list[Finding]:
-        if not self.active:
-            return []
         as_of_s = max(as_of_s, self.market.windows.second)
         found = [self._finding(cascade, as_of_s) for cascade in self.active if cascade.step(as_of_s)]
         over = [cascade for cascade in self.active if cascade.is_over]
@@ -94,7 +91,7 @@ class Cascades:
             side=cascade.side,
             phase=cascade.phase,
             levels=cascade.levels(price),
-            percentile=market.percentile(cascade.peak_minute_usd, cascade.started_s // 60),
+            percentile=cascade.percentile(),
             is_final=cascade.is_over,
             evidence=_evidence(cascade),
         )

@@ -9,6 +9,7 @@ from collections import deque
 
 from app.core.domain.flow import StreamGap
 
+_MAX_KNOWN = 64
 _MAX_GAPS = 500  # newest; a day of one gap every three minutes
 
 
@@ -19,6 +20,7 @@ class Coverage:
         self.since_ms: int | None = None
         self._first_min: int | None = None
         self._gaps: deque[tuple[int, int]] = deque(maxlen=_MAX_GAPS)
+        self._known: dict[tuple[int, int], int] = {}  # all coins ask the same within a minute
 
     def begin(self, ts_ms: int) -> None:
         """Data exists from here on; an earlier beginning (restored rows) is kept."""
@@ -27,6 +29,7 @@ class Coverage:
 
     def note_gap(self, gap: StreamGap) -> None:
         self.begin(gap.to_ms)
+        self._known.clear()
         self.since_ms = max(gap.to_ms, self.since_ms or 0)
         self._gaps.append((gap.from_ms // 60_000, gap.to_ms // 60_000))
 
@@ -35,6 +38,14 @@ class Coverage:
 
         Minutes that a gap touches are not, nor those before the data began.
         """
+        known = self._known.get((before_min, count))
+        if known is None:
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            known = self._known[before_min, count] = self._whole_minutes(before_min, count)
+        return known
+
+    def _whole_minutes(self, before_min: int, count: int) -> int:
         start = before_min - count
         if self._first_min is None:
             return 0
