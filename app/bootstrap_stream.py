@@ -21,7 +21,7 @@ from app.core.alerting.desk import AlertDesk
 from app.core.alerting.policy import GateRules
 from app.core.chat_ports import ServiceReport
 from app.core.clock import SystemClock
-from app.core.domain.alerts import AlertContext, ChatSettings
+from app.core.domain.alerts import AlertContext
 from app.core.domain.flow import Finding, LinkStatus
 from app.core.domain.market_figures import LevelFigures
 from app.core.domain.partition import Partitioning
@@ -34,11 +34,10 @@ from app.core.flow.market_filter import judge_market
 from app.services.bus.leases import RedisLeases
 from app.services.bus.link import BusLink
 from app.services.bus.streams import RedisFrameLog
-from app.services.chat_book import ChatBook
 from app.services.coinglass.stream import CoinGlassStream, keyed_socket
 from app.services.okx.stream import OkxStream, public_socket
 from app.services.outcome_counts import RecordedOutcomes
-from app.services.streaming.chat_book import ChatBook as DeliveryChats
+from app.services.streaming.chat_addresses import ChatAddresses
 from app.services.streaming.delivery import DeliveryOptions, DeliveryService
 from app.services.streaming.ingest import FrameIngest
 from app.services.streaming.keeper import AlertKeeper
@@ -327,11 +326,13 @@ class _Builder:
             dashboard_url=base.settings.public_url,
             wall_ms=SystemClock().now_ms if is_replay else None,
         )
-        chats = DeliveryChats(
-            base.store.state, monotonic=base.clock.monotonic_s, defaults=partial(_settings_of, self.book)
-        )
         return DeliveryService(
-            base.store.alerts, self.messengers.senders, chats=chats, clock=base.clock, options=options
+            base.store.alerts,
+            self.messengers.senders,
+            chats=self.book,
+            addresses=ChatAddresses(base.store.state),
+            clock=base.clock,
+            options=options,
         )
 
     def _bot(self, worker: StreamWorker) -> Bot | None:
@@ -365,7 +366,3 @@ def _feeds(engine: FlowEngine, now_ms: Callable[[], int], finding: Finding) -> t
     """The upstream stream that the coin's events came from."""
     snapshot = engine.snapshot(finding.symbol, now_ms())
     return (snapshot.source,) if snapshot is not None and snapshot.source else ()
-
-
-def _settings_of(book: ChatBook, chat: str) -> ChatSettings:
-    return book.get(chat) or ChatSettings(chat=chat)
