@@ -5,12 +5,13 @@ Chats are configured as a deployment would; time is the test's.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from app.bootstrap_use_cases import build_services
+from app.bootstrap_base import build_base
+from app.bootstrap_use_cases import build_use_cases
 from app.core.chat_ports import Inquiries, Reply, ServiceReport
 from app.core.clock import Clock
 from app.core.domain.alerts import ChatSettings, Language
@@ -21,9 +22,9 @@ from app.core.errors import StorageUnavailable
 from app.services.chat_book import ChatBook
 from app.services.chat_service import ChatService
 from app.services.storage.store import SqlStore
-from app.settings import load_settings, load_signals_config
-from app.telemetry import Metrics
-from tests.live_rig import LiveApp, RigClock, live_app, live_simulator
+from app.settings import load_settings
+from app.simulator_child import provider_settings
+from tests.live_rig import RigClock, forget_logging, live_simulator
 
 CHAT = "telegram:-1001"
 OTHER = "telegram:42"
@@ -39,6 +40,7 @@ class MemoryStore:
     rows: dict[str, str] = field(default_factory=dict)
     coins: dict[str, bool] = field(default_factory=dict)
     is_away: bool = False
+    state: dict[str, str] = field(default_factory=dict)
 
     def _ask(self) -> None:
         if self.is_away:
@@ -51,6 +53,14 @@ class MemoryStore:
     async def put_chat_settings(self, chat: str, settings: str) -> None:
         self._ask()
         self.rows[chat] = settings
+
+    async def get_state(self, key: str) -> str | None:
+        self._ask()
+        return self.state.get(key)
+
+    async def put_state(self, key: str, value: str) -> None:
+        self._ask()
+        self.state[key] = value
 
     async def watchlist(self) -> tuple[tuple[str, bool], ...]:
         self._ask()
@@ -88,12 +98,10 @@ async def report() -> ServiceReport:
 
 @dataclass(slots=True)
 class LiveChat:
-    """The whole service behind a conversation, and the simulator below it."""
+    """The whole service behind a conversation."""
 
     chat: ChatService
     book: ChatBook
-    app: LiveApp
-    clock: RigClock
     store: SqlStore
 
     async def say(self, text: str, chat: str = CHAT, **more: Any) -> str:
@@ -105,50 +113,27 @@ class LiveChat:
 
 @asynccontextmanager
 async def live_chat(
-    url: str, settings: Mapping[str, str] | None = None, *, plan: str = "professional", **inquiries: Any
+    url: str, settings: Mapping[str, str] | None = None, **inquiries: Any
 ) -> AsyncIterator[LiveChat]:
-    """A conversation over the use cases of a running application."""
+    """A conversation over the use cases of a whole process on the simulated market."""
     clock = RigClock()
-    keys = {"COINGLASS_API_KEY": "k", "LUNARCRUSH_API_KEY": "k", "COINAPI_KEY": "k"}
-    async with (
-        live_simulator(clock, plan=plan) as sim,
-        live_app(sim, clock, keys | dict(settings or {})) as app,
-    ):
-        given = load_settings({"DATA_MODE": "demo", **keys, **dict(settings or {})})
-        store = SqlStore(url, data_mode="demo", now_ms=clock.now_ms, monotonic=clock.monotonic_s)
-        store.start()
-        await store.opened()
-        providers = app.application.providers
-        services, *_ = build_services(
-            given,
-            load_signals_config(given.signals_config),
-            clock,
-            providers,
-            cast(Any, providers[0]),
-            None,
-            Metrics(),
-            store,
-        )
-        asked = Inquiries(
-            signals=services.signals,
-            market=services.market,
-            derivatives=services.derivatives,
-            liquidity=services.liquidity,
-            heatmap=services.heatmap,
-            **inquiries,
-        )
-        book = make_book(store.state)
-        await book.load()
+    given = {"DATA_MODE": "demo", "LOG_LEVEL": "WARNING", "PLANNER": "off", "DATABASE_URL": url}
+    async with live_simulator(clock) as sim:
+        given |= provider_settings(sim.url) | dict(settings or {})
+        base = build_base(load_settings(given), clock=clock)
+        use_cases = build_use_cases(base)
+        api = use_cases.api
+        async with base.running(), use_cases.running():
+            await base.store.opened()
+            await base.providers_started.wait()
+            asked = Inquiries(
+                api.signals, api.market, api.derivatives, api.liquidity, api.heatmap, **inquiries
+            )
+            book = make_book(base.store.state)
+            await book.load()
 
-        async def ready() -> ServiceReport:
-            return ServiceReport(await services.health.ready())
+            async def ready() -> ServiceReport:
+                return ServiceReport(await api.health.ready())
 
-        chat = make_chat(book, clock, asked, report=ready)
-        try:
-            yield LiveChat(chat, book, app, clock, store)
-        finally:
-            await store.close()
-
-
-def plain(replies: Sequence[Reply]) -> list[str]:
-    return [message.plain for reply in replies for message in reply.messages]
+            yield LiveChat(make_chat(book, clock, asked, report=ready), book, base.store)
+    forget_logging()

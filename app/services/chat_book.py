@@ -19,6 +19,8 @@ from app.core.chat_ports import SettingsStore
 from app.core.domain.alerts import ChatSettings
 from app.core.errors import InputError, ServiceError, StorageUnavailable
 
+# Under this key the delivery notes the new id of a chat that moved (a group that became a supergroup).
+ADDRESS_KEY = "chat_address:"
 RELOAD_S = 15.0
 FIRST_LOAD_S = 1.0
 MAX_SYMBOLS = 200
@@ -44,9 +46,11 @@ class ChatBook:
         changes."""
         self._defaults = {settings.chat: settings for settings in defaults}
         self._settings = dict(self._defaults)
+        self._by_spelling = {chat.lower(): chat for chat in self._defaults}  # @names know no case
         self._pending: dict[str, deque[Edit]] = {chat: deque(maxlen=MAX_PENDING) for chat in self._defaults}
         self._version = dict.fromkeys(self._defaults, 0)
         self._read: set[str] = set()  # chats whose stored settings are known
+        self._moved: dict[str, str] = {}  # present id -> chat as configured
         self._symbols = tuple(symbols)
         self._added: dict[str, bool] = {}  # coin -> followed, in the order they were added
         self._unsaved_coins: set[str] = set()
@@ -60,6 +64,10 @@ class ChatBook:
     def get(self, chat: str) -> ChatSettings | None:
         """None: not configured, and so nobody we talk to."""
         return self._settings.get(chat)
+
+    def name_of(self, chat: str) -> str | None:
+        """The chat as it is configured, also when it writes from a new id; None for one that is not."""
+        return self._by_spelling.get(chat.lower()) or self._moved.get(chat)
 
     def symbols(self) -> Sequence[str]:
         """Coins the service follows, the configured ones first."""
@@ -127,10 +135,18 @@ class ChatBook:
         try:
             for chat in self._defaults:
                 await (self._save(chat) if self._pending[chat] else self._refresh(chat))
+                await self._refresh_address(chat)
             await self._refresh_coins()
         except StorageUnavailable:
             return False
         return True
+
+    async def _refresh_address(self, chat: str) -> None:
+        """Raises: StorageUnavailable."""
+        address = await self._store.get_state(f"{ADDRESS_KEY}{chat}")
+        self._moved = {now: was for now, was in self._moved.items() if was != chat}
+        if address:
+            self._moved[address] = chat
 
     async def _save(self, chat: str) -> None:
         """Raises: StorageUnavailable."""

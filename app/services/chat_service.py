@@ -103,7 +103,7 @@ class ChatService:
 
     def knows(self, chat: str) -> bool:
         """Whether this chat may ask; the first time that one may not is logged."""
-        if self._book.get(chat) is not None:
+        if self._book.name_of(chat) is not None:
             return True
         if chat not in self._foreign and len(self._foreign) < MAX_FOREIGN:
             self._foreign.add(chat)
@@ -114,11 +114,11 @@ class ChatService:
 
     async def refused(self, chat: str) -> None:
         """The chat does not take our messages any more."""
-        await self._book.disable(chat)
+        await self._book.disable(self._book.name_of(chat) or chat)
 
     async def answer(self, chat: str, text: str, *, is_callback: bool = False) -> Reply:
         """Answer a command, or the data of a button; nothing to what is neither. Never raises."""
-        settings = self._book.get(chat)
+        settings = self._book.get(self._book.name_of(chat) or chat)
         read = _read_button(text) if is_callback else _read_command(text)
         if settings is None or read is None:
             return Reply()

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from app.core.chat_ports import ServiceReport
 from app.core.domain.alerts import ChatSettings, OutboxDepth
-from app.core.domain.flow import LinkStatus, PipelineStatus
+from app.core.domain.flow import LinkState, LinkStatus, PipelineStatus
 from app.core.domain.formatting import format_usd_compact
 from app.core.domain.status import DependencyState, ProviderState
 from app.core.stream_ports import Message
@@ -18,6 +18,7 @@ from app.services.chat_text import Buttons, Markup, Voice, coin_name, joined, me
 
 MAX_LISTED = 12
 # States of providers and dependencies that call for no word.
+_NOT_DROPPED = {"kept", "edited"}  # fates of judgements: an edit shows more of an alert that was kept
 _WELL = {ProviderState.OK, ProviderState.UNUSED, DependencyState.OK}
 
 
@@ -32,7 +33,7 @@ def status_text(
     parts = [(one.provider, one.state, one.last_error or "") for one in ready.providers]
     parts += [(one.name, one.state, one.detail) for one in ready.dependencies]
     lines += [_state(voice, name, state, why) for name, state, why in parts if state not in _WELL]
-    lines += [_link(voice, link) for link in report.links]
+    lines += [_link(voice, link) for link in report.links if link.state is not LinkState.OFF]
     lines += _pipeline(voice, report.pipeline)
     lines += [voice.say("status.alarm", what=alarm) for alarm in report.alarms[:5]]
     if report.outbox is not None:
@@ -90,7 +91,7 @@ def _pipeline(voice: Voice, pipeline: PipelineStatus | None) -> list[Markup]:
         return [voice.say("status.no_pipeline")]
     lag = "-" if pipeline.lag_ms is None else f"{pipeline.lag_ms / 1000:.1f} s"
     kept = pipeline.alerts.get("kept", 0)
-    dropped = sum(count for fate, count in pipeline.alerts.items() if fate != "kept")
+    dropped = sum(count for fate, count in pipeline.alerts.items() if fate not in _NOT_DROPPED)
     return [
         voice.say(
             "status.pipeline",

@@ -8,11 +8,18 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pytest
-from tests.alert_facts import NOW_MS, alert
 
 from app.core.chat_ports import Inquiries, Reply, ServiceReport
 from app.core.clock import ManualClock
-from app.core.domain.alerts import AlertQuery, ChatSettings, DropReason, Language, SetupRecord, StoredAlert
+from app.core.domain.alerts import (
+    AlertQuery,
+    ChatSettings,
+    DropReason,
+    Language,
+    OutboxDepth,
+    SetupRecord,
+    StoredAlert,
+)
 from app.core.domain.context import DataMode
 from app.core.domain.flow import LinkState, LinkStatus, PipelineStatus
 from app.core.domain.status import DependencyState, DependencyStatus, ProviderState, ProviderStatus
@@ -21,9 +28,11 @@ from app.core.domain.symbol import Symbol, resolve_symbol
 from app.core.errors import NoPriceAvailable, ServiceError, StorageUnavailable
 from app.services.chat_service import ChatService
 from app.sim.telegram_text import entity_error
+from tests.alert_facts import NOW_MS, alert
 from tests.chat_rig import CHAT, FOREIGN, KNOWN, OTHER, MemoryStore, make_book, make_chat, report
 
 ALERT_ID = "0123456789abcdef"
+FATES = {"kept": 2, "edited": 5, "flip": 3}
 
 
 @dataclass(slots=True)
@@ -235,7 +244,7 @@ async def test_details_of_hostile_names_stay_text() -> None:
 async def test_the_record_claims_nothing_below_thirty_outcomes() -> None:
     tallies = (SetupRecord("STOP_HUNT:LONG:1", 60, 33, 0.0), SetupRecord("OI_SPIKE:SHORT:2", 29, 29, 0.0))
     said = await say(talk(outcomes=Outcomes(tallies)), "/track")
-    assert "STOP_HUNT:LONG:1: 33 of 60 reached the target (55 %)" in said
+    assert "STOP_HUNT:LONG:1: 33 of 60 won (55 %)" in said
     assert "OI_SPIKE:SHORT:2: 29 outcomes, too few for a rate" in said
     assert "100 %" not in said
     assert "not scored yet" in said
@@ -264,7 +273,7 @@ async def test_a_disabled_chat_that_speaks_is_told_things_again() -> None:
 
 async def test_status_names_what_is_wrong_and_only_that() -> None:
     link = LinkStatus("coinglass", LinkState.SILENT, "", NOW_MS, NOW_MS - 90_000, 5, 12_345, {"x": 2}, 3, 1)
-    pipeline = PipelineStatus(NOW_MS - 7_200_000, 9, 0, 0, 0, 0, 1, 1, {"kept": 2, "flip": 3}, 250)
+    pipeline = PipelineStatus(NOW_MS - 7_200_000, 9, 0, 0, 0, 0, 1, 1, FATES, 250)
 
     async def now() -> ServiceReport:
         ready = (await report()).ready
@@ -272,7 +281,9 @@ async def test_status_names_what_is_wrong_and_only_that() -> None:
         ill = replace(well, provider="coinglass", state=ProviderState.DOWN, last_error="timeout <x>")
         store = DependencyStatus("store", DependencyState.DOWN, "disk full")
         whole = replace(ready, providers=(well, ill), dependencies=(store,))
-        return ServiceReport(whole, (link,), pipeline, alarms=("<stuck>",))
+        off = replace(link, source="spare", state=LinkState.OFF)
+        outbox = OutboxDepth(4, 1, 2, 0, NOW_MS - 30_000)
+        return ServiceReport(whole, (link, off), pipeline, outbox, ("<stuck>",))
 
     said = await say(talk(report=now, dashboard_url="https://signals.example.com"), "/status")
     assert "coinglass: down (timeout <x>)" in said
@@ -280,6 +291,8 @@ async def test_status_names_what_is_wrong_and_only_that() -> None:
     assert "stream coinglass: silent, newest 90 s ago, 12,345 events, 2 unreadable, 3 reconnects" in said
     assert "Running 2.0 h: 9 liquidations, lag 0.2 s, 2 alerts kept, 3 left out" in said
     assert "⚠ <stuck>" in said
+    assert "Outbox: 5 waiting (oldest 30 s ago), 2 not delivered" in said
+    assert "spare" not in said
     assert "okx" not in said
 
 

@@ -178,7 +178,7 @@ ENGLISH: dict[str, str] = {
     "details.no_price": "not known",
     "details.confidence": "Confidence {shown} ({base} before record and context)",
     "details.sources": "Seen by: {kinds}",
-    "details.record": "Setup so far: {wins} of {n} reached the target ({shift} points)",
+    "details.record": "Setup so far: {wins} of {n} won ({shift} points)",
     "details.no_context": "Market context: not looked at",
     "details.feeds": "Stream: {feeds}",
     "details.evidence": "• {name} <code>{value}</code>",
@@ -217,8 +217,8 @@ ENGLISH: dict[str, str] = {
     "track.signals": "Every signal is stored as it was said. They are not scored yet, so no hit rate "
     "is shown.",
     "track.none": "Alerts: no outcome has been scored yet.",
-    "track.how": "Alerts, by first touch of target or stop:",
-    "track.line": "• {setup}: {wins} of {n} reached the target ({share})",
+    "track.how": "Alerts that ended, fees and slippage taken off:",
+    "track.line": "• {setup}: {wins} of {n} won ({share})",
     "track.few": "• {setup}: {n} outcomes, too few for a rate",
     "track.least": "Below {n} outcomes nothing is claimed.",
     # /status

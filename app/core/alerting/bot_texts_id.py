@@ -181,7 +181,7 @@ INDONESIAN: dict[str, str] = {
     "details.no_price": "tidak diketahui",
     "details.confidence": "Keyakinan {shown} ({base} sebelum rekam jejak dan konteks)",
     "details.sources": "Terlihat oleh: {kinds}",
-    "details.record": "Pola ini sejauh ini: {wins} dari {n} mencapai target ({shift} poin)",
+    "details.record": "Pola ini sejauh ini: {wins} dari {n} untung ({shift} poin)",
     "details.no_context": "Konteks pasar: tidak diperiksa",
     "details.feeds": "Aliran: {feeds}",
     "details.evidence": "• {name} <code>{value}</code>",
@@ -220,8 +220,8 @@ INDONESIAN: dict[str, str] = {
     "track.signals": "Setiap sinyal disimpan persis seperti disampaikan. Hasilnya belum dinilai, jadi "
     "belum ada tingkat keberhasilan yang ditampilkan.",
     "track.none": "Peringatan: belum ada hasil yang dinilai.",
-    "track.how": "Peringatan, menurut sentuhan pertama target atau stop:",
-    "track.line": "• {setup}: {wins} dari {n} mencapai target ({share})",
+    "track.how": "Peringatan yang sudah selesai, dikurangi biaya dan slippage:",
+    "track.line": "• {setup}: {wins} dari {n} untung ({share})",
     "track.few": "• {setup}: {n} hasil, terlalu sedikit untuk dihitung",
     "track.least": "Di bawah {n} hasil tidak ada yang diklaim.",
     # /status

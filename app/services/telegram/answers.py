@@ -25,8 +25,8 @@ MAX_TRIES = 4
 MAX_WAIT_S = 60.0
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 _log = logging.getLogger(__name__)
-# Waits until a chat may be written to again; shared with whoever else writes to it.
-Pace: TypeAlias = Callable[[int], Awaitable[None]]
+# Waits until a chat (as it is configured) may be written to again; shared with whoever else writes to it.
+Pace: TypeAlias = Callable[[str], Awaitable[None]]
 
 
 class Fate(StrEnum):
@@ -45,12 +45,12 @@ class Spacing:
     ) -> None:
         self._monotonic = monotonic
         self._sleep = sleep
-        self._free_at_s: dict[int, float] = {}
+        self._free_at_s: dict[str, float] = {}
 
-    async def __call__(self, chat_id: int) -> None:
+    async def __call__(self, chat: str) -> None:
         now_s = self._monotonic()
-        at_s = max(now_s, self._free_at_s.get(chat_id, now_s))
-        self._free_at_s[chat_id] = at_s + SPACING_S  # taken before waiting: callers queue up
+        at_s = max(now_s, self._free_at_s.get(chat, now_s))
+        self._free_at_s[chat] = at_s + SPACING_S  # taken before waiting: callers queue up
         if at_s > now_s:
             await self._sleep(at_s - now_s)
 
@@ -71,11 +71,11 @@ class AnswerSender:
         self._pace = pace
         self._sleep = sleep
 
-    async def send(self, to: Incoming, message: Message) -> Fate:
+    async def send(self, chat: str, to: Incoming, message: Message) -> Fate:
         """Send one message. Never raises for what the server or the network does."""
         form = _Form(has_markup=True, has_buttons=bool(message.buttons))
         for attempt in range(1, MAX_TRIES + 1):
-            await self._pace(to.chat_id)
+            await self._pace(chat)
             try:
                 await self._once(to, message, form)
                 return Fate.SENT

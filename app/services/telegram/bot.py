@@ -51,7 +51,7 @@ class BotConfig:
 
 
 class TelegramBot:
-    """One bot. `run()` once, until cancelled; `accept()` from the webhook route."""
+    """One bot. `run()` until cancelled, and again if need be; `accept()` from the webhook route."""
 
     def __init__(
         self,
@@ -79,9 +79,10 @@ class TelegramBot:
             )
         self._config = config
         self._secret = webhook_secret
-        self._bot = PollingBot(token, base_url=config.base_url, poll_s=config.poll_s)
+        self._bot = PollingBot(token, base_url=config.base_url)
         self._conversation = conversation
-        self._sender = AnswerSender(self._bot, pace=pace or Spacing(monotonic=monotonic), sleep=sleep)
+        spacing = pace or Spacing(monotonic=monotonic, sleep=sleep)
+        self._sender = AnswerSender(self._bot, pace=spacing, sleep=sleep)
         self._now_ms = now_ms
         self._monotonic = monotonic
         self._sleep = sleep
@@ -111,6 +112,7 @@ class TelegramBot:
 
     async def run(self) -> None:
         """Introduce the bot, then read and answer until cancelled; returns only for a refused token."""
+        await self._bot.open_connections()
         try:
             if await self._retried(self._introduce) is None:
                 return
@@ -137,7 +139,9 @@ class TelegramBot:
 
     async def _poll(self) -> bool:
         """One long poll: handle what came, then confirm it with the next. Raises: TelegramError."""
-        updates = await self._whole(self._bot.updates(self._offset, BATCH), grace_s=0.0)
+        # The first one does not wait, so that the state is known at once.
+        wait_s = self._config.poll_s if self._state is BotState.LISTENING else 0
+        updates = await self._whole(self._bot.updates(self._offset, BATCH, wait_s), grace_s=0.0)
         self._is_well()
         await self._whole(self._answer_all(updates))
         ids = [number for number in map(update_id_of, updates) if number is not None]
@@ -219,7 +223,7 @@ class TelegramBot:
         if incoming.callback_id is not None:
             await self._sender.notice(incoming.callback_id, reply.notice)
         for message in reply.messages:
-            fate = await self._sender.send(incoming, message)
+            fate = await self._sender.send(chat, incoming, message)
             self._counts["answers" if fate is Fate.SENT else "failed"] += 1
             if fate is Fate.FORBIDDEN:
                 await self._conversation.refused(chat)

@@ -6,8 +6,10 @@ two connection pools (a long poll never blocks an answer), and texts of errors w
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
+import httpx
 from telegram import Bot
 from telegram.error import NetworkError, TelegramError
 from telegram.request import HTTPXRequest
@@ -16,18 +18,20 @@ from app.services.telegram.updates import ALLOWED
 
 READ_MARGIN_S = 10.0  # a poll is read longer than the server holds it
 MAX_DETAIL_CHARS = 200
+ANSWER_READ_S = 15.0
 _CONNECTIONS = 8
+# Reading the certificates of the system takes tens of milliseconds: once for all pools.
+_tls = functools.cache(httpx.create_ssl_context)
 
 
 class PollingBot(Bot):
     """A bot that has not been initialised: it learns its name when `username_now` is called."""
 
-    def __init__(self, token: str, *, base_url: str, poll_s: int) -> None:
-        self._poll_s = poll_s
+    def __init__(self, token: str, *, base_url: str) -> None:
         # A wait for a place in the pool is no failure, but bounded like everything.
         self._pools = (
-            HTTPXRequest(connection_pool_size=1, read_timeout=READ_MARGIN_S, pool_timeout=READ_MARGIN_S),
-            HTTPXRequest(connection_pool_size=_CONNECTIONS, read_timeout=15.0, pool_timeout=15.0),
+            _pool(1, READ_MARGIN_S),
+            _pool(_CONNECTIONS, ANSWER_READ_S),
         )
         super().__init__(
             token,
@@ -41,17 +45,17 @@ class PollingBot(Bot):
         """Our name, without `@`. Raises: TelegramError."""
         return (await self.get_me()).username or ""
 
-    async def updates(self, offset: int, limit: int) -> Sequence[object]:
-        """Updates from `offset` on, as they came; waits for the first. Raises: TelegramError."""
+    async def updates(self, offset: int, limit: int, wait_s: int) -> Sequence[object]:
+        """Updates from `offset` on, as they came; waits for the first `wait_s`. Raises: TelegramError."""
         found = await self._post(
             "getUpdates",
             {
                 "offset": offset,
                 "limit": limit,
-                "timeout": self._poll_s,
+                "timeout": wait_s,
                 "allowed_updates": list(ALLOWED),
             },
-            read_timeout=self._poll_s + READ_MARGIN_S,
+            read_timeout=wait_s + READ_MARGIN_S,
         )
         if not isinstance(found, list):
             raise NetworkError("the answer to getUpdates is no list")
@@ -75,7 +79,21 @@ class PollingBot(Bot):
         text = error.message.replace(self.token, "***")
         return f"{type(error).__name__}: {text}"[:MAX_DETAIL_CHARS]
 
+    async def open_connections(self) -> None:
+        """Also after they were closed."""
+        for pool in self._pools:
+            await pool.initialize()
+
     async def close_connections(self) -> None:
-        """Calls under way end with an error; further ones are impossible."""
+        """Calls under way end with an error; further ones until they are opened again."""
         for pool in self._pools:
             await pool.shutdown()
+
+
+def _pool(connections: int, read_s: float) -> HTTPXRequest:
+    return HTTPXRequest(
+        connection_pool_size=connections,
+        read_timeout=read_s,
+        pool_timeout=read_s,
+        httpx_kwargs={"verify": _tls()},
+    )
