@@ -25,12 +25,10 @@ from app.core.domain.alerts import AlertContext
 from app.core.domain.flow import Finding, LinkStatus
 from app.core.domain.market_figures import LevelFigures
 from app.core.domain.partition import Partitioning
-from app.core.domain.signal import Direction
 from app.core.domain.symbol import Symbol
 from app.core.errors import ConfigurationError
 from app.core.flow.engine import FlowEngine, Scope
 from app.core.flow.identify import Identifier
-from app.core.flow.market_filter import judge_market
 from app.services.bus.leases import RedisLeases
 from app.services.bus.link import BusLink
 from app.services.bus.streams import RedisFrameLog
@@ -260,24 +258,11 @@ class _Builder:
             tier_of=self.base.flow.tier_of,
             data_mode=self.base.settings.data_mode,
             chats=self.book.all,
-            context=self._context,
+            context=self.poller.alert_context,
             records=self.outcomes.records,
             feeds=partial(_feeds, engine, self.base.clock.now_ms),
             rules=GateRules(**gate),
             urgent_ratio=urgent_ratio,
-        )
-
-    def _context(self, symbol: str, direction: Direction) -> AlertContext | None:
-        """Funding and open interest of a watched coin; of others nobody asks."""
-        figures = self.poller.market_figures(symbol)
-        if figures is None:
-            return None
-        return judge_market(
-            direction,
-            funding_8h_frac=figures.funding_8h_frac,
-            oi_change_1h_frac=figures.oi_change_1h_frac,
-            funding_percentile=lambda _: figures.funding_percentile,
-            oi_percentile=lambda _: figures.oi_change_percentile,
         )
 
     def _poller(self) -> Poller:

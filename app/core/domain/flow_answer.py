@@ -16,8 +16,8 @@ from app.core.domain.flow_config import Tier
 from app.core.domain.stored import LiquidatedSide
 from app.core.domain.symbol import Symbol
 
-# The worker publishes every live coin several times in this time, changed or not, so that a quiet coin does not
-# look like a dead worker.
+# The worker publishes every live coin several times in this time, changed or not, so that a quiet coin does
+# not look like a dead worker.
 MAX_SNAPSHOT_AGE_S = 90.0
 
 
