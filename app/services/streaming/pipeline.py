@@ -158,6 +158,10 @@ class Pipeline:
         self._parts.outcomes.take(verdicts)
         await self._parts.keeper.keep(verdicts)
 
+    def symbols(self) -> Sequence[str]:
+        """Coins that had an event within a day."""
+        return self._parts.engine.symbols()
+
     def take_changed(self, *, everything: bool) -> list[str]:
         """Coins that had an event since the last call, or every coin, in a fixed order."""
         symbols = sorted(self._parts.engine.symbols() if everything else self._touched)
