@@ -251,6 +251,7 @@ class _Builder:
             market=None if scope is Scope.MARKET else self.base.store.market,
             gaps=self.base.store.alerts,
             outcomes=self.outcomes,
+            is_patient=partition != _WHOLE,
         )
         pipeline = Pipeline(parts, clock=self.base.clock)
         self.pipelines[partition] = pipeline

@@ -56,8 +56,8 @@ class Baselines:
         hour_ms = (self._clock.now_ms() - SETTLED_MS) // HOUR_MS * HOUR_MS
         if hour_ms <= self._done_ms:
             return 0
-        reach = AGAIN_HOURS if self._done_ms else KEPT_HOURS
-        from_ms = max(hour_ms - reach * HOUR_MS, min(self._done_ms, hour_ms - AGAIN_HOURS * HOUR_MS))
+        again_ms = min(self._done_ms, hour_ms - HOUR_MS) - (AGAIN_HOURS - 1) * HOUR_MS
+        from_ms = max(hour_ms - KEPT_HOURS * HOUR_MS, again_ms)
         written = 0
         try:
             for symbol in self._symbols():
