@@ -10,7 +10,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import FastAPI
 
@@ -18,6 +18,7 @@ from app import __version__
 from app.api.app import Lifespan, create_api
 from app.api.options import ApiKey, ApiOptions
 from app.bootstrap_base import Base, build_base
+from app.bootstrap_stream import StreamProcess, build_stream
 from app.bootstrap_use_cases import UseCases, build_use_cases
 from app.core.clock import Clock
 from app.core.domain.context import DataMode
@@ -51,12 +52,14 @@ def build(
     """
     base = build_base(settings, clock=clock, observe_call=observe_call, sleep=sleep)
     use_cases = build_use_cases(base)
+    stream = build_stream(base, use_cases) if settings.runs_worker_embedded() else None
+    webhook = stream.bot.webhook if stream is not None and stream.bot is not None else None
     api = create_api(
         _api_options(settings),
-        use_cases.api,
+        replace(use_cases.api, telegram=webhook),
         metrics_text=base.metrics.metrics_text,
         observe=base.metrics.observe_request,
-        lifespan=_lifespan(base, use_cases),
+        lifespan=_lifespan(base, use_cases, stream),
         now_ms=base.clock.now_ms,
         monotonic=base.clock.monotonic_s,
     )
@@ -88,10 +91,16 @@ def _api_options(settings: Settings) -> ApiOptions:
     )
 
 
-def _lifespan(base: Base, use_cases: UseCases) -> Lifespan:
+def _lifespan(base: Base, use_cases: UseCases, stream: StreamProcess | None) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with base.running(), use_cases.running():
-            yield
+            running = None if stream is None else asyncio.create_task(stream.run())
+            try:
+                yield
+            finally:
+                if running is not None:
+                    running.cancel()
+                    await asyncio.gather(running, return_exceptions=True)
 
     return lifespan

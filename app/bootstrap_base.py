@@ -15,8 +15,10 @@ from typing import TypedDict
 from pydantic import SecretStr
 
 from app import __version__
+from app.alerts_config import AlertsConfig, load_alerts_config
 from app.core.clock import Clock, SystemClock
 from app.core.domain.context import DataMode
+from app.core.domain.flow_config import FlowConfig, Tier
 from app.core.ports import Provider
 from app.core.stream_ports import WarmCache
 from app.services.bus.warm import RedisWarmCache
@@ -24,6 +26,7 @@ from app.services.coinglass import CoinGlassProvider
 from app.services.coinglass.build import build_provider as build_coinglass
 from app.services.coinglass.catalog import CALLS_PER_MINUTE, Plan
 from app.services.okx.build import build_provider as build_okx
+from app.services.okx.provider import OkxProvider
 from app.services.sentiment.build import build_alternative_me, build_lunarcrush
 from app.services.spot.build import build_provider as build_coinapi
 from app.services.storage.retention import Keep
@@ -59,6 +62,8 @@ class Base:
 
     settings: Settings
     signals: SignalsConfig
+    alerts: AlertsConfig
+    flow: FlowConfig
     clock: Clock
     metrics: Metrics
     prefix: str
@@ -66,6 +71,7 @@ class Base:
     cache: ResourceCache
     quota: SharedQuota | None
     coinglass: CoinGlassProvider
+    okx: OkxProvider
     providers: tuple[Provider, ...]
     store: SqlStore
     warm: WarmCache
@@ -113,6 +119,7 @@ def build_base(
     clock = clock or SystemClock()
     data_mode = DataMode(settings.data_mode)
     signals = load_signals_config(settings.signals_config)
+    alerts = load_alerts_config(settings.alerts_config)
     metrics = Metrics()
     metrics.describe(data_mode=data_mode, version=__version__)
     configure_logging(
@@ -155,7 +162,8 @@ def build_base(
         plans_ahead=settings.planner and plans_ahead,
         **common,
     )
-    providers = _providers(settings, coinglass, common)
+    okx = build_okx(base_url=settings.okx_base_url, **common)
+    providers = _providers(settings, coinglass, okx, common)
     store = SqlStore(
         settings.store_url(),
         data_mode=data_mode,
@@ -167,6 +175,8 @@ def build_base(
     return Base(
         settings=settings,
         signals=signals,
+        alerts=alerts,
+        flow=_flow_config(alerts),
         clock=clock,
         metrics=metrics,
         prefix=prefix,
@@ -174,10 +184,23 @@ def build_base(
         cache=cache,
         quota=quota,
         coinglass=coinglass,
+        okx=okx,
         providers=providers,
         store=store,
         warm=_warm_cache(redis, prefix, clock),
         providers_started=asyncio.Event(),
+    )
+
+
+def _flow_config(alerts: AlertsConfig) -> FlowConfig:
+    tiers = alerts.tiers
+    return FlowConfig(
+        tier_1=Tier(**tiers.tier_1.model_dump()),
+        tier_2=Tier(**tiers.tier_2.model_dump()),
+        tier_3=Tier(**tiers.tier_3.model_dump()),
+        tier_1_coins=frozenset(tiers.tier_1_coins),
+        tier_2_coins=frozenset(tiers.tier_2_coins),
+        **alerts.detectors.model_dump(),
     )
 
 
@@ -212,11 +235,12 @@ def _shared_coinglass_quota(redis: RedisLink | None, prefix: str, clock: Clock) 
 def _providers(
     settings: Settings,
     coinglass: CoinGlassProvider,
+    okx: OkxProvider,
     common: _Common,
 ) -> tuple[Provider, ...]:
     return (
         coinglass,
-        build_okx(base_url=settings.okx_base_url, **common),
+        okx,
         build_coinapi(api_key=_plain(settings.coinapi_key), base_url=settings.coinapi_base_url, **common),
         build_lunarcrush(
             api_key=_plain(settings.lunarcrush_api_key),

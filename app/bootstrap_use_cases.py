@@ -25,7 +25,7 @@ from app.core.errors import ConfigurationError
 from app.core.heatmap.composite import Swings
 from app.core.ports import Fetched, Provider
 from app.services.alert_service import AlertService
-from app.services.calibration_service import CalibrationService
+from app.services.calibration_service import CalibrationService, CandlesNow
 from app.services.charts.heatmap_png import HeatmapPngPainter
 from app.services.charts.zones_png import ZonePngPainter
 from app.services.context_service import ContextService, IsFresh, SourceOrder
@@ -64,6 +64,7 @@ class UseCases:
     resolve: Resolve
     stream: StreamSource
     heatmap: HeatmapService
+    candles: CandlesNow
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -157,10 +158,10 @@ def build_use_cases(base: Base) -> UseCases:
         replay=OpenInterestReplay(bars=store.bars, upstream=derivatives, recorder=recorder, clock=clock),
         record=record,
         exports=ExportService(store.exports, resolve=resolve),
-        flow=FlowService(base.warm, resolve=resolve, config=FlowConfig(), clock=clock),
+        flow=FlowService(base.warm, resolve=resolve, config=base.flow, clock=clock),
         alerts=AlertService(store.alerts, resolve=resolve),
     )
-    return UseCases(services, contexts, record, calibration, resolve, stream, heatmap)
+    return UseCases(services, contexts, record, calibration, resolve, stream, heatmap, candles)
 
 
 def build_poller(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import freshness, report, scale, signals, smc, start, storage
+from bench import freshness, report, scale, signals, smc, start, storage, stream
 
 BENCHES: dict[str, Callable[[], list[report.Figure]]] = {
     "signals": signals.run,
@@ -14,6 +14,7 @@ BENCHES: dict[str, Callable[[], list[report.Figure]]] = {
     "smc": smc.run,
     "storage": storage.run,
     "scale": scale.run,
+    "stream": stream.run,
 }
 
 

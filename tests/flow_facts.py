@@ -139,7 +139,7 @@ def report(worker: str = "worker", *, as_of_ms: int = NOW_MS - 2_000) -> StreamR
             LinkStatus("okx", LinkState.STANDBY, "coinglass counts", None, None, 0, 0, {}, 0, 0),
         ),
         pipeline=PipelineStatus(
-            NOW_MS - 600_000, 9_000, 12, 3, 1, 40_000, 210, 17, {"kept": 2, "low_confidence": 9}, 140, ()
+            NOW_MS - 600_000, 9_000, 12, 3, 1, 40_000, 210, 17, {"kept": 2, "low_confidence": 9}, 140
         ),
         gaps=(
             StreamGap("coinglass", NOW_MS - 90_000, NOW_MS - 80_000, "start"),

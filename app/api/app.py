@@ -36,6 +36,7 @@ from app.api.routes_metrics import metrics_routes
 from app.api.routes_record import record_routes
 from app.api.routes_signals import SignalAnswers, signal_routes
 from app.api.routes_status import status_routes
+from app.api.routes_telegram import telegram_routes
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -92,6 +93,8 @@ def create_api(
     app.include_router(export_routes(options, Downloads(services.exports), now_ms=now_ms))
     app.include_router(status_routes(options, services.budget, now_ms=now_ms))
     app.include_router(catalog_routes(options, services.catalog, now_ms=now_ms))
+    if services.telegram is not None:
+        app.include_router(telegram_routes(services.telegram))
     install_problem_handlers(app)
     app.add_middleware(Edge, options=options, monotonic=monotonic, observe=observe)
     if options.cors_origins:

@@ -5,7 +5,7 @@ The composition root passes the real use cases, tests pass fakes. Nothing here k
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -213,8 +213,20 @@ class AlertUseCase(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class TelegramWebhook:
+    """Where pushed updates go.
+
+    secret_digest: SHA-256 of the agreed secret (`options.digest_of`). accept: takes one update without
+    waiting; False when too many wait, so that it is pushed again later.
+    """
+
+    secret_digest: bytes
+    accept: Callable[[Mapping[str, object]], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class ApiServices:
-    """The use cases behind the routes."""
+    """The use cases behind the routes. telegram: None unless the bot works by webhook."""
 
     signals: SignalUseCase
     market: MarketUseCase
@@ -230,3 +242,4 @@ class ApiServices:
     exports: ExportUseCase
     flow: FlowUseCase
     alerts: AlertUseCase
+    telegram: TelegramWebhook | None = None

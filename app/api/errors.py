@@ -16,8 +16,8 @@ class Unauthorized(ServiceError):
     code = "unauthorized"
     http_status = 401
 
-    def __init__(self) -> None:
-        super().__init__("a valid key is needed: Authorization: Bearer <key>")
+    def __init__(self, detail: str = "a valid key is needed: Authorization: Bearer <key>") -> None:
+        super().__init__(detail)
 
 
 class MissingScope(ServiceError):

@@ -90,6 +90,11 @@ def _add_telegram(router: APIRouter, telegram: TelegramServer) -> None:
         telegram.moved = {str(old): int(_number(moved, old, least=-math.inf)) for old in moved}
         return {"blocked": sorted(telegram.blocked), "moved": telegram.moved}
 
+    @router.get("/telegram/bot")
+    async def read_bot() -> dict[str, Any]:
+        """What the bot has set up: its webhook, its menus, its answers to pressed buttons."""
+        return {"webhook": telegram.webhook, "menus": telegram.menus, "notices": telegram.notices}
+
     @router.post("/telegram/updates")
     async def push_update(body: dict[str, Any]) -> dict[str, Any]:
         return telegram.push_update(body)

@@ -11,6 +11,7 @@ import contextlib
 import hmac
 import json
 import math
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -38,6 +39,8 @@ class TelegramServer:
         self.messages: list[dict[str, Any]] = []
         self.updates: deque[dict[str, Any]] = deque()
         self.webhook: dict[str, Any] | None = None
+        self.menus: dict[str, Any] = {}  # commands by language code, "" for everybody else
+        self.notices: list[dict[str, Any]] = []  # answers to pressed buttons
         self._sent: dict[str, deque[float]] = {}
         self._arrived = asyncio.Event()
         self._last_id = 0
@@ -66,6 +69,8 @@ class TelegramServer:
             "getUpdates": self._get_updates,
             "setWebhook": self._set_webhook,
             "deleteWebhook": self._delete_webhook,
+            "setMyCommands": self._set_commands,
+            "answerCallbackQuery": self._answer_callback,
         }
 
     def admit(self, call: Call, endpoint: Endpoint) -> Reply | None:
@@ -87,6 +92,8 @@ class TelegramServer:
         """Forget messages, updates, webhook and used limits."""
         self.messages.clear()
         self.updates.clear()
+        self.menus.clear()
+        self.notices.clear()
         self._sent.clear()
         self.webhook = None
         self.blocked.clear()
@@ -170,6 +177,8 @@ class TelegramServer:
             "date": call.now_ms // 1000,
             **content,
         }
+        if fields.get("reply_markup"):
+            message["reply_markup"] = _parsed(fields["reply_markup"])
         self.messages.append(message)
         return message
 
@@ -209,6 +218,25 @@ class TelegramServer:
         self.webhook = None
         return json_reply({"ok": True, "result": True, "description": "Webhook was deleted"})
 
+    def _set_commands(self, call: Call) -> Reply:
+        fields = _fields(call)
+        commands = _parsed(fields.get("commands"))
+        if not isinstance(commands, list) or not 1 <= len(commands) <= 100:
+            return failure(400, "Bad Request: BOT_COMMANDS_TOO_MUCH")
+        if not all(_is_command(command) for command in commands):
+            return failure(400, "Bad Request: BOT_COMMAND_INVALID")
+        self.menus[str(fields.get("language_code") or "")] = commands
+        return _ok(True)
+
+    def _answer_callback(self, call: Call) -> Reply:
+        fields = _fields(call)
+        if not fields.get("callback_query_id"):
+            return failure(400, "Bad Request: query is too old and response timeout expired")
+        if len(str(fields.get("text") or "")) > 200:
+            return failure(400, "Bad Request: MESSAGE_TOO_LONG")
+        self.notices.append(fields)
+        return _ok(True)
+
     async def _wait_for_update(self, call: Call) -> None:
         """Hold a long poll until an update is queued or its timeout (at most 50 s) has passed."""
         text = str(_fields(call).get("timeout") or "0")
@@ -232,6 +260,34 @@ def failure(code: int, text: str, parameters: dict[str, int] | None = None) -> R
     return json_reply(body, code)
 
 
+def _parsed(value: object) -> object:
+    """Forms carry lists as JSON text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return None
+
+
+def _is_command(command: object) -> bool:
+    if not isinstance(command, dict):
+        return False
+    name, what = command.get("command"), command.get("description")
+    is_name = isinstance(name, str) and re.fullmatch(r"[a-z0-9_]{1,32}", name) is not None
+    return is_name and isinstance(what, str) and 1 <= len(what) <= 256
+
+
+def _are_buttons(markup: object) -> bool:
+    """Whether every button leads to an address or holds 1 to 64 bytes; True without buttons."""
+    rows = markup.get("inline_keyboard", []) if isinstance(markup, dict) else []
+    return all(
+        bool(button.get("url")) or 1 <= len(str(button.get("callback_data") or "").encode()) <= 64
+        for row in rows
+        for button in row
+    )
+
+
 def _text_error(fields: dict[str, Any], name: str, most: int) -> Reply | None:
     text, mode = str(fields.get(name) or ""), str(fields.get("parse_mode") or "")
     if not fields.get("chat_id"):
@@ -241,6 +297,8 @@ def _text_error(fields: dict[str, Any], name: str, most: int) -> Reply | None:
     broken = entity_error(text, mode)
     if broken:
         return failure(400, f"Bad Request: can't parse entities: {broken}")
+    if not _are_buttons(_parsed(fields.get("reply_markup"))):
+        return failure(400, "Bad Request: BUTTON_DATA_INVALID")
     if visible_length(text, mode) > most:
         return failure(400, f"Bad Request: message {'caption ' if name == 'caption' else ''}is too long")
     return None

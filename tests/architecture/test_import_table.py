@@ -37,6 +37,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.core.stream_ports",
         "app.core.bus_ports",
         "app.core.outcome_ports",
+        "app.core.chat_ports",
     ),
     "calibration": ("app.core.calibration",),
     "engine": (
@@ -66,6 +67,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.bootstrap_base",
         "app.bootstrap_use_cases",
         "app.bootstrap_stream",
+        "app.bootstrap_messages",
+        "app.data_modes",
         "app.main",
         "app.worker",
         # The study of recorded cascades and its report.

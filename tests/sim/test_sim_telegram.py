@@ -171,3 +171,33 @@ async def test_bad_token_is_unauthorized_and_tokens_stay_out_of_the_call_log(sim
     assert (await sim.get(f"{BOT}/getMe")).json()["result"]["is_bot"] is True
     assert (await sim.get(f"{BOT}/noSuchMethod")).status_code == 404
     assert "secret" not in (await sim.get("/__sim__/calls")).text
+
+
+async def test_menus_are_kept_by_language_and_bad_names_refused(sim: Any) -> None:
+    menu = [{"command": "signal", "description": "Signal of a coin"}]
+    await sim.client.post(f"{BOT}/setMyCommands", json={"commands": menu})
+    await sim.client.post(f"{BOT}/setMyCommands", json={"commands": menu, "language_code": "id"})
+    bad = [{"command": "Not A Name", "description": "x"}]
+    answer = await sim.client.post(f"{BOT}/setMyCommands", json={"commands": bad})
+    assert answer.json()["description"] == "Bad Request: BOT_COMMAND_INVALID"
+    assert (await sim.get("/__sim__/telegram/bot")).json()["menus"] == {"": menu, "id": menu}
+
+
+async def test_pressed_buttons_are_answered_with_at_most_200_characters(sim: Any) -> None:
+    ok = await sim.client.post(
+        f"{BOT}/answerCallbackQuery", json={"callback_query_id": "1", "text": "x" * 200}
+    )
+    long = await sim.client.post(
+        f"{BOT}/answerCallbackQuery", json={"callback_query_id": "1", "text": "x" * 201}
+    )
+    assert (ok.status_code, long.status_code) == (200, 400)
+    assert len((await sim.get("/__sim__/telegram/bot")).json()["notices"]) == 1
+
+
+@pytest.mark.parametrize(("data", "status"), [("x" * 64, 200), ("x" * 65, 400), ("é" * 33, 400), ("", 400)])
+async def test_a_button_holds_1_to_64_bytes(sim: Any, data: str, status: int) -> None:
+    keyboard = {"inline_keyboard": [[{"text": "press", "callback_data": data}]]}
+    answer = await send(sim, reply_markup=keyboard)
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.json()["result"]["reply_markup"] == keyboard

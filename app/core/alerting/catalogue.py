@@ -127,6 +127,10 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "direction.LONG": ("🟢 <b>LONG</b>", "🟢 <b>LONG</b>"),
     "direction.SHORT": ("🔴 <b>SHORT</b>", "🔴 <b>SHORT</b>"),
     "direction.NEUTRAL": ("⚪ No direction", "⚪ Tanpa arah"),
+    "direction.waiting": (
+        "⚪ No direction unless the price comes back into its range",
+        "⚪ Belum ada arah, kecuali harga kembali ke rentangnya",
+    ),
     "direction.opposed": (
         "⚪ No direction: sources disagree (LONG {long}, SHORT {short} of 100)",
         "⚪ Tanpa arah: sumber bertentangan (LONG {long}, SHORT {short} dari 100)",

@@ -206,7 +206,7 @@ class AlertDesk:
         is_dropped = bool(verdict.dropped) or verdict.reason not in (None, DropReason.NO_CHAT)
         episode.sleep(
             usd=self._next_size(episode, verdict, chats),
-            confidence=lead.confidence + _missing_confidence(verdict, chats),
+            confidence=lead.confidence + _missing_confidence(verdict, chats, self._rules.house),
             until_ms=now_ms + ASK_AGAIN_MS if is_dropped else NEVER_MS,
         )
 
@@ -277,7 +277,7 @@ def _is_usable(finding: Finding) -> bool:
     return math.isfinite(finding.usd) and math.isfinite(finding.ratio) and math.isfinite(finding.confidence)
 
 
-def _missing_confidence(verdict: GateVerdict, chats: Sequence[ChatSettings]) -> float:
+def _missing_confidence(verdict: GateVerdict, chats: Sequence[ChatSettings], house: ChatSettings) -> float:
     """Points the alert lacks for the easiest chat; infinite when it lacks none.
 
     The confidence of the alert rises by at most as much as that of its leading finding, so it cannot pass
@@ -287,5 +287,5 @@ def _missing_confidence(verdict: GateVerdict, chats: Sequence[ChatSettings]) -> 
         chat.min_confidence for chat in chats if verdict.dropped.get(chat.chat) is DropReason.LOW_CONFIDENCE
     ]
     if not needed and verdict.reason is DropReason.LOW_CONFIDENCE:
-        needed = [HOUSE.min_confidence]
+        needed = [house.min_confidence]
     return min(needed) - verdict.alert.confidence if needed else math.inf

@@ -29,6 +29,8 @@ MAX_FEEDS = 4
 # Detectors that compare with the tier's threshold; for the others the ratio says nothing to a reader.
 _WITH_THRESHOLD = frozenset(AlertKind) - {AlertKind.FUNDING_EXTREME, AlertKind.OI_SPIKE}
 
+_UNJUDGED = (Phase.BUILDING, Phase.PEAK)
+
 
 def icon(alert: Alert) -> str:
     """Longs liquidated push the price down, shorts up; otherwise the side of the direction."""
@@ -77,6 +79,9 @@ def direction_line(alert: Alert, language: Language) -> str:
             long=f"{facts['opposed_long_confidence']:.0f}",
             short=f"{facts['opposed_short_confidence']:.0f}",
         )
+    is_open = alert.direction is Direction.NEUTRAL and alert.phase in _UNJUDGED
+    if is_open and alert.price is not None:
+        return say("direction.waiting", language)
     return say(f"direction.{alert.direction}", language)
 
 

@@ -256,7 +256,7 @@ class FlowSnapshot:
 class PipelineStatus:
     """What the pipeline did since the start. lag_ms: arrival minus event time of the newest event.
 
-    alerts: kept and dropped by fate; stages that stopped producing are named in `alarms`.
+    alerts: by fate, `kept`, `edited` or the reason why nobody was told.
     """
 
     started_ms: int
@@ -269,4 +269,3 @@ class PipelineStatus:
     findings: int
     alerts: Mapping[str, int]
     lag_ms: int | None
-    alarms: tuple[str, ...]

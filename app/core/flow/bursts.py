@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from app.core.domain.flow import AlertKind, Finding
 from app.core.domain.signal import Direction
 from app.core.domain.stored import LiquidatedSide
-from app.core.flow.market import CoinMarket
+from app.core.flow.market import LOUD_SHARE, CoinMarket
 from app.core.flow.stretch import Reading, Stretch
 
 MARKET: Final = "MARKET"
@@ -71,7 +71,7 @@ class ZScore:
             windows.no_alarm_below(math.inf)
             return
         wanted = ordinary.mean_usd + self._market.config.zscore_min * ordinary.deviation_usd
-        floor = self._market.tier.large_usd
+        floor = LOUD_SHARE * self._market.tier.cascade_usd
         windows.no_alarm_below(max(wanted, floor))
         if usd > wanted and usd >= floor:
             self._hold(ordinary, usd)
@@ -82,7 +82,8 @@ class ZScore:
         whole = market.coverage.whole_minutes(self._minute, count)
         if whole < count - MAX_MISSING:
             return None
-        return ordinary_of(market.windows.minutes_before(self._minute, count), whole)
+        reach = market.coverage.reach(self._minute, count)
+        return ordinary_of(market.windows.minutes_before(self._minute, reach), whole)
 
     def _hold(self, ordinary: Ordinary, usd: float) -> None:
         market, ts_ms = self._market, self._market.windows.newest_ms

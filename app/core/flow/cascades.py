@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from app.core.domain.flow import AlertKind, Finding, Phase
 from app.core.domain.signal import Direction
-from app.core.flow.columns import Totals
 from app.core.flow.market import CoinMarket, confidence
 from app.core.flow.stop_hunt import Cascade
 
@@ -25,10 +24,9 @@ class Cascades:
     def on_event(self) -> list[Finding]:
         """An event has been added to the windows."""
         windows = self.market.windows
-        found = self._step(windows.second)
-        hot = windows.since(windows.hot_from(windows.second))
-        if hot.long_usd + hot.short_usd >= self.market.tier.cascade_usd:
-            self._begin(hot)
+        found = self._step(windows.second) if self.active else []
+        if windows.hot_usd >= self.market.tier.cascade_usd and self._begin():
+            found += self._step(windows.second)
         return found
 
     def on_price(self, ts_ms: int, price: float) -> list[Finding]:
@@ -39,30 +37,29 @@ class Cascades:
 
     def on_time(self, as_of_s: int) -> list[Finding]:
         """Event time has come this far, with or without events."""
-        return self._step(as_of_s)
+        return self._step(as_of_s) if self.active else []
 
     def standing(self, as_of_s: int) -> list[Finding]:
         """What is under way, as it stands: asked after every frame that touched the coin."""
         return [self._finding(cascade, as_of_s) for cascade in self.active if cascade.is_on]
 
-    def _begin(self, hot: Totals) -> None:
+    def _begin(self) -> bool:
         """The threshold is reached: three events and one side with 65 % make it a cascade."""
         config, windows = self.market.config, self.market.windows
-        if hot.longs + hot.shorts < config.cascade_min_events:
-            return
+        started_s = windows.hot_from(windows.second)
+        hot = windows.since(started_s)
         is_long = hot.long_usd >= hot.short_usd
+        if hot.longs + hot.shorts < config.cascade_min_events:
+            return False
         share = max(hot.long_usd, hot.short_usd) / (hot.long_usd + hot.short_usd)
         if share < config.cascade_side_share or any(one.is_long == is_long for one in self.active):
-            return
-        started_s = windows.first_from(windows.hot_from(windows.second))
-        cascade = Cascade(self.market, is_long=is_long, started_s=started_s, as_of_s=windows.second)
-        cascade.step(windows.second)
-        self.active.append(cascade)
+            return False
+        first_s = windows.first_from(started_s)
+        self.active.append(Cascade(self.market, is_long=is_long, started_s=first_s, as_of_s=windows.second))
         windows.stay_awake(True)
+        return True
 
     def _step(self, as_of_s: int) -> list[Finding]:
-        if not self.active:
-            return []
         as_of_s = max(as_of_s, self.market.windows.second)
         found = [self._finding(cascade, as_of_s) for cascade in self.active if cascade.step(as_of_s)]
         over = [cascade for cascade in self.active if cascade.is_over]
@@ -94,7 +91,7 @@ class Cascades:
             side=cascade.side,
             phase=cascade.phase,
             levels=cascade.levels(price),
-            percentile=market.percentile(cascade.peak_minute_usd, cascade.started_s // 60),
+            percentile=cascade.percentile(),
             is_final=cascade.is_over,
             evidence=_evidence(cascade),
         )

@@ -28,7 +28,8 @@ class Coin:
 
     def analyse(self) -> list[Finding]:
         """A liquidation was added that may matter; what changed phase by it."""
-        self.zscore.look()
+        if self.market.windows.is_minute_loud:
+            self.zscore.look()
         return self.cascades.on_event()
 
     def trade(
@@ -52,7 +53,8 @@ class Coin:
     def pass_time(self, as_of_ms: int) -> list[Finding]:
         """Event time has come this far."""
         self.zscore.pass_time(as_of_ms // 1000)
-        self.flow.look(as_of_ms)
+        if self.flow.active:
+            self.flow.look(as_of_ms)
         found = self.cascades.on_time(as_of_ms // 1000)
         return [*found, *self.zscore.drain_ended(), *self.flow.drain_ended()]
 

@@ -11,14 +11,14 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from math import inf
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 # Adding and subtracting this rounds a float to a multiple of 2^-10 USD (a tenth of a cent) for amounts below
 # 2^41 USD, because floats between 2^42 and 2^43 have that spacing. Sums of such multiples are exact up to
 # 2^43 USD: order, lateness and restarts never change a window, not even by its last digit.
 EXACT_USD = 1.5 * 2.0**42
 
-_SPARE_ROWS = 64  # rows that may be overdue before they are cut off
+SPARE_ROWS: Final = 256  # rows that may be overdue before they are cut off or folded
 
 Column: TypeAlias = "array[int] | array[float]"
 
@@ -40,22 +40,36 @@ class Extremes(NamedTuple):
     high: float
 
 
+NOTHING: Final = Extremes(0.0, inf, 0.0)
+NO_SUMS: Final = Totals(0.0, 0.0, 0, 0)
+
+
 def exact(usd: float) -> float:
     """USD rounded to 1/1024: 3,858.184 -> 3,858.18359375."""
     return (usd + EXACT_USD) - EXACT_USD
 
 
+def drop(columns: Sequence[Column], rows: int) -> None:
+    """Drop the oldest rows."""
+    for column in columns:
+        del column[:rows]
+
+
 def cut(columns: Sequence[Column], oldest: int) -> int:
     """Drop rows before `oldest` but one, which stays as base; how many rows there may be before the next cut.
 
-    columns[0] holds the units (seconds or minutes). Called when that many rows are there, so that each row is
-    moved about once in its life.
+    columns[0] holds the units. Called when that many rows are there, so that a row is rarely moved.
     """
-    overdue = bisect_left(columns[0], oldest) - 1
-    if overdue > 0:
-        for column in columns:
-            del column[:overdue]
-    return len(columns[0]) * 2 + _SPARE_ROWS
+    drop(columns, max(0, bisect_left(columns[0], oldest) - 1))
+    return len(columns[0]) + SPARE_ROWS
+
+
+def plus(one: Totals, other: Totals) -> Totals:
+    return Totals(one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3])
+
+
+def minus(now: Totals, before: Totals) -> Totals:
+    return Totals(now[0] - before[0], now[1] - before[1], now[2] - before[2], now[3] - before[3])
 
 
 def add_from(column: array[float], start: int, amount: float) -> None:
@@ -70,12 +84,15 @@ def count_from(column: array[int], start: int, events: int = 1) -> None:
 
 
 class LiquidationRows:
-    """One row per unit (second or minute) that is over and had an event, for at least `retained` units."""
+    """One row per unit (second or minute) that is over and had an event. Units come in rising order.
+
+    units[0] is the base of every window that begins after it: nothing at all (unit 0), or the newest row that
+    was dropped.
+    """
 
     __slots__ = (
-        "_columns",
-        "_cut_at",
-        "_retained",
+        "appends",
+        "columns",
         "high",
         "largest",
         "long_usd",
@@ -86,8 +103,7 @@ class LiquidationRows:
         "units",
     )
 
-    def __init__(self, retained: int) -> None:
-        # The row of unit 0 is nothing at all: so every window has a row before it.
+    def __init__(self) -> None:
         self.units = array("I", (0,))
         self.long_usd = array("d", (0.0,))
         self.short_usd = array("d", (0.0,))
@@ -97,12 +113,10 @@ class LiquidationRows:
         self.low = array("d", (inf,))
         self.high = array("d", (0.0,))
         sums: tuple[Column, ...] = (self.long_usd, self.short_usd, self.longs, self.shorts)
-        self._columns = (self.units, *sums, self.largest, self.low, self.high)
-        self._retained = retained
-        self._cut_at = _SPARE_ROWS
+        self.columns = (self.units, *sums, self.largest, self.low, self.high)
 
     def append(self, unit: int, totals: Totals, extremes: Extremes) -> None:
-        """The unit is over. Units come in rising order."""
+        """The unit is over."""
         self.units.append(unit)
         self.long_usd.append(totals[0])
         self.short_usd.append(totals[1])
@@ -111,28 +125,30 @@ class LiquidationRows:
         self.largest.append(extremes[0])
         self.low.append(extremes[1])
         self.high.append(extremes[2])
-        if len(self.units) >= self._cut_at:
-            self._cut_at = cut(self._columns, unit - self._retained)
 
     def row_from(self, unit: int) -> int:
         """Index of the first row at or after `unit`; the row before it is the base of a window from there."""
         return bisect_left(self.units, unit)
 
-    def before(self, unit: int) -> Totals:
-        """Sums before `unit` began."""
-        row = bisect_left(self.units, unit) - 1
+    def totals_at(self, row: int) -> Totals:
+        """Sums at the end of a row."""
         return Totals(self.long_usd[row], self.short_usd[row], self.longs[row], self.shorts[row])
 
-    def extremes(self, from_unit: int) -> Extremes:
-        """Largest event and price range from `from_unit` on."""
-        row = bisect_left(self.units, from_unit)
-        if row == len(self.units):
-            return Extremes(0.0, inf, 0.0)
-        return Extremes(max(self.largest[row:]), min(self.low[row:]), max(self.high[row:]))
+    def before(self, unit: int) -> Totals:
+        """Sums before `unit` began."""
+        return self.totals_at(bisect_left(self.units, unit) - 1)
 
-    def holds(self, unit: int) -> bool:
-        """Whether rows of that age are still kept, so that a late event can be put in its place."""
-        return unit > self.units[0]
+    def usd_before(self, unit: int) -> tuple[float, float]:
+        """USD of longs and of shorts before `unit` began: `before` without the counts, in half the time."""
+        row = bisect_left(self.units, unit) - 1
+        return self.long_usd[row], self.short_usd[row]
+
+    def extremes(self, start: int, end: int) -> Extremes:
+        """Largest event and price range of the rows from `start` to before `end`."""
+        if start >= end:
+            return NOTHING
+        rows = slice(start, end)
+        return Extremes(max(self.largest[rows]), min(self.low[rows]), max(self.high[rows]))
 
     def patch(self, unit: int, late: Totals, extremes: Extremes) -> None:
         """Late events of a unit that is over: into its row, made if there is none, and all sums after it."""
@@ -162,7 +178,3 @@ class LiquidationRows:
         self.largest.insert(row, 0.0)
         self.low.insert(row, inf)
         self.high.insert(row, 0.0)
-
-    def nbytes(self) -> int:
-        """Memory of the columns in bytes, spare room included."""
-        return sum(column.buffer_info()[1] * column.itemsize for column in self._columns)

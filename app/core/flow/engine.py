@@ -6,7 +6,8 @@ same windows again. Knows no gate, no store, no clock. Called by the pipeline fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
 from operator import itemgetter
 from typing import Final
 
@@ -24,7 +25,14 @@ _SWEEP_MS: Final = 60_000
 _EVICTED_AT_ONCE: Final = 16  # a sixteenth of the coins, when there are too many
 
 _by_time = itemgetter(1)
-_CALM: Final = Totals(0.0, 0.0, 0, 0)
+
+
+class Scope(StrEnum):
+    """What an engine speaks of: in a partition either its coins or, in the market's own, all together."""
+
+    BOTH = "both"
+    COINS = "coins"
+    MARKET = "market"
 
 
 class FlowEngine:
@@ -34,12 +42,15 @@ class FlowEngine:
     change of phase on the way; the events of a frame arrived at the same instant, and a cascade only grows.
     """
 
-    def __init__(self, config: FlowConfig) -> None:
+    def __init__(self, config: FlowConfig, *, scope: Scope = Scope.BOTH) -> None:
         self._config = config
+        self._scope = scope
         self._coverage = Coverage()
         self._coins: dict[str, Coin] = {}
         self._busy: dict[str, Coin] = {}
         self._market = Coin(CoinMarket(MARKET, config, self._coverage))
+        self._pulse = Pulse(self._market)
+        self._adds: dict[str, Callable[[int, bool, float, float], bool]] = {}
         self._lag = EventLag()
         self._source = ""
         self._swept_ms = 0
@@ -59,21 +70,20 @@ class FlowEngine:
 
     def _feed(self, ordered: Sequence[LiquidationRow]) -> list[Finding]:
         """The hot loop: under a microsecond per event while nothing is near a threshold."""
-        coins, market = self._coins, Pulse(self._market)
-        found: list[Finding] = []
+        adds = self._adds
         touched: dict[str, Coin] = {}
-        for symbol, ts_ms, _, _, _, _, side, price, usd, _, _, _, _ in ordered:
-            coin = coins.get(symbol)
-            if coin is None:
-                coin = self._admit(symbol)
-            is_long = side == "LONG"
-            market.add(ts_ms // 1000, is_long, usd)
-            if coin.add(ts_ms, is_long, usd, price):
-                touched[symbol] = coin
+        found: list[Finding] = []
+        coins = () if self._scope is Scope.MARKET else ordered
+        for symbol, ts_ms, _, _, _, _, side, price, usd, _, _, _, _ in coins:
+            add = adds.get(symbol)
+            if add is None:
+                add = self._admit(symbol).market.windows.add
+            if add(ts_ms, side == "LONG", usd, price):
+                coin = touched[symbol] = self._coins[symbol]
                 found += coin.analyse()
         self._events += len(ordered)
-        if market.flush():
-            touched[MARKET] = self._market
+        if self._scope is not Scope.COINS and self._pulse.feed(ordered):
+            touched[MARKET] = self._pulse.coin
         for symbol, coin in touched.items():
             found += coin.standing()
             self._note_busy(symbol, coin)
@@ -187,11 +197,13 @@ class FlowEngine:
             many = max(1, len(self._coins) // _EVICTED_AT_ONCE)
             self._evict(sorted(self._coins, key=lambda name: self._coins[name].market.newest_ms)[:many])
         coin = self._coins[symbol] = Coin(CoinMarket(symbol, self._config, self._coverage))
+        self._adds[symbol] = coin.market.windows.add
         return coin
 
     def _evict(self, symbols: Iterable[str]) -> None:
         for symbol in list(symbols):
             coin = self._coins.pop(symbol)
+            del self._adds[symbol]
             self._busy.pop(symbol, None)
             self._late += coin.market.windows.late
             self._evicted += 1
@@ -202,42 +214,39 @@ def _is_idle(coin: Coin, as_of_ms: int) -> bool:
 
 
 class Pulse:
-    """Gathers one frame second by second for the windows of the whole market, which need no single events."""
+    """All coins together under the name MARKET: windows without prices, and their z-score."""
 
-    __slots__ = ("_coin", "_is_awake", "_largest", "_longs", "_second", "_shorts", "long_usd", "short_usd")
-
-    def __init__(self, market: Coin) -> None:
-        self._coin = market
-        self._second = self._longs = self._shorts = 0
-        self._largest = self.long_usd = self.short_usd = 0.0
+    def __init__(self, coin: Coin) -> None:
+        self.coin = coin
         self._is_awake = False
 
-    def add(self, second: int, is_long: bool, usd: float) -> None:
-        if second != self._second:
-            self._turn(second)
-        usd = (usd + EXACT_USD) - EXACT_USD
-        if is_long:
-            self.long_usd += usd
-            self._longs += 1
-        else:
-            self.short_usd += usd
-            self._shorts += 1
-        if usd > self._largest:
-            self._largest = usd
-
-    def _turn(self, second: int) -> None:
-        if self._second:
-            sums = Totals(self.long_usd, self.short_usd, self._longs, self._shorts)
-            self._is_awake |= self._coin.market.windows.add_sums(self._second, sums, self._largest)
-        self._second = second
-        self._largest, (self.long_usd, self.short_usd, self._longs, self._shorts) = 0.0, _CALM
-
-    def flush(self) -> bool:
-        """The frame is over; whether the market's z-score is worth a look (then it has been taken)."""
-        self._turn(0)
+    def feed(self, ordered: Sequence[LiquidationRow]) -> bool:
+        """The events of one frame, oldest first, summed second by second; whether something may have to be
+        said."""
+        self._is_awake = False
+        current, long_usd, short_usd, longs, shorts, largest = 0, 0.0, 0.0, 0, 0, 0.0
+        for row in ordered:
+            second = row[1] // 1000
+            if second != current:
+                self._add(current, Totals(long_usd, short_usd, longs, shorts), largest)
+                current, long_usd, short_usd, longs, shorts, largest = second, 0.0, 0.0, 0, 0, 0.0
+            usd = (row[8] + EXACT_USD) - EXACT_USD
+            if row[6] == "LONG":
+                long_usd += usd
+                longs += 1
+            else:
+                short_usd += usd
+                shorts += 1
+            if usd > largest:
+                largest = usd
+        self._add(current, Totals(long_usd, short_usd, longs, shorts), largest)
         if self._is_awake:
-            self._coin.zscore.look()
+            self.coin.zscore.look()
         return self._is_awake
+
+    def _add(self, second: int, sums: Totals, largest: float) -> None:
+        if second:
+            self._is_awake |= self.coin.market.windows.add_sums(second, sums, largest)
 
 
 class EventLag:

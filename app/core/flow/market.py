@@ -17,6 +17,8 @@ from app.core.flow.windows import LiquidationWindows
 
 # Findings of one coin that lie closer together than this are one burst: the longest window of a detector.
 BURST_MS: Final = 300_000
+# A minute below this share of the tier's cascade threshold ($200K, $20K, $5K) is small, whatever its z-score.
+LOUD_SHARE: Final = 0.1
 
 
 class CoinMarket:
@@ -49,7 +51,7 @@ class CoinMarket:
         self.windows = LiquidationWindows(
             hot_s=config.cascade_window_s,
             alarm_usd=self.tier.cascade_usd,
-            floor_usd=self.tier.large_usd,
+            floor_usd=LOUD_SHARE * self.tier.cascade_usd,
             disorder_s=config.max_disorder_s,
         )
         self.trades: TradeWindows | None = None
@@ -81,7 +83,7 @@ class CoinMarket:
         whole = self.coverage.whole_minutes(minute, 1_440)
         if whole < 60:
             return None
-        past = self.windows.minutes_before(minute, 1_440)
+        past = self.windows.minutes_before(minute, self.coverage.reach(minute, 1_440))
         not_less = sum(value >= usd for value in past)
         return max(0.0, 1.0 - not_less / whole)
 

@@ -11,12 +11,13 @@ from typing import Final
 
 from app.core.domain.flow import CascadeNow, Phase, TradeLevels
 from app.core.domain.stored import LiquidatedSide
+from app.core.flow.columns import minus
 from app.core.flow.market import CoinMarket
 from app.core.flow.price_path import PriceRange
-from app.core.flow.trade_windows import TradeTotals
-from app.core.flow.windows import RETAINED_S, difference
+from app.core.flow.windows import RETAINED_S
 
 RATE_S: Final = 10
+MINUTE_S: Final = 60
 # "Falling" means a quarter off the highest: one second that leaves a ten-second window is noise.
 FALLING: Final = 0.75
 # A cascade goes on while its 30 s sum holds the threshold and its side is still the larger one; 65 % is asked
@@ -26,15 +27,19 @@ MAX_TARGETS: Final = 3
 
 
 class Cascade:
-    """One episode. sums: what it liquidated, as of the last moment at which it was under way; last_on_s: that
-    moment; absorbed_usd: taker volume against it meanwhile (buys against forced sells), None without trades;
-    peak_minute_usd: most within a minute; extreme: furthest traded price since it began, None without a price
-    path; before: traded range of the five minutes before its first event."""
+    """One episode. sums: what it liquidated, as of the last event at which it was under way; last_on_s: of
+    that event; peak_minute_usd: most within a minute; extreme: furthest traded price since it began, None
+    without a price path; before: traded range of the five minutes before its first event."""
 
     __slots__ = (
-        "_base",
-        "_taker_base",
-        "absorbed_usd",
+        "_hot",
+        "_minute_usd",
+        "_percentile",
+        "_rate",
+        "_read_at",
+        "_start",
+        "_taken",
+        "_taken_before",
         "before",
         "extreme",
         "is_long",
@@ -56,14 +61,17 @@ class Cascade:
         self.is_on = True
         self.last_on_s = self.peak_s = as_of_s
         self.peak_10s_usd = self.peak_minute_usd = self.rate_usd = 0.0
-        self._base = market.windows.seconds.before(started_s)
-        self.sums = difference(market.windows.totals(), self._base)
+        self._read_at = (-1, -1)
+        self._start = market.windows.before(started_s)
+        self._hot = self._rate = (self._start.long_usd, self._start.short_usd)
+        self._minute_usd = self._start.long_usd + self._start.short_usd
+        self.sums = minus(market.windows.totals(), self._start)
         self.before = market.path.range_between(started_s - market.config.pre_cascade_range_s, started_s)
         self.extreme: float | None = None
         self._see(market.path.range_between(started_s, as_of_s + 1))
         trades = market.trades
-        self._taker_base: TradeTotals | None = None if trades is None else trades.before(started_s)
-        self.absorbed_usd: float | None = None
+        self._taken = self._taken_before = None if trades is None else trades.before(started_s)
+        self._percentile: tuple[float, float | None] = (0.0, None)
 
     @property
     def side(self) -> LiquidatedSide:
@@ -87,12 +95,13 @@ class Cascade:
         """Look at the windows as of a second; whether the phase changed to one that is worth saying."""
         if self._has_lapsed(as_of_s):
             self.is_on, self.rate_usd = False, 0.0
-        else:
-            self._measure(as_of_s)
+        elif self.is_on or self.phase is Phase.BUILDING or self._read_at[0] != self.market.windows.version:
+            self._measure(as_of_s)  # else it only waits: without new events no sum can rise
         if self.phase is Phase.BUILDING:
-            if self.rate_usd >= FALLING * self.peak_10s_usd:
+            if self.rate_usd > 0 and self.rate_usd >= FALLING * self.peak_10s_usd:
                 return False
-            self.phase, self.peak_s = Phase.PEAK, as_of_s
+            # Looked at long afterwards, the rate fell at the latest when its window had emptied.
+            self.phase, self.peak_s = Phase.PEAK, min(as_of_s, self.last_on_s + RATE_S + 1)
             self._judge(as_of_s)
             return True
         return self._judge(as_of_s)
@@ -105,32 +114,57 @@ class Cascade:
 
     def _measure(self, as_of_s: int) -> None:
         windows = self.market.windows
-        hot = windows.since(windows.hot_from(as_of_s))
-        hot_usd = hot.long_usd + hot.short_usd
-        own_usd = hot.long_usd if self.is_long else hot.short_usd
-        threshold = self.market.tier.cascade_usd
-        self.is_on = hot_usd >= threshold and own_usd >= STILL_DOMINANT * hot_usd
+        if (windows.version, as_of_s) != self._read_at:
+            self._move_bases(as_of_s)
+        long_usd, short_usd = windows.long_usd, windows.short_usd
+        own = 0 if self.is_long else 1
+        own_usd = short_usd if own else long_usd
+        hot_usd = long_usd + short_usd - self._hot[0] - self._hot[1]
+        hot_own_usd = own_usd - self._hot[own]
+        self.is_on = hot_usd >= self.market.tier.cascade_usd and hot_own_usd >= STILL_DOMINANT * hot_usd
         if self.is_on:
             self._count()
-        rate = windows.since(as_of_s - RATE_S)
-        self.rate_usd = rate.long_usd if self.is_long else rate.short_usd
+        self.rate_usd = own_usd - self._rate[own]
         if self.rate_usd > self.peak_10s_usd:
             self.peak_10s_usd = self.rate_usd
             if self.phase is Phase.PEAK and self.is_on:
                 self.phase = Phase.BUILDING  # it was a breath, not the peak
 
+    def _move_bases(self, as_of_s: int) -> None:
+        """A new second or a late event: where the windows begin now."""
+        windows = self.market.windows
+        self._read_at = (windows.version, as_of_s)
+        self._hot = windows.usd_before(windows.hot_from(as_of_s))
+        self._rate = windows.usd_before(as_of_s - RATE_S)
+        self._minute_usd = sum(windows.usd_before(max(windows.second - MINUTE_S, self.started_s)))
+        if windows.second - self.started_s < RETAINED_S:
+            self._start = windows.before(self.started_s)  # moved by late events of before
+
     def _count(self) -> None:
         windows = self.market.windows
-        if windows.second - self.started_s < RETAINED_S:
-            self._base = windows.seconds.before(self.started_s)  # moved by late events of before
-        self.sums = difference(windows.totals(), self._base)
+        self.sums = minus(windows.totals(), self._start)
         self.last_on_s = windows.second
-        minute = windows.since(max(windows.second - 60, self.started_s))
-        self.peak_minute_usd = max(self.peak_minute_usd, minute.long_usd + minute.short_usd)
-        trades = self.market.trades
-        if trades is not None and self._taker_base is not None:
-            taken = trades.totals.minus(self._taker_base)
-            self.absorbed_usd = taken.buy_usd if self.is_long else taken.sell_usd
+        minute = windows.long_usd + windows.short_usd - self._minute_usd
+        if minute > self.peak_minute_usd:
+            self.peak_minute_usd = minute
+        if self.market.trades is not None:
+            self._taken = self.market.trades.totals
+
+    @property
+    def absorbed_usd(self) -> float | None:
+        """Taker volume against it while it was under way (buys against forced sells); None without trades."""
+        if self._taken is None:
+            return None
+        taken = self._taken if self._taken_before is None else self._taken.minus(self._taken_before)
+        return taken.buy_usd if self.is_long else taken.sell_usd
+
+    def percentile(self) -> float | None:
+        """Of its busiest minute among the coin's own; asked anew when that has grown by a quarter."""
+        asked_usd, known = self._percentile
+        if self.peak_minute_usd > 1.25 * asked_usd:
+            known = self.market.percentile(self.peak_minute_usd, self.started_s // 60)
+            self._percentile = (self.peak_minute_usd, known)
+        return known
 
     def _judge(self, as_of_s: int) -> bool:
         """Past the peak: is there a verdict?"""

@@ -69,7 +69,7 @@ class SqlAlerts(SqlOutbox):
 
     async def recent(self, since_ms: int) -> Sequence[StoredAlert]:
         """Alerts since then, oldest first, at most `MAX_RECENT` of the newest."""
-        wanted = (_history.ts_event_ms >= since_ms, _history.ts_event_ms <= self._now_ms())
+        wanted = (_history.ts_event_ms >= since_ms, _history.ts_init_ms <= self._now_ms())
         return (await self._read(wanted, MAX_RECENT))[::-1]
 
     async def page(self, query: AlertQuery) -> Page[StoredAlert]:
@@ -170,17 +170,19 @@ async def _deliveries(connection: AsyncConnection, ids: Sequence[str]) -> dict[s
 
 
 def _conditions(query: AlertQuery, now_ms: int) -> list[ColumnElement[bool]]:
-    to_ms = now_ms + 1 if query.to_ms is None else min(query.to_ms, now_ms + 1)
     equal: dict[str, Any] = {
         "symbol": query.symbol,
         "kind": None if query.kind is None else query.kind.value,
         "severity": None if query.severity is None else query.severity.value,
         "is_kept": query.is_kept,
     }
-    wanted: list[ColumnElement[bool]] = [_history.ts_event_ms < to_ms]
+    # By when it was learned: a venue's clock may be ahead of ours.
+    wanted: list[ColumnElement[bool]] = [_history.ts_init_ms <= now_ms]
     wanted += [_history[name] == value for name, value in equal.items() if value is not None]
     if query.from_ms is not None:
         wanted.append(_history.ts_event_ms >= query.from_ms)
+    if query.to_ms is not None:
+        wanted.append(_history.ts_event_ms < query.to_ms)
     if query.cursor is not None:
         wanted.append(
             tuple_(_history.ts_event_ms, _history.id) < tuple_(*read_cursor(query.cursor, (int, str)))

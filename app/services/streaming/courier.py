@@ -1,4 +1,4 @@
-"""One turn of one chat: which of its claimed deliveries goes out, how it went, and what that means for the row.
+"""One turn of one chat: which of its deliveries goes out, how it went, and what that means for its row.
 
 Every answer of a sender is turned into a mark in the outbox here and nowhere else. Called by `delivery`, one
 turn per chat at a time.
@@ -17,7 +17,7 @@ from typing import TypeVar
 from app.core.alerting.codec import MalformedText, decode_alert
 from app.core.alerting.text import render_alert, render_digest
 from app.core.clock import Clock
-from app.core.domain.alerts import Alert, Delivery, Severity
+from app.core.domain.alerts import Alert, Delivery, DeliveryState, Language, Severity
 from app.core.errors import (
     DeliveryAuthFailed,
     DeliveryError,
@@ -25,11 +25,13 @@ from app.core.errors import (
     DeliveryMoved,
     DeliveryRateLimited,
     DeliveryRejected,
+    DeliveryUnavailable,
     DeliveryUncertain,
     StorageUnavailable,
 )
 from app.core.stream_ports import Message, Outbox, Sender
-from app.services.streaming.chat_book import ChatBook
+from app.services.chat_book import ChatBook
+from app.services.streaming.chat_addresses import ChatAddresses
 from app.services.streaming.delivery_jobs import Job, next_job
 from app.services.streaming.delivery_status import DeliveryRecord, Ledger, Outcome
 from app.services.streaming.pacing import Pacer, scheme_of
@@ -61,6 +63,7 @@ class CourierParts:
     outbox: Outbox
     senders: Mapping[str, Sender]
     chats: ChatBook
+    addresses: ChatAddresses
     pacer: Pacer
     ledger: Ledger
     clock: Clock
@@ -125,14 +128,13 @@ class Courier:
 
     async def _send(self, job: Job) -> bool:
         """One try; whether the destination can be given the next."""
-        try:
-            message = await self._render(job)
-        except MalformedText as error:
-            _log.error("an alert of the outbox cannot be read", extra={"why": str(error)})
-            return await self._give_up(job, "its stored text cannot be read")
+        job, alerts = await self._readable(job)
+        if not alerts:
+            return True
+        message = self._render(job, alerts)
         first = job.deliveries[0]
         sender = self._parts.senders[scheme_of(job.chat)]
-        address = await self._parts.chats.address(job.chat)
+        address = await self._parts.addresses.address(job.chat)
         self._pacer.took(job.chat, is_edit=job.is_edit)
         try:
             if job.is_edit:
@@ -145,30 +147,54 @@ class Courier:
         await self._on_success(job, message_id)
         return True
 
-    async def _render(self, job: Job) -> Message:
-        settings = await self._parts.chats.settings(job.chat)
-        shown = job.deliveries
-        if job.is_digest and job.is_edit:
-            shown = tuple(
-                await self._visit(
-                    lambda: self._outbox.members(job.chat, job.group, now_ms=self._parts.wall_ms())
-                )
-            )
-        alerts = [decode_alert(row.body) for row in shown]
+    async def _readable(self, job: Job) -> tuple[Job, Sequence[Alert]]:
+        """The job without what nobody can ever read (that is given up), and the alerts its message shows.
+
+        Of a digest that is edited all alerts are shown, and not only those that grew.
+        """
+        alerts = [alert_of(row) for row in job.deliveries]
+        pairs = list(zip(job.deliveries, alerts, strict=True))
+        broken = tuple(row for row, alert in pairs if alert is None)
+        if broken:
+            await self._give_up(replace(job, deliveries=broken), "its stored text cannot be read")
+        job = replace(job, deliveries=tuple(row for row, alert in pairs if alert is not None))
+        if job.deliveries and job.is_digest and job.is_edit:
+            now_ms = self._parts.wall_ms()
+            members = await self._visit(lambda: self._outbox.members(job.chat, job.group, now_ms=now_ms))
+            alerts = [alert_of(row) for row in members] or alerts
+        return job, [alert for alert in alerts if alert is not None]
+
+    def _render(self, job: Job, alerts: Sequence[Alert]) -> Message:
+        settings = self._parts.chats.get(job.chat)
+        language = Language.EN if settings is None else settings.language
         now_ms, data_mode = self._parts.clock.now_ms(), self._parts.data_mode
         if job.is_digest:
-            return render_digest(
-                alerts, settings.language, now_ms=now_ms, data_mode=data_mode, repeat=job.is_repeat
-            )
+            return render_digest(alerts, language, now_ms=now_ms, data_mode=data_mode, repeat=job.is_repeat)
         message = render_alert(
             alerts[0],
-            settings.language,
+            language,
             now_ms=now_ms,
             data_mode=data_mode,
             repeat=job.is_repeat,
             dashboard_url=self._parts.dashboard_url,
         )
         return replace(message, is_silent=alerts[0].severity is Severity.INFO)
+
+    async def notify(self, chat: str, message: Message) -> bool:
+        """Something that is no alert, sent beside the outbox; False: try again later."""
+        notice = Delivery("", chat, DeliveryState.SENDING, 1, 0, 1, 0, self._parts.wall_ms(), None, "")
+        address = await self._parts.addresses.address(chat)
+        self._pacer.took(chat, is_edit=False)
+        try:
+            await self._parts.senders[scheme_of(chat)].send(address, notice, message)
+        except DeliveryError as error:
+            self._ledger.failed(chat, str(error))
+            wait_s = error.retry_after_s or pause_s(self._ledger.failures(chat))
+            is_flood = isinstance(error, DeliveryRateLimited)
+            self._pacer.hold(scheme_of(chat) if is_flood else chat, for_s=wait_s)
+            # It may have arrived, or never will: nobody misses a notice as they would an alert.
+            return not isinstance(error, DeliveryRateLimited | DeliveryUnavailable)
+        return True
 
     async def _on_success(self, job: Job, message_id: str) -> None:
         now_ms = self._parts.wall_ms()
@@ -217,7 +243,8 @@ class Courier:
 
     async def _give_up(self, job: Job, why: str) -> bool:
         now_ms = self._parts.wall_ms()
-        _log.error("a message was given up", extra={"chat": job.chat, "why": why})
+        alerts = [row.alert_id for row in job.deliveries[:5]]
+        _log.error("a message was given up", extra={"chat": job.chat, "alerts": alerts, "why": why})
         await self._visit(lambda: self._outbox.give_up(job.deliveries, error=why, now_ms=now_ms))
         self._count(job, Outcome.REFUSED)
         return True
@@ -235,7 +262,7 @@ class Courier:
 
     async def _move_chat(self, job: Job, error: DeliveryMoved) -> bool:
         _log.warning("a chat has another id now", extra={"chat": job.chat, "address": error.new_chat})
-        await self._visit(lambda: self._parts.chats.move(job.chat, error.new_chat))
+        await self._visit(lambda: self._parts.addresses.move(job.chat, error.new_chat))
         await self._try_again(job, error, 0.0)
         return False
 
@@ -273,8 +300,13 @@ class Courier:
 
     def _age_ms(self, row: Delivery) -> int:
         """Since the service learned of this revision, in market time; 0 for what cannot be read."""
-        try:
-            alert: Alert = decode_alert(row.body)
-        except MalformedText:
-            return 0
-        return self._parts.clock.now_ms() - alert.ts_init_ms
+        alert = alert_of(row)
+        return 0 if alert is None else self._parts.clock.now_ms() - alert.ts_init_ms
+
+
+def alert_of(row: Delivery) -> Alert | None:
+    """The alert of a delivery; None when its text cannot be read."""
+    try:
+        return decode_alert(row.body)
+    except MalformedText:
+        return None

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -18,8 +19,9 @@ from itertools import groupby
 from app.core.clock import Clock
 from app.core.domain.alerts import OutboxDepth
 from app.core.errors import StorageUnavailable
-from app.core.stream_ports import Outbox, Sender
-from app.services.streaming.chat_book import ChatBook
+from app.core.stream_ports import Message, Outbox, Sender
+from app.services.chat_book import ChatBook
+from app.services.streaming.chat_addresses import ChatAddresses
 from app.services.streaming.courier import Courier, CourierParts
 from app.services.streaming.delivery_status import DeliveryRecord, DeliveryStatus, Ledger
 from app.services.streaming.pacing import TELEGRAM_PACE, Pace, Pacer
@@ -33,6 +35,7 @@ _POLL_S = 1.0
 _CLAIM_ROWS = 1_000
 _STOP_S = 10.0
 _DEPTH_EVERY_S = 5.0
+_MAX_NOTICES = 100
 _PACES: Mapping[str, Pace] = {"telegram": TELEGRAM_PACE}
 
 
@@ -61,6 +64,7 @@ class DeliveryService:
         senders: Mapping[str, Sender],
         *,
         chats: ChatBook,
+        addresses: ChatAddresses,
         clock: Clock,
         options: DeliveryOptions,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -76,6 +80,7 @@ class DeliveryService:
             outbox=outbox,
             senders=senders,
             chats=chats,
+            addresses=addresses,
             pacer=self._pacer,
             ledger=self._ledger,
             clock=clock,
@@ -87,6 +92,7 @@ class DeliveryService:
         )
         self._courier = Courier(parts)
         self._turns: dict[str, asyncio.Task[None]] = {}
+        self._notices: deque[tuple[str, Message]] = deque(maxlen=_MAX_NOTICES)
         self._awake = asyncio.Event()
         self._is_to_take_over = options.takes_over is not None
         self._depth: OutboxDepth | None = None
@@ -96,6 +102,12 @@ class DeliveryService:
 
     def wake(self) -> None:
         """Something may be due."""
+        self._awake.set()
+
+    def notify(self, chat: str, message: Message) -> None:
+        """Send something that is no alert (a feed is back, a summary) as soon as the chat may be written to;
+        of many that wait the newest stay, and a stop forgets them."""
+        self._notices.append((chat, message))
         self._awake.set()
 
     def status(self) -> DeliveryStatus:
@@ -146,10 +158,24 @@ class DeliveryService:
         # Sorting is stable: within one chat the order of the claim stays.
         by_chat = groupby(sorted(claimed, key=lambda row: row.chat), key=lambda row: row.chat)
         for chat, rows in by_chat:
-            turn = asyncio.create_task(self._courier.serve(chat, list(rows)))
-            self._turns[chat] = turn
-            turn.add_done_callback(partial(self._ended, chat))
+            self._start(chat, self._courier.serve(chat, list(rows)))
+        self._start_notices()
         return bool(claimed)
+
+    def _start_notices(self) -> None:
+        """One for each chat that may be written to now; alerts went first."""
+        for chat, message in list(self._notices):
+            if chat not in self._turns and self._pacer.held_for_s(chat) == 0:
+                self._notices.remove((chat, message))
+                self._start(chat, self._tell(chat, message))
+
+    async def _tell(self, chat: str, message: Message) -> None:
+        if not await self._courier.notify(chat, message):
+            self._notices.append((chat, message))
+
+    def _start(self, chat: str, work: Coroutine[None, None, None]) -> None:
+        turn = self._turns[chat] = asyncio.create_task(work)
+        turn.add_done_callback(partial(self._ended, chat))
 
     async def _take_over(self) -> None:
         """What killed processes of ours had in their hands is due now; else it would wait for a lease."""

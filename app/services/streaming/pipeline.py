@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from app.core.alerting.desk import AlertDesk
 from app.core.clock import Clock
 from app.core.domain.alerts import GateVerdict, StoredAlert
 from app.core.domain.flow import Finding, FlowSnapshot, PipelineStatus, StreamFrame, StreamGap
+from app.core.domain.market_figures import LevelFigures
 from app.core.domain.stored import LiquidationRow
 from app.core.errors import StorageUnavailable
 from app.core.flow.engine import FlowEngine
@@ -45,13 +46,16 @@ class Outcomes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PipelineParts:
-    """What the pipeline is made of. Engine, identifier and desk are its own, the rest the process shares."""
+    """What the pipeline is made of. Engine, identifier and desk are its own, the rest the process shares.
+
+    market: where rows are kept, None where somebody else keeps them.
+    """
 
     engine: FlowEngine
     identifier: Identifier
     desk: AlertDesk
     keeper: AlertKeeper
-    market: MarketWriter
+    market: MarketWriter | None
     gaps: GapLog
     outcomes: Outcomes
 
@@ -59,10 +63,9 @@ class PipelineParts:
 class Pipeline:
     """One process's analysis. `handle` is the sink of the sources."""
 
-    def __init__(self, parts: PipelineParts, *, clock: Clock, alarms: Callable[[], tuple[str, ...]]) -> None:
+    def __init__(self, parts: PipelineParts, *, clock: Clock) -> None:
         self._parts = parts
         self._clock = clock
-        self._alarms = alarms
         self._started_ms = clock.now_ms()
         self._touched: set[str] = set()
         self._prices = PriceChoice()
@@ -95,7 +98,8 @@ class Pipeline:
         if frame.gap is not None:
             await self.record_gap(frame.gap)
         rows, findings = self._analyse(frame)
-        self._parts.market.put(rows)
+        if self._parts.market is not None:
+            self._parts.market.put(rows)
         if frame.ticks or frame.trades:
             for symbol, price, at_ms in self._prices.choose(frame.ticks, frame.trades):
                 self._parts.outcomes.on_price(symbol, price, at_ms)
@@ -166,26 +170,26 @@ class Pipeline:
         found = (engine.snapshot(symbol, now_ms) for symbol in symbols)
         return [snapshot for snapshot in found if snapshot is not None]
 
+    def note_market(self, figures: LevelFigures) -> None:
+        """What levels of this coin are built from."""
+        self._parts.engine.note_market(
+            figures.symbol, atr=figures.atr_1h_usd, below=figures.below, above=figures.above
+        )
+
     def status(self) -> PipelineStatus:
         counters = self._parts.engine.counters()
-        keeper = self._parts.keeper
-        alarms = list(self._alarms())
-        if keeper.trouble is not None:
-            alarms.append(f"{keeper.waiting} alerts wait for the database: {keeper.trouble}")
-        if keeper.lost:
-            alarms.append(f"{keeper.lost} alerts lost: the database was away too long")
+        identifier = self._parts.identifier
         return PipelineStatus(
             started_ms=self._started_ms,
             events=counters["events"],
-            duplicates=self._parts.identifier.duplicates,
+            duplicates=identifier.duplicates,
             late_events=counters["late"],
-            skewed_events=counters["skewed"],
+            skewed_events=identifier.skewed,
             trades=self._trades,
             symbols=counters["symbols"],
             findings=self._findings,
             alerts=dict(self._fates),
             lag_ms=self._lag_ms,
-            alarms=tuple(alarms),
         )
 
     def _note_rows(self, rows: Sequence[LiquidationRow], arrived_ms: int) -> None:

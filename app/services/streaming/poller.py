@@ -159,14 +159,19 @@ class Poller:
         coins = self._take_watched()
         self._contexts_left = MAX_CONTEXTS_A_ROUND
         async with asyncio.TaskGroup() as tasks:
-            asked = [tasks.create_task(self._whales.poll())]
-            asked += [tasks.create_task(self._poll_coin(coin)) for coin in coins]
+            whales = tasks.create_task(self._whales.refresh())
+            asked = [tasks.create_task(self._poll_coin(coin)) for coin in coins]
             # Told as each comes: nobody waits for the slowest coin.
             for answered in asyncio.as_completed(asked):
-                findings = await answered
-                if findings:
-                    await self._on_findings(findings, self._clock.now_ms())
+                await self._tell(await answered)
+        # Last, because by now the prices of the watched coins are known.
+        if whales.result():
+            await self._tell(await self._whales.news())
         self.rounds += 1
+
+    async def _tell(self, findings: Sequence[Finding]) -> None:
+        if findings:
+            await self._on_findings(findings, self._clock.now_ms())
 
     def market_figures(self, symbol: str) -> MarketFigures | None:
         """Funding and open interest of a watched coin, None when unknown or older than half an hour."""
@@ -280,14 +285,14 @@ class Poller:
         if figures.unknown:
             coin.notes["market"] = "; ".join(figures.unknown)
         await self._tell_levels(context)
-        if isinstance(context.funding, Missing) or figures.funding_percentile is None:
+        rate, percentile = figures.funding_8h_frac, figures.funding_percentile
+        if isinstance(context.funding, Missing) or rate is None or percentile is None:
             return None
-        assert figures.funding_8h_frac is not None  # noqa: S101 - a rank is of something
         return detect_funding(
             FundingNow(
                 symbol=coin.symbol.base,
-                rate_8h_frac=figures.funding_8h_frac,
-                percentile=figures.funding_percentile,
+                rate_8h_frac=rate,
+                percentile=percentile,
                 days=figures.funding_days,
                 bar_ms=context.funding.ts_event_ms,
                 as_of_ms=figures.as_of_ms,

@@ -11,10 +11,20 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from app.core.domain.flow import LinkState, LinkStatus, StreamFrame, StreamGap
+from app.core.domain.flow import (
+    LinkState,
+    LinkStatus,
+    LiquidationEvent,
+    StreamFrame,
+    StreamGap,
+    TradeEvent,
+)
 from app.core.stream_ports import EventSource, FrameSink
 from app.services.streaming.handover import Handover
+
+E = TypeVar("E", LiquidationEvent, TradeEvent)
 
 # So long CoinGlass may be away before OKX takes its place: a quick reconnect is no change of source.
 PATIENCE_S = 3.0
@@ -96,22 +106,25 @@ class SourceSwitch:
     async def _from_primary(self, frame: StreamFrame) -> None:
         async with self._turn:
             self._note_clock(frame.ts_init_ms)
-            self._down_since_s = None
-            if self._is_backup_counting and (frame.liquidations or frame.trades):
-                self._hand_back(frame.ts_init_ms)
             at_ms = frame.ts_init_ms
-            liquidations = tuple(
-                event
-                for event in frame.liquidations
-                if event.exchange != self._exchange
-                or self._liquidations.primary_counts(event.ts_event_ms, at_ms)
-            )
-            trades = tuple(
-                event
-                for event in frame.trades
-                if event.exchange != self._exchange or self._trades.primary_counts(event.ts_event_ms, at_ms)
-            )
-            await self._pass_on(replace(frame, liquidations=liquidations, trades=trades))
+            if self._down_since_s is not None:
+                self._is_primary_down()  # two short absences are not one long one
+            if self._is_backup_counting and (frame.liquidations or frame.trades):
+                self._hand_back_when_live(at_ms)
+            liquidations = self._own(frame.liquidations, self._liquidations, at_ms)
+            trades = self._own(frame.trades, self._trades, at_ms)
+            if (len(liquidations), len(trades)) != (len(frame.liquidations), len(frame.trades)):
+                frame = replace(frame, liquidations=liquidations, trades=trades)
+            await self._pass_on(frame)
+
+    def _own(self, events: tuple[E, ...], handover: Handover, at_ms: int) -> tuple[E, ...]:
+        """The primary's events without those that the backup counted."""
+        shared = self._exchange
+        return tuple(
+            event
+            for event in events
+            if event.exchange != shared or handover.primary_counts(event.ts_event_ms, at_ms)
+        )
 
     async def _from_backup(self, frame: StreamFrame) -> None:
         async with self._turn:
@@ -151,7 +164,10 @@ class SourceSwitch:
             return self._backup_gap
         return StreamGap(self._primary.name, min(last_ms, now_ms), now_ms, "switch")
 
-    def _hand_back(self, now_ms: int) -> None:
+    def _hand_back_when_live(self, now_ms: int) -> None:
+        """Trades alone do not bring the primary back while its liquidations cannot be read."""
+        if self._primary is None or self._primary.status().state is not LinkState.LIVE:
+            return
         self._is_backup_counting = False
         backup = self._backup.status()
         # A reserve that is away itself claims nothing after its own last word.

@@ -113,6 +113,9 @@ class StreamSource:
         age_s = (now_ms - found.price_ms) / 1000
         if age_s > MAX_PRICE_AGE_S:
             raise ProviderNoData(NAME, _TRADES, f"the last trade is {age_s:.0f} s old")
+        if age_s < -MAX_PRICE_AGE_S:
+            # By a clock that runs ahead an old trade would look new for as long.
+            raise ProviderNoData(NAME, _TRADES, f"the last trade is stamped {-age_s:.0f} s ahead")
         value = Price(found.price, PriceKind.LAST_TRADE, found.price_exchange)
         return Fetched(value, _TRADES, found.price_ms, found.as_of_ms, CacheState.HIT)
 

@@ -51,20 +51,21 @@ class WhaleWatch:
         self._book = WhaleBook()
         self._known: OrderedDict[str, None] = OrderedDict()
 
-    async def poll(self) -> list[Finding]:
-        """Ask once, put the book there, and say what is new."""
+    async def refresh(self) -> bool:
+        """Ask once and put the book there; whether the alerts were answered."""
         parts = await self._upstream.parts([View.WHALE_ALERTS, View.WHALE_POSITIONS], ViewQuery())
         alerts, positions = parts[View.WHALE_ALERTS].found, parts[View.WHALE_POSITIONS].found
         self._book = _next_book(self._book, alerts, positions)
         await self._shelf.put(self._book)
-        return await self._news() if isinstance(alerts, Reading) else []
+        return isinstance(alerts, Reading)
 
     def notes(self) -> tuple[str, ...]:
         """Why whales are not known just now, at most one sentence for each list."""
         whys = {self._book.alerts_why, self._book.positions_why} - {""}
         return tuple(f"whales: {why}" for why in sorted(whys))
 
-    async def _news(self) -> list[Finding]:
+    async def news(self) -> list[Finding]:
+        """What the book has that was not told yet, oldest first."""
         since_ms = self._clock.now_ms() - self._max_age_ms
         news = [
             alert

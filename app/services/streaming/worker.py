@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from app.core.domain.flow_answer import StreamReport
 from app.core.errors import StorageUnavailable
 from app.core.stream_ports import AlertStore, GapLog, LiquidationTail, WarmCache
 from app.services.streaming.delivery import DeliveryService
+from app.services.streaming.delivery_status import DeliveryStatus
 from app.services.streaming.keeper import AlertKeeper
 from app.services.streaming.pipeline import Pipeline
 from app.services.streaming.stages import Stages
@@ -49,14 +51,15 @@ class Past:
 class WorkerParts:
     """What one worker process runs. loops: further ones by name (sources, poller, bot ...).
 
-    name: of this process, among all that share the cache. links: how the upstream streams do. notes: why
-    something is not watched for just now.
+    name: of this process, among all that share the cache. pipelines: by partition, as they come and go.
+    delivery: None in a process that sends nothing. links: how the upstream streams do. notes: why something
+    is not watched for just now.
     """
 
     name: str
-    pipeline: Pipeline
+    pipelines: Mapping[int, Pipeline]
     keeper: AlertKeeper
-    delivery: DeliveryService
+    delivery: DeliveryService | None
     warm: WarmCache
     past: Past
     stages: Stages
@@ -83,7 +86,8 @@ class StreamWorker:
         parts.stages.add("clock", self._tick)
         parts.stages.add("publish", self._publish)
         parts.stages.add("keep", parts.keeper.run)
-        parts.stages.add("deliver", parts.delivery.run)
+        if parts.delivery is not None:
+            parts.stages.add("deliver", parts.delivery.run)
         for name, loop in parts.loops.items():
             parts.stages.add(name, loop)
         self.ready.set()
@@ -92,22 +96,24 @@ class StreamWorker:
         finally:
             await parts.keeper.settle()
 
-    def pipeline_status(self) -> PipelineStatus:
-        return self._parts.pipeline.status()
+    def add(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+        """One more loop, before `run()`."""
+        self._parts.stages.add(name, loop)
 
     async def report(self) -> StreamReport:
         """How this worker does, now."""
         parts, now_ms = self._parts, self._parts.clock.now_ms()
-        status = parts.pipeline.status()
+        status = _together([pipeline.status() for pipeline in parts.pipelines.values()])
         links = parts.links()
+        delivery = None if parts.delivery is None else parts.delivery.status()
         return StreamReport(
             worker=parts.name,
             as_of_ms=now_ms,
             links=links,
             pipeline=status,
             gaps=tuple(self._gaps),
-            outbox=parts.delivery.status().depth,
-            alarms=(*status.alarms, *_link_alarms(links), *_delivery_alarms(parts.delivery)),
+            outbox=None if delivery is None else delivery.depth,
+            alarms=(*self._alarms(), *_link_alarms(links), *_delivery_alarms(delivery)),
             notes=parts.notes(),
         )
 
@@ -118,12 +124,15 @@ class StreamWorker:
                 await past.opened()
         except (TimeoutError, StorageUnavailable) as error:
             _log.error("the store is not open yet", extra={"why": str(error) or "it takes too long"})
-        await self._parts.pipeline.restore(past.tail, past.alerts)
+        for pipeline in list(self._parts.pipelines.values()):
+            await pipeline.restore(past.tail, past.alerts)
 
     async def _tick(self) -> None:
         while True:
             await self._parts.sleep(0.25)
-            await self._parts.pipeline.tick()
+            # Partitions of the bus are told the time by those who read them.
+            for pipeline in list(self._parts.pipelines.values()):
+                await pipeline.tick()
 
     async def _publish(self) -> None:
         turn = 0
@@ -136,11 +145,20 @@ class StreamWorker:
             turn += 1
 
     async def _publish_snapshots(self, *, everything: bool) -> None:
-        symbols = self._parts.pipeline.take_changed(everything=everything)
-        for start in range(0, len(symbols), SNAPSHOT_CHUNK):
-            found = self._parts.pipeline.snapshots(symbols[start : start + SNAPSHOT_CHUNK])
-            await self._parts.warm.publish(found)
-            await asyncio.sleep(0)
+        for pipeline in list(self._parts.pipelines.values()):
+            symbols = pipeline.take_changed(everything=everything)
+            for start in range(0, len(symbols), SNAPSHOT_CHUNK):
+                await self._parts.warm.publish(pipeline.snapshots(symbols[start : start + SNAPSHOT_CHUNK]))
+                await asyncio.sleep(0)
+
+    def _alarms(self) -> tuple[str, ...]:
+        keeper = self._parts.keeper
+        found = list(self._parts.stages.alarms())
+        if keeper.trouble is not None:
+            found.append(f"{keeper.waiting} alerts wait for the database: {keeper.trouble}")
+        if keeper.lost:
+            found.append(f"{keeper.lost} alerts lost: the database was away too long")
+        return tuple(found)
 
     async def _read_gaps(self) -> None:
         try:
@@ -155,8 +173,31 @@ def _link_alarms(links: Sequence[LinkStatus]) -> tuple[str, ...]:
     )
 
 
-def _delivery_alarms(delivery: DeliveryService) -> tuple[str, ...]:
-    status = delivery.status()
+def _together(found: Sequence[PipelineStatus]) -> PipelineStatus | None:
+    """One status of all pipelines of a process; None where it analyses nothing."""
+    if not found:
+        return None
+    fates: Counter[str] = Counter()
+    for one in found:
+        fates.update(one.alerts)
+    lags = [one.lag_ms for one in found if one.lag_ms is not None]
+    return PipelineStatus(
+        started_ms=min(one.started_ms for one in found),
+        events=sum(one.events for one in found),
+        duplicates=sum(one.duplicates for one in found),
+        late_events=sum(one.late_events for one in found),
+        skewed_events=sum(one.skewed_events for one in found),
+        trades=sum(one.trades for one in found),
+        symbols=sum(one.symbols for one in found),
+        findings=sum(one.findings for one in found),
+        alerts=dict(fates),
+        lag_ms=max(lags, default=None),
+    )
+
+
+def _delivery_alarms(status: DeliveryStatus | None) -> tuple[str, ...]:
+    if status is None:
+        return ()
     found = [f"{scheme}: nothing is sent: {why}" for scheme, why in status.stopped.items()]
     if status.trouble is not None:
         found.append(f"outbox: {status.trouble}")

@@ -8,6 +8,7 @@ import pytest
 
 from app.core.alerting.desk import AlertDesk
 from app.core.alerting.episodes import EpisodeBook, alert_id
+from app.core.alerting.policy import GateRules
 from app.core.alerting.severity import severity_of
 from app.core.domain.alerts import (
     AlertContext,
@@ -109,6 +110,11 @@ class TestGrowth:
             told += at.consider([finding(confidence=60 + step / 200, usd=1e6 + step)], now_ms=NOW_MS)
         assert [round(v.alert.confidence, 3) for v in told] == [60.0, 70.0]
         assert [v.reason for v in told] == [DropReason.LOW_CONFIDENCE, None]
+
+    def test_what_nobody_hears_is_judged_as_chats_start(self) -> None:
+        rules = GateRules(house=chat("", min_confidence=60.0, hourly_cap=None))
+        at = desk(rules=rules)
+        assert one(at.consider([finding(confidence=65.0)], now_ms=NOW_MS)).reason is DropReason.NO_CHAT
 
     def test_without_a_chat_the_peak_is_kept_all_the_same(self) -> None:
         at = desk()
@@ -289,6 +295,12 @@ class TestSeverity:
         assert at.consider([finding(usd=9.9e6, ratio=4.95)], now_ms=NOW_MS) == []
         urgent = one(at.consider([finding(usd=10e6, ratio=5.0)], now_ms=NOW_MS))
         assert (urgent.chats, urgent.is_edit) == (("telegram:-9",), False)
+
+    def test_getting_urgent_wakes_a_chat_in_its_quiet_hours(self) -> None:
+        at = desk(chat(quiet_from_min=0, quiet_to_min=1_440))
+        assert one(at.consider([finding()], now_ms=NOW_MS)).reason is DropReason.QUIET_HOURS
+        assert at.consider([finding(usd=9.9e6, ratio=4.95)], now_ms=NOW_MS) == []
+        assert one(at.consider([finding(usd=10e6, ratio=5.0)], now_ms=NOW_MS)).chats == (CHAT,)
 
     def test_within_an_episode_an_alert_only_gets_louder(self) -> None:
         at = desk(chat())

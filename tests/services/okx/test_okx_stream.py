@@ -138,3 +138,16 @@ async def test_coin_margined_swaps_alone_are_no_alarm() -> None:
         await time.pass_s(1.0, turns=0)
     assert stream.status().state is not LinkState.ALARM
     assert stream.status().rejects == {"other_contract": 120}
+
+
+async def test_without_any_sizes_orders_that_cannot_be_used_are_an_alarm_whatever_the_prices() -> None:
+    time = StreamTime()
+    stream = build(time, Sizes(None))
+    await stream.opened(Said())
+    row = {"instId": "BTC-USDT-SWAP", "last": "100", "ts": "1760000000000"}
+    for _ in range(60):
+        await stream.heard(push("BTC-USDT-SWAP"))
+        await stream.heard(json.dumps({"arg": {"channel": "tickers"}, "data": [row]}).encode())
+        await time.pass_s(1.0, turns=0)
+    assert stream.status().state is LinkState.ALARM
+    assert "liquidations" in stream.status().detail

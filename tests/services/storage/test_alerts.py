@@ -170,7 +170,7 @@ class TestHistory:
         self, alerts: SqlAlerts, clock: ManualClock
     ) -> None:
         for number, at_ms in enumerate((T0_MS, T0_MS - 10, NOW_MS + 1, T0_MS - 20), start=1):
-            await keep(alerts, an_alert(number, ts_event_ms=at_ms), CHAT)
+            await keep(alerts, an_alert(number, ts_event_ms=at_ms, ts_init_ms=at_ms), CHAT)
         found = await alerts.recent(T0_MS - 10)
         assert [int(item.alert.id, 16) for item in found] == [2, 1]
         assert found[0].deliveries[0].chat == CHAT

@@ -71,12 +71,19 @@ class Pair:
         self._task.cancel()
         await asyncio.wait((self._task,))
 
-    async def say(self, source: Source, at: int, *events: Any, gap: StreamGap | None = None) -> None:
+    async def say(
+        self,
+        source: Source,
+        at: int,
+        *events: Any,
+        gap: StreamGap | None = None,
+        state: LinkState = LinkState.LIVE,
+    ) -> None:
         """One frame of `source`, arriving `at` ms after the start."""
         self.now = at
         source.last_data_ms = START_MS + at
         if source is self.primary:
-            source.state = LinkState.LIVE
+            source.state = state
         assert source.sink is not None
         await source.sink(
             StreamFrame(
@@ -143,6 +150,17 @@ async def test_a_quick_reconnect_is_no_change_of_source() -> None:
         assert pair.switch.counting == "coinglass"
 
 
+async def test_two_short_absences_are_not_one_long_one() -> None:
+    async with Pair() as pair:
+        await pair.say(pair.primary, 1000, forced(900))
+        pair.primary.state = LinkState.CONNECTING
+        await pair.say(pair.backup, 2000, forced(1900))
+        await pair.say(pair.primary, 3000, forced(2900))
+        pair.primary.state = LinkState.CONNECTING
+        await pair.say(pair.backup, 6000, forced(5900))
+        assert pair.switch.counting == "coinglass"
+
+
 async def outage(pair: Pair) -> None:
     """The first source counts until 1000, the reserve until 10,000."""
     await pair.say(pair.primary, 1000, forced(900))
@@ -196,6 +214,16 @@ async def test_a_reserve_that_was_away_itself_claims_nothing_it_did_not_see() ->
         pair.backup.state = LinkState.CONNECTING
         await pair.say(pair.primary, 40_000, forced(8000), forced(9000), forced(30_000), forced(39_900))
         assert pair.counted() == [900, 2000, 5000, 9000, 30_000, 39_900]
+
+
+async def test_trades_alone_do_not_bring_back_a_source_whose_liquidations_cannot_be_read() -> None:
+    async with Pair() as pair:
+        await outage(pair)
+        await pair.say(pair.primary, 10_000, trade(9900), state=LinkState.ALARM)
+        await pair.say(pair.backup, 10_100, forced(10_050), trade(9900))
+        assert pair.switch.counting == "okx"
+        assert pair.counted()[-1] == 10_050
+        assert len(pair.kept.trades) == 1
 
 
 async def test_gaps_of_the_reserve_matter_only_while_it_counts() -> None:
