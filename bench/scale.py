@@ -133,7 +133,7 @@ def _frame(draw: np.random.Generator, names: list[str], number: int, *, is_wild:
 
 
 class Drain(NamedTuple):
-    """Seconds from the starting shot to the last acknowledgement, and of CPU that the workers used in them."""
+    """Seconds from the starting shot to the last acknowledgement, and CPU seconds of the workers in them."""
 
     wall_s: float
     cpu_s: float
