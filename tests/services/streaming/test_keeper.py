@@ -33,6 +33,7 @@ class Rig:
     def __init__(self, max_waiting: int = 100) -> None:
         self.store = Store()
         self.woken = 0
+        self.all_stored = asyncio.Event()
         self.pauses = 0
         self.keeper = AlertKeeper(
             self.store,  # type: ignore[arg-type]
@@ -44,6 +45,7 @@ class Rig:
 
     def _wake(self) -> None:
         self.woken += 1
+        self.all_stored.set()
 
     async def _sleep(self, seconds: float) -> None:
         self.pauses += 1
@@ -78,8 +80,7 @@ async def test_what_the_database_does_not_take_waits_in_order_and_is_stored_when
         assert (rig.keeper.waiting, rig.woken, rig.keeper.trouble) == (3, 0, "away")
         running = asyncio.create_task(rig.keeper.run())
         async with asyncio.timeout(5):
-            while rig.keeper.waiting:
-                await asyncio.sleep(0)
+            await rig.all_stored.wait()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     finally:
