@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -19,3 +20,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     settings = {"RATE_LIMIT_PER_MINUTE": "1000000000", "LOG_LEVEL": "WARNING"}
     with running("--demo", folder=folder, settings=settings) as service:
         yield service
+
+
+def note(text: str) -> None:
+    """A measured number, for whoever runs the long form with -s."""
+    sys.stderr.write(f"\n{text}\n")
