@@ -10,6 +10,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -374,7 +375,9 @@ def _until_cancelled(
             await asyncio.shield(task)
         except asyncio.CancelledError:
             stop()
-            await asyncio.wait_for(task, STOP_S)
+            # Not in time (Redis answers nothing): it is cut off, and what it held is free when leases end.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(task, STOP_S)
             raise
 
     return loop
