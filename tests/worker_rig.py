@@ -317,7 +317,9 @@ class Truth:
         return [Sent(*row) for row in rows]
 
     async def gaps(self) -> list[tuple[str, int, int, str]]:
-        return [tuple(row) for row in await self._rows("SELECT source, from_ms, to_ms, reason FROM stream_gaps")]
+        return [
+            tuple(row) for row in await self._rows("SELECT source, from_ms, to_ms, reason FROM stream_gaps")
+        ]
 
     async def is_all_sent(self) -> bool:
         return all(row.state == "sent" for row in await self.outbox())

@@ -100,4 +100,6 @@ async def test_roles_stop_in_order_and_also_without_redis(
             os.kill(own_redis.pid, signal.SIGCONT)
         assert [status for status, _ in stuck] == [0, 0, 0], [child.log() for child in children]
         assert max(took_s for _, took_s in stuck) <= STOP_LIMIT_S
-        note(f"R17 roles: stopped in {max(took):.2f} s, with Redis frozen in {max(s for _, s in stuck):.2f} s")
+        note(
+            f"R17 roles: stopped in {max(took):.2f} s, with Redis frozen in {max(s for _, s in stuck):.2f} s"
+        )
