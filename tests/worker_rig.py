@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 from sqlalchemy import text
@@ -40,18 +40,19 @@ COINS = (
 REPLAYED = fault("coinglass", "replay", 60, endpoint="ws")
 # What is polled tells nothing here: the truth are scripted cascades alone.
 UNPOLLED = {"whale_position_usd": 10**12, "extreme_percentile": 0.999999, "heatmap_score": 1}
+T = TypeVar("T")
 IS_FULL = os.environ.get("CHAOS") == "full"
 READY_S = 30.0
 _COIN = re.compile(r"^\S+ (?:<b>)?([A-Z0-9]+): ", re.MULTILINE)
 
 
-def full(long: int, short: int) -> int:
-    """How many of something: the long form when CHAOS=full asks for it."""
+def full(long: T, short: T) -> T:
+    """What the long form takes, which CHAOS=full asks for, or the short one."""
     return long if IS_FULL else short
 
 
 class Inbox(list[dict[str, Any]]):
-    """The simulated Telegram's messages, and beside them each as it was when it arrived: edits change them."""
+    """The simulated Telegram's messages, and each as it was when it arrived, before edits changed it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +79,7 @@ def is_repeat(message: Mapping[str, Any]) -> bool:
 
 
 class Hook:
-    """Another system that takes alerts: (id, revision) of every call. delay_s: how long it takes to answer."""
+    """Another system that takes alerts: (id, revision) of every call. delay_s: how late it answers."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, int]] = []
@@ -327,8 +328,10 @@ class Truth:
 
 
 def repeated(inbox: Inbox, rows: Sequence[Sent], alerts: Mapping[str, str]) -> int:
-    """How many messages arrived beside the one their rows know. Each must have been followed by a message that
-    says "Repeat", of the same coins; nothing else may say so."""
+    """How many messages arrived beside those that their rows know.
+
+    Each must have been followed by one of the same coins that says "Repeat"; nothing else may say so.
+    """
     found = 0
     for chat in CHATS:
         known: dict[str, list[Sent]] = defaultdict(list)

@@ -1,5 +1,7 @@
-"""R12 for alerts: Redis is down at the start, comes, restarts, is read-only, is slow; every coin is told once, the
-service goes on and says how it is."""
+"""R12 for alerts: Redis is down at the start, comes, restarts, is read-only, is slow.
+
+Every coin is told once, the service goes on and says how it is.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""R13 for alerts: the database is gone in the midst of a storm; alerts wait, counted, and are sent when it is back."""
+"""R13 for alerts: the database is gone in the midst of a storm; they wait, counted, and are sent after it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ async def test_a_storm_over_a_stopped_database_is_told_after_it_without_a_restar
         await asyncio.to_thread(server.start)
         for coin in after:
             around.cascade(coin)
-        await until(lambda: {*during, *after} <= set(around.inbox.coins(CHATS[0])), within_s=30, why=child.log)
+        await until(
+            lambda: {*during, *after} <= set(around.inbox.coins(CHATS[0])), within_s=30, why=child.log
+        )
         await until(truth.is_all_sent, within_s=30, why=child.log)
         await until(has_no_alarm, within_s=20)
         rows, alerts = await truth.outbox(), await truth.alerts()
