@@ -155,7 +155,8 @@ class Upstream:
 class Child:
     """One process of ours. `start_s`: from its start until it said that it is ready."""
 
-    def __init__(self, process: asyncio.subprocess.Process, output: Path, port: int) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, output: Path, port: int, *, is_web: bool) -> None:
+        self.is_web = is_web
         self.process = process
         self.output = output
         self.url = f"http://127.0.0.1:{port}"
@@ -177,7 +178,7 @@ class Child:
                 stdout=sink,
                 stderr=asyncio.subprocess.STDOUT,
             )
-        return cls(process, output, port)
+        return cls(process, output, port, is_web=module == "app.main")
 
     @property
     def pid(self) -> int:
@@ -195,7 +196,7 @@ class Child:
         self.start_s = time.monotonic() - self.begun_s
 
     async def _is_ready(self) -> bool:
-        if self.output.name.startswith("worker"):
+        if not self.is_web:
             return "worker ready" in self.log()
         with suppress(httpx2.TransportError):
             return (await self.get("/health/live")).status_code == 200

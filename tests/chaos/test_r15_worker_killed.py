@@ -1,4 +1,4 @@
-"""R15: the worker is killed at any moment under load; what was stored stays, what was to be told is told once."""
+"""R15: a worker killed at any moment under load loses nothing that was stored and tells everything once."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def sqlite_url(tmp_path: Path) -> str:
 async def test_random_kills_lose_nothing_and_repeat_only_what_nobody_could_mark(
     tmp_path: Path, request: pytest.FixtureRequest, database: str, is_replayed: bool
 ) -> None:
-    """is_replayed: whether the market tells a new connection what it missed; then nothing is missed at all."""
+    """is_replayed: whether the market tells a new connection what it missed; then nothing is missed."""
     url = request.getfixturevalue(database)
     config = alerts_config(tmp_path, cooldown_s=0, forget_s=1, hourly_cap=1000)
     draw, truth = random.Random(15), Truth(url)
@@ -109,7 +109,8 @@ async def test_random_kills_lose_nothing_and_repeat_only_what_nobody_could_mark(
         hooked_again = sum(copies.values()) - len(copies)
         marked = sum(row.repeats for row in rows if row.chat != "webhook")
         note(
-            f"R15 {database} {KILLS} kills, replayed {is_replayed}: {load.cascades.total()} cascades, {len(alerts)} alerts "
+            f"R15 {database} {KILLS} kills, replayed {is_replayed}: {load.cascades.total()} cascades, "
+            f"{len(alerts)} alerts "
             f"to {1 + len(CHATS)} places, {sum(liquidated.values())} "
             f"liquidations; lost 0; "
             f"copies: telegram {again} (marked {marked}), webhook {hooked_again}; "

@@ -1,4 +1,4 @@
-"""R17: told to stop under load, every process ends in time with status 0, its sends done and its buffers written.
+"""R17: told to stop under load, every process ends in time, its sends done and its buffers written.
 
 The next start sends the rest, and nothing twice.
 """
