@@ -241,7 +241,7 @@ async def upstream(folder: Path, database_url: str, **settings: str) -> AsyncIte
             "TELEGRAM_MODE": "off",
             "ALERT_WEBHOOK_URL": hook_url,
             "WS_RECONNECT_SECONDS": "0.05",
-            "ALERTS_CONFIG": alerts_config(folder),
+            "ALERTS_CONFIG": settings.get("ALERTS_CONFIG") or alerts_config(folder),
         }
         around = Upstream(sim, inbox, hook, given | settings, folder)
         try:

@@ -54,19 +54,22 @@ class Load:
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of an empty database: of Postgres, or of a SQLite file."""
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_url"))
     return f"sqlite:///{tmp_path / 'signals.db'}"
 
 
 @pytest.mark.parametrize(
-    ("database", "is_replayed"),
-    [("sqlite_url", True), *full([("postgres_url", True), ("sqlite_url", False)], [])],
+    ("url", "is_replayed"),
+    [("sqlite", True), *full([("postgres", True), ("sqlite", False)], [])],
+    indirect=["url"],
 )
 async def test_random_kills_lose_nothing_and_repeat_only_what_nobody_could_mark(
-    tmp_path: Path, request: pytest.FixtureRequest, database: str, is_replayed: bool
+    tmp_path: Path, url: str, is_replayed: bool
 ) -> None:
     """is_replayed: whether the market tells a new connection what it missed; then nothing is missed."""
-    url = request.getfixturevalue(database)
     config = alerts_config(tmp_path, cooldown_s=0, forget_s=1, hourly_cap=1000)
     draw, truth = random.Random(15), Truth(url)
     starts: list[float] = []
@@ -109,7 +112,7 @@ async def test_random_kills_lose_nothing_and_repeat_only_what_nobody_could_mark(
         hooked_again = sum(copies.values()) - len(copies)
         marked = sum(row.repeats for row in rows if row.chat != "webhook")
         note(
-            f"R15 {database} {KILLS} kills, replayed {is_replayed}: {load.cascades.total()} cascades, "
+            f"R15 {url.partition(':')[0]} {KILLS} kills, replayed {is_replayed}: {load.cascades.total()} cascades, "
             f"{len(alerts)} alerts "
             f"to {1 + len(CHATS)} places, {sum(liquidated.values())} "
             f"liquidations; lost 0; "
