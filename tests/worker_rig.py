@@ -100,9 +100,13 @@ class Hook:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    def copies(self) -> Counter[str]:
-        """How often the first revision of each alert was sent."""
-        return Counter(alert for alert, revision in self.calls if revision == 1)
+    def copies(self) -> Counter[tuple[str, int]]:
+        """How often each revision of each alert was sent."""
+        return Counter(self.calls)
+
+    def told(self) -> set[str]:
+        """Ids of all alerts that were sent."""
+        return {alert for alert, _ in self.calls}
 
 
 @dataclass(slots=True)
@@ -153,7 +157,8 @@ class Upstream:
 
 
 class Child:
-    """One process of ours. `start_s`: from its start until it said that it is ready."""
+    """One process of ours. `start_s`: from its start until it said that it is ready, and `start_cpu_s` the work
+    that took: what the clock says of a busy machine is about the others on it."""
 
     def __init__(self, process: asyncio.subprocess.Process, output: Path, port: int, *, is_web: bool) -> None:
         self.is_web = is_web
@@ -161,7 +166,7 @@ class Child:
         self.output = output
         self.url = f"http://127.0.0.1:{port}"
         self.begun_s = time.monotonic()
-        self.start_s = 0.0
+        self.start_s = self.start_cpu_s = 0.0
 
     @classmethod
     async def start(
@@ -194,6 +199,8 @@ class Child:
             assert time.monotonic() - self.begun_s < READY_S, self.log()
             await asyncio.sleep(0.02)
         self.start_s = time.monotonic() - self.begun_s
+        stat = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        self.start_cpu_s = (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
 
     async def _is_ready(self) -> bool:
         if not self.is_web:
@@ -212,11 +219,16 @@ class Child:
         await self.process.wait()
 
     async def stop(self, within_s: float = 25.0) -> tuple[int, float]:
-        """SIGTERM; the exit status and how long it took."""
+        """SIGTERM; the exit status and how long it took. One that hangs says where before it is ended."""
         begun_s = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(within_s):
-            status = await self.process.wait()
+        try:
+            async with asyncio.timeout(within_s):
+                status = await self.process.wait()
+        except TimeoutError:
+            self.process.send_signal(signal.SIGABRT)
+            await self.process.wait()
+            raise AssertionError(f"still there {within_s} s after SIGTERM: {self.log()}") from None
         return status, time.monotonic() - begun_s
 
 
@@ -233,6 +245,7 @@ async def upstream(folder: Path, database_url: str, **settings: str) -> AsyncIte
         sim.break_with(REPLAYED)
         given = provider_settings(sim.url) | {
             "DATA_MODE": "live",
+            "PYTHONFAULTHANDLER": "1",
             "DATABASE_URL": database_url,
             "SYMBOLS": "BTC",
             "PLANNER": "off",
