@@ -157,8 +157,11 @@ class Upstream:
 
 
 class Child:
-    """One process of ours. `start_s`: from its start until it said that it is ready, and `start_cpu_s` the work
-    that took: what the clock says of a busy machine is about the others on it."""
+    """One process of ours.
+
+    start_s: from its start until it said that it is ready; start_cpu_s: the work that took. What the clock says
+    on a busy machine is about the others on it.
+    """
 
     def __init__(self, process: asyncio.subprocess.Process, output: Path, port: int, *, is_web: bool) -> None:
         self.is_web = is_web
@@ -189,6 +192,11 @@ class Child:
     def pid(self) -> int:
         return self.process.pid
 
+    def cpu_s(self) -> float:
+        """Work done so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def log(self) -> str:
         return self.output.read_text(errors="replace")
 
@@ -199,8 +207,7 @@ class Child:
             assert time.monotonic() - self.begun_s < READY_S, self.log()
             await asyncio.sleep(0.02)
         self.start_s = time.monotonic() - self.begun_s
-        stat = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        self.start_cpu_s = (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+        self.start_cpu_s = self.cpu_s()
 
     async def _is_ready(self) -> bool:
         if not self.is_web:
