@@ -159,7 +159,7 @@ class Upstream:
 class Child:
     """One process of ours.
 
-    start_s: from its start until it said that it is ready; start_cpu_s: the work that took. What the clock says
+    start_s: from its start until it said that it is ready; start_cpu_s: the work that took. What clocks say
     on a busy machine is about the others on it.
     """
 
