@@ -50,8 +50,8 @@ replay-data:
 		exit 2; fi
 	@if [ ! -d "$(DATA)" ]; then echo "DATA: there is no folder $(DATA)"; exit 2; fi
 
-test: $(VENV)/.dev ## all tests; ARGS="-k name" passes arguments on
-	@$(PY) -m pytest -rs $(ARGS)
+test: $(VENV)/.dev ## all tests; ARGS="-k name" passes arguments on, JOBS=1 runs one after the other
+	@$(PY) -m pytest -rs -n $(or $(JOBS),auto) --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, architecture and the API schema
 	$(PY) -m ruff format --check .

@@ -1,53 +1,33 @@
 """The composition root: the only place that names concrete adapters and puts the application together.
 
-Reads settings, builds transport, providers, use cases and API, and owns their life: providers learn their
-plans and instruments in the background after start, everything is closed at the end.
+Takes the ground of `bootstrap_base`, puts use cases and API on it and owns their life: everything is closed
+at the end, in the order in which nothing is used any more.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TypedDict
+from dataclasses import dataclass, replace
 
 from fastapi import FastAPI
-from pydantic import SecretStr
 
 from app import __version__
 from app.api.app import Lifespan, create_api
 from app.api.options import ApiKey, ApiOptions
-from app.bootstrap_use_cases import build_services
+from app.bootstrap_base import Base, build_base
+from app.bootstrap_messages import Bot, build_pushed_bot
+from app.bootstrap_stream import StreamProcess, build_stream
+from app.bootstrap_use_cases import UseCases, build_use_cases
 from app.core.clock import Clock, SystemClock
 from app.core.domain.context import DataMode
 from app.core.ports import Provider
-from app.services.calibration_service import CalibrationService
-from app.services.coinglass import CoinGlassProvider
-from app.services.coinglass.build import build_provider as build_coinglass
-from app.services.coinglass.catalog import CALLS_PER_MINUTE, Plan
-from app.services.okx.build import build_provider as build_okx
-from app.services.record_service import RecordService
-from app.services.sentiment.build import build_alternative_me, build_lunarcrush
-from app.services.spot.build import build_provider as build_coinapi
-from app.services.storage.retention import Keep
-from app.services.storage.store import SqlStore
-from app.services.transport.cache import ResourceCache
-from app.services.transport.circuit import BreakerState
+from app.services.chat_book import ChatBook
+from app.services.streaming.stages import Stages
 from app.services.transport.http import CallRecord
-from app.services.transport.redact import Redactor
-from app.services.transport.redis_link import RedisLink
-from app.services.transport.shared import RedisStore
-from app.services.transport.shared_limits import SharedQuota
-from app.settings import Settings, load_signals_config
-from app.telemetry import Metrics, configure_logging
-
-_log = logging.getLogger(__name__)
-
-# Longest that a readiness check may wait for a price; balancers give up after a few seconds.
-READY_PROBE_S = 2.0
+from app.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +39,6 @@ class Application:
     providers_started: asyncio.Event
 
 
-class _Common(TypedDict):
-    """What every provider is built with."""
-
-    cache: ResourceCache
-    observe: Callable[[CallRecord], None]
-    now_ms: Callable[[], int]
-    monotonic: Callable[[], float]
-    sleep: Callable[[float], Awaitable[None]]
-    on_breaker_change: Callable[[str, BreakerState, BreakerState], None]
-
-
 def build(
     settings: Settings,
     *,
@@ -77,82 +46,31 @@ def build(
     observe_call: Callable[[CallRecord], None] | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Application:
-    """Compose everything from checked settings; nothing runs until the API's lifespan is entered.
+    """Compose the web process from checked settings; nothing runs until the API's lifespan is entered.
 
-    clock: market time (replay and tests bring their own). observe_call: sees every upstream call, besides
-    the metrics (benchmarks). sleep: waits for call budgets and retries (tests leap over them).
+    Arguments as of `build_base`.
 
     Raises:
         SettingsError, ConfigurationError: the signals file or a setting makes no sense.
     """
-    clock = clock or SystemClock()
-    data_mode = DataMode(settings.data_mode)
-    signals = load_signals_config(settings.signals_config)
-    metrics = Metrics()
-    metrics.describe(data_mode=data_mode, version=__version__)
-    configure_logging(
-        level=settings.log_level,
-        json=settings.env == "prod",
-        redact=Redactor(settings.secret_values()).text,
-        data_mode=data_mode,
-    )
-    redis = _redis_link(settings, clock, metrics)
-    prefix = f"signals:{data_mode}:"  # live, demo and replay may share a Redis, never an answer or a budget
-    cache = ResourceCache(
-        now_ms=clock.now_ms,
-        shared=RedisStore(redis, prefix=prefix) if redis else None,
-        observe=metrics.observe_cache,
-        # An old value beats a deadline missed: wait a part of it for the new one, then serve the old.
-        patience_s=min(1.5, settings.request_deadline_seconds / 4),
-    )
-
-    def observe(call: CallRecord) -> None:
-        metrics.observe_call(call)
-        if observe_call is not None:
-            observe_call(call)
-
-    quota = _shared_coinglass_quota(redis, prefix, clock)
-    common = _Common(
-        cache=cache,
-        observe=observe,
-        now_ms=clock.now_ms,
-        monotonic=clock.monotonic_s,
-        sleep=sleep,
-        on_breaker_change=metrics.observe_breaker,
-    )
-    coinglass = build_coinglass(
-        api_key=_plain(settings.coinglass_api_key),
-        base_url=settings.coinglass_base_url,
-        exchange_order=settings.exchanges,
-        liquidation_exchanges=signals.liquidation_exchanges,
-        quota=quota,
-        watch=settings.symbols,
-        plans_ahead=settings.planner,
-        **common,
-    )
-    providers = _providers(settings, coinglass, common)
-    store = SqlStore(
-        settings.store_url(),
-        data_mode=data_mode,
-        now_ms=clock.now_ms,
-        monotonic=clock.monotonic_s,
-        keep=Keep(**settings.retention_days()),
-    )
-    metrics.watch_store(store.status)
-    services, record, calibration = build_services(
-        settings, signals, clock, providers, coinglass, redis, metrics, store
-    )
-    started = asyncio.Event()
+    base = build_base(settings, clock=clock, observe_call=observe_call, sleep=sleep)
+    use_cases = build_use_cases(base)
+    stream = build_stream(base, use_cases) if settings.runs_worker_embedded() else None
+    pushed = build_pushed_bot(base, use_cases)
+    bot = pushed[0] if pushed is not None else None if stream is None else stream.bot
+    webhook = None if bot is None else bot.webhook
+    if stream is not None:
+        use_cases.dependencies.append(stream.worker.dependency)
     api = create_api(
         _api_options(settings),
-        services,
-        metrics_text=metrics.metrics_text,
-        observe=metrics.observe_request,
-        lifespan=_lifespan(providers, cache, quota, redis, started, store, record, calibration),
-        now_ms=clock.now_ms,
-        monotonic=clock.monotonic_s,
+        replace(use_cases.api, telegram=webhook),
+        metrics_text=base.metrics.metrics_text,
+        observe=base.metrics.observe_request,
+        lifespan=_lifespan(base, use_cases, _beside(stream, pushed)),
+        now_ms=base.clock.now_ms,
+        monotonic=base.clock.monotonic_s,
     )
-    return Application(api, providers, started)
+    return Application(api, base.providers, base.providers_started)
 
 
 def settle_memory() -> None:
@@ -163,47 +81,6 @@ def settle_memory() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-def _redis_link(settings: Settings, clock: Clock, metrics: Metrics) -> RedisLink | None:
-    if settings.redis_url is None:
-        return None
-    return RedisLink(
-        settings.redis_url.get_secret_value(),
-        monotonic=clock.monotonic_s,
-        observe=metrics.observe_redis_fault,
-    )
-
-
-def _shared_coinglass_quota(redis: RedisLink | None, prefix: str, clock: Clock) -> SharedQuota | None:
-    """One budget for all processes that use the key and the Redis; None: the adapter keeps its own."""
-    if redis is None:
-        return None
-    smallest = CALLS_PER_MINUTE[Plan.HOBBYIST]  # until the account says more
-    return SharedQuota("coinglass", redis, calls=smallest, prefix=prefix, monotonic=clock.monotonic_s)
-
-
-def _providers(
-    settings: Settings,
-    coinglass: CoinGlassProvider,
-    common: _Common,
-) -> tuple[Provider, ...]:
-    return (
-        coinglass,
-        build_okx(base_url=settings.okx_base_url, **common),
-        build_coinapi(api_key=_plain(settings.coinapi_key), base_url=settings.coinapi_base_url, **common),
-        build_lunarcrush(
-            api_key=_plain(settings.lunarcrush_api_key),
-            base_url=settings.lunarcrush_base_url,
-            calls_per_minute=settings.lunarcrush_per_minute,
-            **common,
-        ),
-        build_alternative_me(base_url=settings.alternative_me_base_url, **common),
-    )
-
-
-def _plain(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret is not None else None
 
 
 def _api_options(settings: Settings) -> ApiOptions:
@@ -221,46 +98,34 @@ def _api_options(settings: Settings) -> ApiOptions:
     )
 
 
+def _beside(
+    stream: StreamProcess | None, pushed: tuple[Bot, ChatBook] | None
+) -> list[Callable[[], Coroutine[None, None, None]]]:
+    """What runs in the web process besides its answers."""
+    loops: list[Callable[[], Coroutine[None, None, None]]] = []
+    if stream is not None:
+        loops.append(stream.run)
+    if pushed is not None:
+        bot, book = pushed
+        stages = Stages(monotonic=SystemClock().monotonic_s)
+        stages.add("bot", bot.run)
+        stages.add("chats", book.run)
+        loops.append(stages.run)
+    return loops
+
+
 def _lifespan(
-    providers: tuple[Provider, ...],
-    cache: ResourceCache,
-    quota: SharedQuota | None,
-    redis: RedisLink | None,
-    started: asyncio.Event,
-    store: SqlStore,
-    record: RecordService,
-    calibration: CalibrationService,
+    base: Base, use_cases: UseCases, loops: Sequence[Callable[[], Coroutine[None, None, None]]]
 ) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # Not awaited: a provider that hangs at start must not keep the process from living.
-        store.start()
-        running = [asyncio.create_task(record.run()), asyncio.create_task(calibration.run())]
-        starting = asyncio.create_task(_start(providers, started))
-        try:
-            yield
-        finally:
-            starting.cancel()
-            for task in running:
-                task.cancel()
-            await asyncio.gather(starting, *running, return_exceptions=True)
-            await record.settle()
-            await store.close()
-            await cache.aclose()
-            await asyncio.gather(*(provider.close() for provider in providers))
-            if quota is not None:
-                await quota.settled()
-            if redis is not None:
-                await redis.aclose()
+        async with base.running(), use_cases.running():
+            running = [asyncio.create_task(loop()) for loop in loops]
+            try:
+                yield
+            finally:
+                for task in running:
+                    task.cancel()
+                await asyncio.gather(*running, return_exceptions=True)
 
     return lifespan
-
-
-async def _start(providers: tuple[Provider, ...], started: asyncio.Event) -> None:
-    ended = await asyncio.gather(*(provider.start() for provider in providers), return_exceptions=True)
-    for provider, error in zip(providers, ended, strict=True):
-        if isinstance(error, Exception):
-            # A bug in one adapter: the others go on, and this one learns what it can on demand.
-            _log.error("provider failed to start", extra={"provider": provider.name}, exc_info=error)
-    started.set()
-    _log.info("providers started", extra={"states": {p.name: p.status().state.value for p in providers}})

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from app.api.deps import ApiServices
+from app.bootstrap_base import Base
 from app.core.clock import Clock
 from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
 from app.core.domain.engine_config import AbsoluteScales, EngineConfig, MaxAge, Thresholds
+from app.core.domain.flow_config import FlowConfig
 from app.core.domain.heatmap import AbsentPart
 from app.core.domain.liquidity_answer import LiquidityAnswer
 from app.core.domain.market import Candles, LiquidationHistory, Series
@@ -19,13 +24,14 @@ from app.core.domain.symbol import Symbol
 from app.core.errors import ConfigurationError
 from app.core.heatmap.composite import Swings
 from app.core.ports import Fetched, Provider
-from app.services.calibration_service import CalibrationService
+from app.services.alert_service import AlertService
+from app.services.calibration_service import CalibrationService, CandlesNow
 from app.services.charts.heatmap_png import HeatmapPngPainter
 from app.services.charts.zones_png import ZonePngPainter
-from app.services.coinglass import CoinGlassProvider
 from app.services.context_service import ContextService, IsFresh, SourceOrder
 from app.services.derivatives_service import DerivativesService
 from app.services.export_service import ExportService
+from app.services.flow_service import FlowService
 from app.services.health_service import HealthService
 from app.services.heatmap_service import HeatmapService, SwingsNow
 from app.services.history_recorder import HistoryRecorder
@@ -35,42 +41,70 @@ from app.services.open_interest_replay import OpenInterestReplay
 from app.services.record_service import RecordService
 from app.services.signal_service import SignalService, resolver
 from app.services.storage.store import SqlStore
+from app.services.streaming.minute_interest import MinuteInterest
+from app.services.streaming.poller import FindingSink, LevelSink, Poller
+from app.services.streaming.stream_source import NAME as STREAM
+from app.services.streaming.stream_source import StreamSource, interest_sources
 from app.services.transport.redis_link import RedisLink
 from app.settings import Settings, SignalsConfig
-from app.telemetry import Metrics
 
 # Longest that a readiness check may wait for a price; balancers give up after a few seconds.
 READY_PROBE_S = 2.0
 Resolve: TypeAlias = Callable[[str], Symbol]
 
 
-def build_services(
-    settings: Settings,
-    signals: SignalsConfig,
-    clock: Clock,
-    providers: tuple[Provider, ...],
-    coinglass: CoinGlassProvider,
-    redis: RedisLink | None,
-    metrics: Metrics,
-    store: SqlStore,
-) -> tuple[ApiServices, RecordService, CalibrationService]:
-    """The use cases behind the routes, over the adapters that were built; and the two logs, to be run beside
-    them.
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """The use cases of one process. record, calibration: to be run beside the rest (`running`).
+
+    dependencies: what readiness looks at besides providers; a worker in the same process adds itself.
+    """
+
+    api: ApiServices
+    contexts: ContextService
+    record: RecordService
+    calibration: CalibrationService
+    resolve: Resolve
+    stream: StreamSource
+    heatmap: HeatmapService
+    candles: CandlesNow
+    dependencies: list[Callable[[], DependencyStatus]]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The two logs while it lasts; the last bars are handed to the store at its end."""
+        tasks = [asyncio.create_task(self.record.run()), asyncio.create_task(self.calibration.run())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.stream.close()
+            await self.record.settle()
+
+
+def build_use_cases(base: Base) -> UseCases:
+    """The use cases over the adapters that were built.
 
     Raises:
         ConfigurationError: the signals file names a provider that does not exist.
     """
-    engine = _engine_config(signals)
+    settings, clock, providers, store = base.settings, base.clock, base.providers, base.store
+    engine = _engine_config(base.signals)
     order = {
         Capability(name): names
-        for name, names in signals.source_order(replay=settings.data_mode == DataMode.REPLAY.value).items()
+        for name, names in base.signals.source_order(
+            replay=settings.data_mode == DataMode.REPLAY.value
+        ).items()
     }
     _check_names(order, providers)
-    contexts = _contexts(settings, engine, order, clock, providers)
+    stream = _stream(base)
+    contexts = _contexts(settings, engine, order, clock, providers, stream)
     recorder = HistoryRecorder(store.market)
 
     def on_signal(signal: Signal, context: EnhancedSignalContext) -> None:
-        metrics.observe_signal(signal.direction, signal.mode)
+        base.metrics.observe_signal(signal.direction, signal.mode)
         record.keep(signal, context, Trigger.REQUEST)
 
     async def candles(symbol: Symbol, interval: str) -> Candles | None:
@@ -88,7 +122,7 @@ def build_services(
         return await liquidity.swings(symbol)
 
     heatmap = _heatmap(settings, store, contexts, clock, resolver(providers), swings)
-    derivatives = _derivatives(settings, providers, heatmap, clock, resolver(providers))
+    derivatives = _derivatives(settings, providers, heatmap, clock, resolver(providers), stream)
     liquidity = LiquidityService(
         contexts=contexts,
         derivatives=derivatives,
@@ -108,17 +142,18 @@ def build_services(
         liquidity=liquidity,
     )
     resolve = use_cases.resolve
+    dependencies = _dependencies(store, base.redis)
     record = RecordService(log=store.signals, recorder=recorder, resolve=resolve)
     services = ApiServices(
         signals=use_cases,
         market=use_cases,
         derivatives=derivatives,
-        catalog=coinglass.catalog(),
-        budget=coinglass,
+        catalog=base.coinglass.catalog(),
+        budget=base.coinglass,
         health=HealthService(
             providers=providers,
             price_providers=order[Capability.PRICE],
-            dependencies=_dependencies(store, redis),
+            dependencies=dependencies,
             data_mode=DataMode(settings.data_mode),
             try_price=lambda: contexts.price(Symbol(settings.symbols[0]), READY_PROBE_S),
         ),
@@ -128,8 +163,69 @@ def build_services(
         replay=OpenInterestReplay(bars=store.bars, upstream=derivatives, recorder=recorder, clock=clock),
         record=record,
         exports=ExportService(store.exports, resolve=resolve),
+        flow=FlowService(base.warm, resolve=resolve, config=base.flow, clock=clock),
+        alerts=AlertService(store.alerts, resolve=resolve),
     )
-    return services, record, calibration
+    return UseCases(services, contexts, record, calibration, resolve, stream, heatmap, candles, dependencies)
+
+
+def build_poller(
+    base: Base,
+    use_cases: UseCases,
+    *,
+    config: FlowConfig,
+    watched: Callable[[], Sequence[Symbol]],
+    on_findings: FindingSink,
+    on_levels: LevelSink,
+) -> Poller:
+    """What the worker polls, over the same providers, cache and budget as every answer."""
+    upstream = DerivativesService(
+        # Providers alone: the poller fills what the shortcuts read.
+        sources=[source for provider in base.providers for source in provider.views()],
+        resolve=use_cases.resolve,
+        clock=base.clock,
+        deadline_s=base.settings.request_deadline_seconds,
+    )
+    return Poller(
+        upstream=upstream,
+        contexts=use_cases.contexts,
+        liquidity=LiquidityService(
+            contexts=use_cases.contexts,
+            derivatives=upstream,
+            resolve=use_cases.resolve,
+            engine=_engine_config(base.signals),
+            painter=ZonePngPainter(),
+            clock=base.clock,
+            on_answer=_keep_nothing,
+        ),
+        composites=use_cases.heatmap,
+        warm=base.warm,
+        writer=base.store.market,
+        bars=base.store.bars,
+        config=config,
+        watched=watched,
+        on_findings=on_findings,
+        on_levels=on_levels,
+        clock=base.clock,
+        interval_s=base.settings.fetch_interval_seconds,
+    )
+
+
+def _keep_nothing(_answer: LiquidityAnswer) -> None:
+    """Levels that nobody is shown are no published chances."""
+
+
+def _stream(base: Base) -> StreamSource:
+    """What the worker streams, offered before calls."""
+    return StreamSource(
+        base.warm,
+        record=base.store.liquidations,
+        gaps=base.store.alerts,
+        interest=interest_sources(source for provider in base.providers for source in provider.sources()),
+        clock=base.clock,
+        # A day to sum over before the first point, and the points to rank the newest in.
+        min_hours=24 + base.signals.history.min_history_points,
+    )
 
 
 def _contexts(
@@ -138,9 +234,11 @@ def _contexts(
     order: Mapping[Capability, tuple[str, ...]],
     clock: Clock,
     providers: tuple[Provider, ...],
+    stream: StreamSource,
 ) -> ContextService:
+    found = [source for provider in providers for source in provider.sources()]
     return ContextService(
-        sources=SourceOrder.build(order, [s for provider in providers for s in provider.sources()]),
+        sources=SourceOrder.build(order, [*found, *stream.sources()]),
         clock=clock,
         data_mode=DataMode(settings.data_mode),
         deadline_s=settings.request_deadline_seconds,
@@ -164,6 +262,7 @@ def _heatmap(
         painter=HeatmapPngPainter(),
         clock=clock,
         data_mode=DataMode(settings.data_mode),
+        interest=MinuteInterest(store.bars),
     )
 
 
@@ -173,6 +272,7 @@ def _derivatives(
     heatmap: HeatmapService,
     clock: Clock,
     resolve: Resolve,
+    stream: StreamSource,
 ) -> DerivativesService:
     views = [source for provider in providers for source in provider.views()]
     return DerivativesService(
@@ -182,6 +282,7 @@ def _derivatives(
         clock=clock,
         deadline_s=settings.request_deadline_seconds,
         watch=[Symbol(base) for base in settings.symbols],
+        shortcuts=stream.views(),
     )
 
 
@@ -198,7 +299,7 @@ def _check_names(order: Mapping[Capability, tuple[str, ...]], providers: tuple[P
     Raises:
         ConfigurationError: a name in `[sources]` that no adapter has.
     """
-    unknown = {name for names in order.values() for name in names} - {p.name for p in providers}
+    unknown = {name for names in order.values() for name in names} - {p.name for p in providers} - {STREAM}
     if unknown:
         raise ConfigurationError(f"[sources] names providers that do not exist: {', '.join(sorted(unknown))}")
 

@@ -16,10 +16,9 @@ from contextlib import ExitStack
 import uvicorn
 
 from app.bootstrap import Application, build, settle_memory
-from app.core.clock import Clock, ReplayClock, SystemClock
 from app.core.errors import ConfigurationError
+from app.data_modes import prepare
 from app.settings import Settings, SettingsError, load_settings
-from app.simulator_child import SimulatorChild, provider_settings
 
 # The web server closes idle keep-alive connections after this; load balancers want it above their own 60 s.
 KEEP_ALIVE_S = 75
@@ -32,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings(data_mode=args.data_mode)
         with ExitStack() as stack:
-            clock, settings = _prepare(settings, stack)
+            clock, settings = prepare(settings, stack)
             listener = stack.enter_context(_listen(settings))
             application = build(settings, clock=clock)
             sys.stdout.write(_what_to_open(settings))
@@ -59,31 +58,6 @@ def _parser() -> argparse.ArgumentParser:
         help="on recorded data (REPLAY_DATA)",
     )
     return parser
-
-
-def _prepare(settings: Settings, stack: ExitStack) -> tuple[Clock, Settings]:
-    """Live needs nothing more; demo and replay get a simulator that lives as long as `stack`."""
-    if settings.data_mode == "live":
-        return SystemClock(), settings
-    if settings.data_mode == "demo":
-        clock: Clock = SystemClock()
-        args = ["--seed", str(settings.sim_seed), "--plan", settings.sim_plan]
-    else:
-        clock, args = _replay(settings)
-    child = stack.enter_context(SimulatorChild(args))
-    return clock, load_settings(data_mode=settings.data_mode, **provider_settings(child.base_url))
-
-
-def _replay(settings: Settings) -> tuple[Clock, list[str]]:
-    """One market clock for two processes: same start and speed, anchored on the shared monotonic clock."""
-    if settings.replay_start_ms is None:
-        raise ConfigurationError(
-            "REPLAY_START: a replay needs a moment to start at, such as 2026-01-15T12:00Z"
-        )
-    clock = ReplayClock(start_ms=settings.replay_start_ms, speed=settings.replay_speed)
-    args = ["--source", str(settings.replay_data), "--plan", settings.sim_plan]
-    args += ["--start", str(settings.replay_start_ms), "--speed", str(settings.replay_speed)]
-    return clock, [*args, "--anchor", repr(clock.anchor_s)]
 
 
 def _listen(settings: Settings) -> socket.socket:

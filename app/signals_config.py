@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from app.settings_values import Exchanges, Positive, SettingsError, name_problems
 
 Weight = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
-ProviderName = Literal["okx", "coinglass", "coinapi", "lunarcrush", "alternative.me"]
+ProviderName = Literal["stream", "okx", "coinglass", "coinapi", "lunarcrush", "alternative.me"]
 # Best first; the next one is asked when the one before has nothing.
 Order = Annotated[tuple[ProviderName, ...], Field(min_length=1)]
 

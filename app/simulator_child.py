@@ -22,6 +22,9 @@ _ACCOUNTS = {
     "LUNARCRUSH_API_KEY": "simulated-lunarcrush",
     "COINAPI_KEY": "simulated-coinapi",
     "LUNARCRUSH_PER_MINUTE": str(LUNARCRUSH_PER_MINUTE),
+    # A demo talks to the simulated Telegram, whoever is configured: its messages must reach nobody real.
+    "TELEGRAM_BOT_TOKEN": "1:simulated-telegram",
+    "TELEGRAM_CHAT_ID": "-1001234567890",
 }
 _PREFIXES = {
     "COINGLASS_BASE_URL": "coinglass",

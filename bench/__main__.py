@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import freshness, report, signals, smc, start, storage, stream
+from bench import freshness, report, scale, signals, smc, start, storage, stream
 
 BENCHES: dict[str, Callable[[], list[report.Figure]]] = {
     "signals": signals.run,
@@ -13,6 +13,7 @@ BENCHES: dict[str, Callable[[], list[report.Figure]]] = {
     "start": start.run,
     "smc": smc.run,
     "storage": storage.run,
+    "scale": scale.run,
     "stream": stream.run,
 }
 

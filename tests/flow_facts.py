@@ -1,186 +1,238 @@
-"""Liquidations, trades and prices for tests of the flow, and what a mirror makes of a finding."""
+"""Snapshots, reports and stored alerts with values of our own, for tests of use cases and routes.
+
+`mirrored` swaps long and short, buy and sell everywhere, for mirror tests. Not a test module.
+"""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable
-from dataclasses import replace
-from itertools import count
+import dataclasses
+from collections.abc import Sequence
 
-from app.core.domain.flow import (
-    Finding,
-    LiquidationEvent,
-    PriceTick,
-    StreamFrame,
-    StreamGap,
-    TradeEvent,
-    TradeLevels,
+from app.core.domain.alerts import (
+    Alert,
+    AlertContext,
+    AlertQuery,
+    ContextVerdict,
+    Delivery,
+    DeliveryState,
+    DropReason,
+    OutboxDepth,
+    SetupRecord,
+    Severity,
+    StoredAlert,
 )
-from app.core.domain.flow_config import FlowConfig
+from app.core.domain.flow import (
+    AlertKind,
+    CascadeNow,
+    FlowSnapshot,
+    LinkState,
+    LinkStatus,
+    LiquidationWindow,
+    Phase,
+    PipelineStatus,
+    StreamGap,
+    TradeLevels,
+    TradeWindow,
+)
+from app.core.domain.flow_answer import StreamReport
 from app.core.domain.signal import Direction
-from app.core.domain.stored import LiquidatedSide, LiquidationRow
-from app.core.flow.engine import FlowEngine
+from app.core.domain.stored import LiquidatedSide, Page
+from app.core.errors import StorageUnavailable
+from tests.stored_facts import read_cursor, write_cursor
 
-T = 1_764_000_000_000  # a whole minute
-CONFIG = FlowConfig()
-LEVEL = 60_000.0  # prices are mirrored around it
-
-_numbers = count()
-_OTHER = {"LONG": "SHORT", "SHORT": "LONG"}
+NOW_MS = 1_772_000_000_000
+WINDOWS_S = (10, 30, 60, 300, 3_600, 86_400)
 
 
-def row(
-    side: str, usd: float, at_s: float, *, symbol: str = "BTC", price: float = LEVEL, late_s: float = 0.2
-) -> LiquidationRow:
-    """One liquidation `at_s` seconds after T, known `late_s` later."""
-    ts_ms = T + round(at_s * 1000)
-    facts = ("coinglass", "Binance", f"{symbol}USDT", side, price, usd, usd / price, 0)
-    return LiquidationRow(symbol, ts_ms, next(_numbers), *facts, ts_ms + round(late_s * 1000))
-
-
-def event(
-    side: str = "LONG", usd: float = 500.0, at_s: float = 0.0, *, pair: str = "BTCUSDT", price: float = LEVEL
-) -> LiquidationEvent:
-    ts_ms = T + round(at_s * 1000)
-    return LiquidationEvent("BTC", "Binance", pair, side, price, usd, usd / price, ts_ms)
-
-
-def frame(
-    *events: LiquidationEvent, at_s: float = 60.0, gap_s: float | None = None, source: str = "coinglass"
-) -> StreamFrame:
-    """Arrived `at_s` after T; gap_s: the connection had been lost since then."""
-    now_ms = T + round(at_s * 1000)
-    gap = None if gap_s is None else StreamGap(source, T + round(gap_s * 1000), now_ms, "drop")
-    return StreamFrame(source, now_ms, liquidations=events, gap=gap)
-
-
-def tick(price: float, at_s: float, symbol: str = "BTC") -> PriceTick:
-    return PriceTick(symbol, "Binance", price, T + round(at_s * 1000))
-
-
-def trade(is_buy: bool, usd: float, at_s: float, *, price: float = LEVEL, symbol: str = "BTC") -> TradeEvent:
-    return TradeEvent(symbol, "Binance", f"{symbol}USDT", is_buy, price, usd, T + round(at_s * 1000))
-
-
-def random_rows(
-    seed: int, number: int, *, span_s: int, symbols: tuple[str, ...] = ("BTC", "PEPE")
-) -> list[LiquidationRow]:
-    """In order of time."""
-    draw = random.Random(seed)
-    times = sorted(draw.uniform(0, span_s) for _ in range(number))
-    return [
-        row(
-            draw.choice(("LONG", "SHORT")),
-            round(draw.lognormvariate(6, 2), 3),
-            at,
-            symbol=draw.choice(symbols),
-            price=round(draw.uniform(59_000, 61_000), 1),
-        )
-        for at in times
-    ]
-
-
-def shuffled(rows: list[LiquidationRow], seed: int, within_s: float = 5.0) -> list[LiquidationRow]:
-    """As they arrive when each is late by up to `within_s`."""
-    draw = random.Random(seed)
-    return sorted(rows, key=lambda one: one.ts_event_ms + draw.uniform(0, within_s * 1000))
-
-
-def feed(engine: FlowEngine, *rows: LiquidationRow) -> list[Finding]:
-    """Each row as a frame of its own."""
-    return [found for one in rows for found in engine.on_liquidations((one,), one.ts_init_ms)]
-
-
-class Play:
-    """A story told to an engine, as it is or in the mirror: sides swapped, prices mirrored around LEVEL."""
-
-    def __init__(self, *, is_mirrored: bool = False, symbol: str = "BTC") -> None:
-        self.engine = FlowEngine(CONFIG)
-        self.found: list[Finding] = []
-        self._is_mirrored = is_mirrored
-        self._symbol = symbol
-
-    def _price(self, price: float) -> float:
-        return 2 * LEVEL - price if self._is_mirrored else price
-
-    def liquidate(self, side: str, usd: float, at_s: float, price: float = LEVEL) -> list[Finding]:
-        side = _OTHER[side] if self._is_mirrored else side
-        one = row(side, usd, at_s, price=self._price(price), symbol=self._symbol)
-        return self._keep(self.engine.on_liquidations((one,), one.ts_init_ms))
-
-    def tick(self, price: float, at_s: float) -> list[Finding]:
-        now_ms = T + round(at_s * 1000) + 200
-        return self._keep(self.engine.on_ticks((tick(self._price(price), at_s, self._symbol),), now_ms))
-
-    def trade(self, is_buy: bool, usd: float, at_s: float, price: float = LEVEL) -> list[Finding]:
-        one = trade(is_buy != self._is_mirrored, usd, at_s, price=self._price(price), symbol=self._symbol)
-        return self._keep(self.engine.on_trades((one,), one.ts_event_ms + 200))
-
-    def pass_time(self, at_s: float) -> list[Finding]:
-        """Event time is `at_s` after T."""
-        return self._keep(self.engine.advance(T + round(at_s * 1000) + 200))
-
-    def market(self, atr: float, below: Iterable[float], above: Iterable[float]) -> None:
-        lower, upper = ([self._price(price) for price in prices] for prices in (below, above))
-        if self._is_mirrored:
-            lower, upper = upper, lower
-        self.engine.note_market(self._symbol, atr=atr, below=lower, above=upper)
-
-    def _keep(self, found: list[Finding]) -> list[Finding]:
-        self.found += found
-        return found
-
-
-_MIRRORED_EVIDENCE = {
-    "long_usd": "short_usd",
-    "short_usd": "long_usd",
-    "range_low": "range_high",
-    "range_high": "range_low",
-    "buy_usd": "sell_usd",
-    "sell_usd": "buy_usd",
-    "large_buys": "large_sells",
-    "large_sells": "large_buys",
-}
-_MIRRORED_KINDS = {
-    "ACCUMULATION": "DISTRIBUTION",
-    "DISTRIBUTION": "ACCUMULATION",
-    "WHALE_ACCUMULATION": "WHALE_DISTRIBUTION",
-    "WHALE_DISTRIBUTION": "WHALE_ACCUMULATION",
-}
-_PRICES = {"range_low", "range_high", "sweep_extreme"}
-
-
-def mirrored(finding: Finding) -> Finding:
-    """The same finding as the mirror shows it; evidence in order of names."""
-    opposite = {Direction.LONG: Direction.SHORT, Direction.SHORT: Direction.LONG}
-    kind = type(finding.kind)(_MIRRORED_KINDS.get(finding.kind, finding.kind))
-    side = None if finding.side is None else LiquidatedSide(_OTHER[finding.side])
-    episode = finding.episode.replace(f"{finding.kind}:", f"{kind}:")
-    if finding.side is not None and side is not None:
-        episode = episode.replace(f":{finding.side}:", f":{side}:")
-    levels = finding.levels
-    return replace(
-        finding,
-        kind=kind,
-        direction=opposite.get(finding.direction, finding.direction),
-        side=side,
-        episode=episode,
-        price=None if finding.price is None else 2 * LEVEL - finding.price,
-        levels=None
-        if levels is None
-        else TradeLevels(
-            2 * LEVEL - levels.entry,
-            2 * LEVEL - levels.stop,
-            tuple(2 * LEVEL - target for target in levels.targets),
-        ),
-        evidence=tuple(sorted(_mirrored_number(name, value) for name, value in finding.evidence)),
+def liquidations(long_usd: float = 300_000.0, short_usd: float = 100_000.0) -> tuple[LiquidationWindow, ...]:
+    """Windows that grow with their length."""
+    return tuple(
+        LiquidationWindow(window_s, long_usd * n, short_usd * n, 3 * n, n, long_usd / 2, 95_000.0, 96_500.0)
+        for n, window_s in enumerate(WINDOWS_S, start=1)
     )
 
 
-def _mirrored_number(name: str, value: float) -> tuple[str, float]:
-    value = 2 * LEVEL - value if name in _PRICES else 1 - value if name == "buy_share_frac" else value
-    return _MIRRORED_EVIDENCE.get(name, name), value
+def snapshot(
+    symbol: str = "BTC",
+    *,
+    as_of_ms: int = NOW_MS - 1_000,
+    covered_since_ms: int = NOW_MS - 86_400_000 - 60_000,
+    source: str = "coinglass",
+    price: float | None = 96_200.5,
+    price_ms: int | None = NOW_MS - 2_000,
+    price_exchange: str | None = "Binance",
+    windows: tuple[LiquidationWindow, ...] | None = None,
+    trades: tuple[TradeWindow, ...] = (
+        TradeWindow(60, 70_000.0, 30_000.0, 8, 4, 3, 0),
+        TradeWindow(300, 120_000.0, 100_000.0, 20, 18, 2, 1),
+    ),
+    trades_since_ms: int | None = NOW_MS - 120_000,
+    cascade: CascadeNow | None = None,
+) -> FlowSnapshot:
+    return FlowSnapshot(
+        symbol=symbol,
+        tier=1 if symbol in {"BTC", "ETH"} else 3,
+        as_of_ms=as_of_ms,
+        newest_event_ms=as_of_ms - 500,
+        covered_since_ms=covered_since_ms,
+        source=source,
+        price=price,
+        price_ms=price_ms,
+        large_usd=10_000.0,
+        liquidations=liquidations() if windows is None else windows,
+        trades=trades,
+        trades_covered_since_ms=trades_since_ms,
+        cascade=cascade,
+        price_exchange=price_exchange,
+    )
 
 
-def ordered(finding: Finding) -> Finding:
-    return replace(finding, evidence=tuple(sorted(finding.evidence)))
+CASCADE = CascadeNow(LiquidatedSide.LONG, Phase.PEAK, NOW_MS - 45_000, 2_600_000.0, 41, 95_100.0)
+
+
+def mirrored(found: FlowSnapshot) -> FlowSnapshot:
+    """The same with long and short, buy and sell exchanged."""
+    return dataclasses.replace(
+        found,
+        liquidations=tuple(
+            dataclasses.replace(
+                one,
+                long_usd=one.short_usd,
+                short_usd=one.long_usd,
+                long_events=one.short_events,
+                short_events=one.long_events,
+            )
+            for one in found.liquidations
+        ),
+        trades=tuple(
+            dataclasses.replace(
+                one,
+                buy_usd=one.sell_usd,
+                sell_usd=one.buy_usd,
+                buys=one.sells,
+                sells=one.buys,
+                large_buys=one.large_sells,
+                large_sells=one.large_buys,
+            )
+            for one in found.trades
+        ),
+    )
+
+
+def report(worker: str = "worker", *, as_of_ms: int = NOW_MS - 2_000) -> StreamReport:
+    return StreamReport(
+        worker=worker,
+        as_of_ms=as_of_ms,
+        links=(
+            LinkStatus(
+                "coinglass",
+                LinkState.LIVE,
+                "",
+                NOW_MS - 60_000,
+                NOW_MS - 300,
+                1_200,
+                9_000,
+                {"bad_side": 2, "bad_price": 5},
+                1,
+                1,
+            ),
+            LinkStatus("okx", LinkState.STANDBY, "coinglass counts", None, None, 0, 0, {}, 0, 0),
+        ),
+        pipeline=PipelineStatus(
+            NOW_MS - 600_000, 9_000, 12, 3, 1, 40_000, 210, 17, {"kept": 2, "low_confidence": 9}, 140
+        ),
+        gaps=(
+            StreamGap("coinglass", NOW_MS - 90_000, NOW_MS - 80_000, "start"),
+            StreamGap("coinglass", NOW_MS - 50_000, NOW_MS - 40_000, "drop"),
+        ),
+        outbox=OutboxDepth(1, 0, 2, 0, NOW_MS - 4_000),
+        alarms=("okx: nothing for 120 s",),
+        notes=("BTC: heatmap: missing: swing_proximity",),
+    )
+
+
+def alert(
+    number: int = 1,
+    *,
+    kind: AlertKind = AlertKind.STOP_HUNT,
+    symbol: str = "BTC",
+    severity: Severity = Severity.URGENT,
+    direction: Direction = Direction.LONG,
+    evidence: tuple[tuple[str, float], ...] = (("liquidated_30s_usd", 2_600_000.0), ("side_share_frac", 0.9)),
+) -> Alert:
+    return Alert(
+        id=f"{number:016x}",
+        revision=2,
+        kind=kind,
+        symbol=symbol,
+        direction=direction,
+        severity=severity,
+        side=LiquidatedSide.LONG,
+        phase=Phase.RECLAIM,
+        started_ms=NOW_MS - 90_000 - number * 1_000,
+        ts_event_ms=NOW_MS - 30_000 - number * 1_000,
+        ts_init_ms=NOW_MS - 29_850 - number * 1_000,
+        usd=2_612_345.678,
+        ratio=1.306,
+        window_s=30,
+        price=95_400.0,
+        percentile=None,
+        confidence=81.25,
+        base_confidence=76.25,
+        record=SetupRecord("STOP_HUNT LONG tier 1", 40, 25, 2.5),
+        context=AlertContext(ContextVerdict.FAVORABLE, -0.0001, 0.04, 0.012, 0.7, ()),
+        levels=TradeLevels(95_400.0, 94_900.0, (96_200.0, 97_000.0)),
+        sources=(AlertKind.STOP_HUNT, AlertKind.ACCUMULATION),
+        feeds=("coinglass",),
+        evidence=evidence,
+        is_final=False,
+        data_mode="demo",
+    )
+
+
+def stored(
+    body: Alert, *, drop_reason: DropReason | None = None, deliveries: tuple[Delivery, ...] = ()
+) -> StoredAlert:
+    dropped = {"telegram:-100777": DropReason.MUTED, "telegram:-100778": DropReason.MUTED}
+    return StoredAlert(body, drop_reason, dropped, deliveries)
+
+
+def delivery(chat: str = "telegram:-100123", *, error: str | None = None) -> Delivery:
+    return Delivery(
+        alert_id=f"{1:016x}",
+        chat=chat,
+        state=DeliveryState.PENDING,
+        revision=2,
+        sent_revision=1,
+        attempts=2,
+        repeats=0,
+        next_try_ms=NOW_MS + 3_000,
+        message_id="77",
+        body="{}",
+        last_error=error,
+    )
+
+
+class FakeAlerts:
+    """The history of alerts in a list, newest first. A page of one hands out a cursor."""
+
+    def __init__(self, *rows: StoredAlert) -> None:
+        self.rows: Sequence[StoredAlert] = rows
+        self.queries: list[AlertQuery] = []
+        self.is_down = False
+
+    async def page(self, query: AlertQuery) -> Page[StoredAlert]:
+        self._check()
+        self.queries.append(query)
+        found = [row for row in self.rows if query.symbol in {None, row.alert.symbol}]
+        start = read_cursor(query.cursor)
+        stop = start + query.limit
+        return Page(tuple(found[start:stop]), write_cursor(stop) if stop < len(found) else None)
+
+    async def one(self, alert_id: str) -> StoredAlert | None:
+        self._check()
+        return next((row for row in self.rows if row.alert.id == alert_id), None)
+
+    def _check(self) -> None:
+        if self.is_down:
+            raise StorageUnavailable("the database does not answer")

@@ -15,7 +15,7 @@ from app.core.domain.stored import CompositeRow, TileRow
 from app.core.domain.symbol import Symbol, resolve_symbol
 from app.core.errors import StorageUnavailable
 from app.core.heatmap.buckets import bucket_of
-from app.services.heatmap_service import HeatmapService
+from app.services.heatmap_service import HeatmapService, InterestNow, SwingsNow
 
 NOW_MS = 1_772_000_000_000 + 20_000
 TO_MIN = NOW_MS // MINUTE_MS  # the open minute, outside every window
@@ -101,7 +101,15 @@ class FakePainter:
 class HeatmapRig:
     """The real service over a fake store, price and painter. known: empty lets every coin pass."""
 
-    def __init__(self, tiles: Sequence[TileRow] = (), known: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        tiles: Sequence[TileRow] = (),
+        known: frozenset[str] = frozenset(),
+        *,
+        swings: SwingsNow = no_swings,
+        interest: InterestNow | None = None,
+        now_ms: int = NOW_MS,
+    ) -> None:
         self.store = FakeTiles(tiles)
         self.painter = FakePainter()
         self.known = known
@@ -110,10 +118,11 @@ class HeatmapRig:
             store=self.store,
             resolve=lambda text: resolve_symbol(text, self.known),
             price=self.price,
-            swings=no_swings,
+            swings=swings,
             painter=self.painter,
-            clock=ManualClock(NOW_MS),
+            clock=ManualClock(now_ms),
             data_mode=DataMode.DEMO,
+            interest=interest,
         )
 
     async def price(self, _symbol: Symbol) -> Reading[object] | Missing:

@@ -157,10 +157,12 @@ async def listening(app: Any, **options: Any) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def live_simulator(clock: SteppedClock, *, plan: str = "professional") -> AsyncIterator[LiveSim]:
-    """A simulator of the shared world at the time of `clock`."""
+async def live_simulator(
+    clock: SteppedClock, *, plan: str = "professional", **options: Any
+) -> AsyncIterator[LiveSim]:
+    """A simulator of the shared world at the time of `clock`; options: more of `SimConfig`."""
     _TIME.current = clock
-    config = SimConfig(plan=plan, lunarcrush_per_minute=100, monotonic_s=clock.monotonic_s)
+    config = SimConfig(plan=plan, lunarcrush_per_minute=100, monotonic_s=clock.monotonic_s, **options)
     app = create_simulator(config, WORLD)
     async with listening(app, log_level="critical") as url:
         sim = LiveSim(url, app.state.simulator)

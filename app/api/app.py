@@ -20,10 +20,12 @@ from app.api.openapi import TITLE, build_actions, build_openapi
 from app.api.openapi_parts import JsonObject
 from app.api.options import ApiOptions
 from app.api.problems import install_problem_handlers
+from app.api.routes_alerts import alert_routes
 from app.api.routes_catalog import catalog_routes
 from app.api.routes_derivatives import CoinParts, derivatives_routes
 from app.api.routes_derivatives_lists import MarketWide, list_routes
 from app.api.routes_export import Downloads, export_routes
+from app.api.routes_flow import FlowAnswers, flow_routes
 from app.api.routes_health import health_routes
 from app.api.routes_heatmap import heatmap_routes
 from app.api.routes_history import history_routes
@@ -34,6 +36,7 @@ from app.api.routes_metrics import metrics_routes
 from app.api.routes_record import record_routes
 from app.api.routes_signals import SignalAnswers, signal_routes
 from app.api.routes_status import status_routes
+from app.api.routes_telegram import telegram_routes
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -84,10 +87,14 @@ def create_api(
     app.include_router(heatmap_routes(options, services.heatmap, large))
     app.include_router(liquidity_routes(LiquidityAnswers(options, services.liquidity, cache, large, now_ms)))
     app.include_router(history_routes(coin, services.history, services.replay))
+    app.include_router(flow_routes(FlowAnswers(options, services.flow, cache)))
+    app.include_router(alert_routes(options, services.alerts, now_ms=now_ms))
     app.include_router(record_routes(options, services.record, now_ms=now_ms))
     app.include_router(export_routes(options, Downloads(services.exports), now_ms=now_ms))
     app.include_router(status_routes(options, services.budget, now_ms=now_ms))
     app.include_router(catalog_routes(options, services.catalog, now_ms=now_ms))
+    if services.telegram is not None:
+        app.include_router(telegram_routes(services.telegram))
     install_problem_handlers(app)
     app.add_middleware(Edge, options=options, monotonic=monotonic, observe=observe)
     if options.cors_origins:

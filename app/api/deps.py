@@ -5,13 +5,20 @@ The composition root passes the real use cases, tests pass fakes. Nothing here k
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.core.domain.alerts import AlertQuery, StoredAlert
 from app.core.domain.answer import MarketAnswer, ProbeResult, SignalAnswer
 from app.core.domain.budget import BudgetReport
 from app.core.domain.catalog import CatalogAnswer, EndpointInfo
+from app.core.domain.flow_answer import (
+    FlowAnswer,
+    FlowTopAnswer,
+    OrderFlowAnswer,
+    StreamStatusAnswer,
+)
 from app.core.domain.heatmap import HeatmapAnswer, HeatmapQuery
 from app.core.domain.history import HistoryAnswer, HistoryRequest, ReplayedInterest
 from app.core.domain.liquidity_answer import LiquidityAnswer
@@ -171,9 +178,55 @@ class ExportUseCase(Protocol):
         ...
 
 
+class FlowUseCase(Protocol):
+    """Rolling windows of the worker, out of the warm cache; never waits for a provider or the store."""
+
+    def resolve(self, text: str) -> Symbol:
+        """Raises: InvalidParameter, UnknownSymbol."""
+        ...
+
+    async def order_flow(self, symbol: Symbol) -> OrderFlowAnswer: ...
+
+    async def flow(self, symbol: Symbol) -> FlowAnswer: ...
+
+    async def top(self, window_s: int, limit: int) -> FlowTopAnswer:
+        """Raises: InvalidParameter."""
+        ...
+
+    async def status(self) -> StreamStatusAnswer: ...
+
+
+class AlertUseCase(Protocol):
+    """The alerts that were kept."""
+
+    def resolve(self, text: str) -> Symbol:
+        """Raises: InvalidParameter, UnknownSymbol."""
+        ...
+
+    async def page(self, query: AlertQuery) -> Page[StoredAlert]:
+        """Raises: InvalidParameter, StorageUnavailable."""
+        ...
+
+    async def one(self, alert_id: str) -> StoredAlert | None:
+        """Raises: StorageUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramWebhook:
+    """Where pushed updates go.
+
+    secret_digest: SHA-256 of the agreed secret (`options.digest_of`). accept: takes one update without
+    waiting; False when too many wait, so that it is pushed again later.
+    """
+
+    secret_digest: bytes
+    accept: Callable[[Mapping[str, object]], bool]
+
+
 @dataclass(frozen=True, slots=True)
 class ApiServices:
-    """The use cases behind the routes."""
+    """The use cases behind the routes. telegram: None unless the bot works by webhook."""
 
     signals: SignalUseCase
     market: MarketUseCase
@@ -187,3 +240,6 @@ class ApiServices:
     replay: ReplayUseCase
     record: RecordUseCase
     exports: ExportUseCase
+    flow: FlowUseCase
+    alerts: AlertUseCase
+    telegram: TelegramWebhook | None = None

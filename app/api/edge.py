@@ -2,7 +2,7 @@
 
 Owns request ids, refusals (overload, rate, key, body size), the headers every answer carries, HEAD and the
 last-resort 500. Runs on every request, so it parses headers once and allocates little. Knows no route except
-the live probe.
+the live probe and the one that Telegram calls, which checks a secret of its own.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from app.api.rate_limit import SlidingWindowLimiter, Verdict
 from app.core.errors import ServiceError
 
 LIVE_PATH = "/health/live"
+TELEGRAM_PATH = "/telegram/webhook"
 DATA_MODE_HEADER = "X-Data-Mode"
 _DOCS_PATHS = frozenset({"/docs", "/redoc"})
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
@@ -151,7 +152,7 @@ class Edge:
             peer[0] if peer else None, _text(headers.get(b"x-forwarded-for")), options.trusted_proxy_hops
         )
         if options.auth_required:
-            return Caller(f"ip:{address}", frozenset()), False
+            return Caller(f"ip:{address}", frozenset()), scope["path"] == TELEGRAM_PATH
         return Caller(f"ip:{address}", ALL_SCOPES), True
 
     def _refusal(

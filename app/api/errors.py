@@ -16,8 +16,8 @@ class Unauthorized(ServiceError):
     code = "unauthorized"
     http_status = 401
 
-    def __init__(self) -> None:
-        super().__init__("a valid key is needed: Authorization: Bearer <key>")
+    def __init__(self, detail: str = "a valid key is needed: Authorization: Bearer <key>") -> None:
+        super().__init__(detail)
 
 
 class MissingScope(ServiceError):
@@ -28,6 +28,18 @@ class MissingScope(ServiceError):
 
     def __init__(self, scope: str) -> None:
         super().__init__(f"this key lacks the scope {scope!r}")
+
+
+class UnknownAlert(ServiceError):
+    """No alert of this id is kept."""
+
+    code = "unknown_alert"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no alert of this id is kept; it was never made here, or is older than alerts are kept"
+        )
 
 
 class BodyTooLarge(ServiceError):

@@ -35,7 +35,7 @@ def committed_document() -> JsonObject:
 
 
 def encode_document(document: JsonObject) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def main(arguments: list[str]) -> int:
@@ -72,6 +72,8 @@ def _no_services() -> ApiServices:
         replay=never,
         record=never,
         exports=never,
+        flow=never,
+        alerts=never,
     )
 
 

@@ -119,8 +119,9 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         raise error
     status = error.status_code
     code = _HTTP_CODES.get(status, "invalid_request" if status < 500 else "internal_error")
-    detail = {404: "no such route; GET / lists them all", 405: "this route answers GET and HEAD"}.get(status)
     headers = dict(error.headers or {})
+    methods = "GET and HEAD" if "GET" in headers.get("Allow", "GET") else headers["Allow"]
+    detail = {404: "no such route; GET / lists them all", 405: f"this route answers {methods}"}.get(status)
     if "GET" in headers.get("Allow", ""):
         headers["Allow"] = "GET, HEAD"  # the edge answers HEAD wherever there is GET
     return _response(request.scope, status, code, detail or HTTPStatus(status).phrase, (), headers)

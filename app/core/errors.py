@@ -24,6 +24,7 @@ URLs with a query.
     |  `- ProviderNoData             answered, valid and empty
     |- StorageUnavailable            503, retryable: the database is starting, full, or does not answer
     |  `- StorageRefused            503: opened and not usable; the text says what to do
+    |- BusUnavailable                503, retryable: Redis cannot be asked; nothing is known of the last word
     |- DeliveryError                 a message did not arrive (or nobody knows)
     |  |- DeliveryRateLimited        later, after `retry_after_s`
     |  |- DeliveryUnavailable        not delivered, retryable (refused, 5xx)
@@ -143,6 +144,14 @@ class StorageRefused(StorageUnavailable):
 
     code = "storage_refused"
     retryable = False
+
+
+class BusUnavailable(ServiceError):
+    """The bus between the processes (Redis) could not be asked; a write may or may not have been made."""
+
+    code = "bus_unavailable"
+    http_status = 503
+    retryable = True
 
 
 class ProviderError(ServiceError):

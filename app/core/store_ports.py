@@ -18,6 +18,8 @@ from app.core.domain.stored import (
     ChainReport,
     CompositeRow,
     ExportQuery,
+    HourSum,
+    LiquidationRow,
     MarketRow,
     Page,
     ProbabilityRow,
@@ -90,6 +92,19 @@ class TileStore(Protocol):
 
     async def rebuild(self, from_min: int, to_min: int) -> int:
         """Compute the tiles of these minutes again from the stored liquidations; how many there are."""
+        ...
+
+
+class LiquidationReader(Protocol):
+    """Stored liquidations of one coin."""
+
+    async def hours(self, symbol: str, from_ms: int, to_ms: int) -> Sequence[HourSum]:
+        """Sums of the hours that close after `from_ms` and up to `to_ms`, by (hour, source); hours without a
+        liquidation are not there."""
+        ...
+
+    async def newest(self, symbol: str, limit: int) -> Sequence[LiquidationRow]:
+        """Newest first, at most `limit`."""
         ...
 
 

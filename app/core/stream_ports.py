@@ -15,6 +15,7 @@ from app.core.domain.alerts import (
     AlertQuery,
     Delivery,
     DropReason,
+    GateVerdict,
     OutboxDepth,
     StoredAlert,
 )
@@ -63,6 +64,10 @@ class AlertStore(Protocol):
         """
         ...
 
+    async def keep_all(self, verdicts: Sequence[GateVerdict], *, now_ms: int) -> None:
+        """Many at once, in order and in one transaction: a storm over all coins is one visit."""
+        ...
+
     async def recent(self, since_ms: int) -> Sequence[StoredAlert]:
         """Alerts since then, oldest first, with their deliveries: what the gate remembers after a start."""
         ...
@@ -75,26 +80,54 @@ class AlertStore(Protocol):
 
 
 class Outbox(Protocol):
-    """What is to be sent. Raises `StorageUnavailable` like the store it is part of."""
+    """What is to be sent. Raises `StorageUnavailable` like the store it is part of.
 
-    async def claim(self, *, owner: str, now_ms: int, lease_ms: int, limit: int) -> Sequence[Delivery]:
+    Several deliveries are marked at once where they were one message (a digest).
+    """
+
+    async def claim(
+        self, *, owner: str, now_ms: int, lease_ms: int, limit: int, hold: Sequence[str] = ()
+    ) -> Sequence[Delivery]:
         """Take due deliveries for `lease_ms`: now SENDING, attempts counted, in no other process's hands.
 
+        Urgent alerts first, then by time. hold: chats, or whole schemes (`telegram`), that are left alone.
         Claimed ones whose lease is over come again with `repeats` + 1: it is not known whether they were
         sent.
         """
         ...
 
-    async def sent(self, delivery: Delivery, *, message_id: str, now_ms: int) -> None:
-        """It arrived; due again at once when a newer revision came meanwhile."""
+    async def sent(self, deliveries: Sequence[Delivery], *, message_id: str, now_ms: int) -> None:
+        """They arrived; due again at once where a newer revision came meanwhile."""
         ...
 
-    async def retry(self, delivery: Delivery, *, at_ms: int, error: str, is_uncertain: bool) -> None:
-        """Not sent, or not known (then `repeats` counts and a second time makes it UNCERTAIN)."""
+    async def retry(
+        self, deliveries: Sequence[Delivery], *, at_ms: int, error: str, is_uncertain: bool
+    ) -> None:
+        """Not sent, or not known (then `repeats` counts and a second time makes a new message UNCERTAIN)."""
         ...
 
-    async def give_up(self, delivery: Delivery, *, error: str, now_ms: int) -> None:
+    async def release(self, deliveries: Sequence[Delivery], *, at_ms: int | None = None) -> None:
+        """Not tried after all, so no attempt: due as before the claim, or not before `at_ms`."""
+        ...
+
+    async def give_up(self, deliveries: Sequence[Delivery], *, error: str, now_ms: int) -> None:
         """Refused for good."""
+        ...
+
+    async def give_up_chat(self, chat: str, *, error: str, now_ms: int) -> int:
+        """The chat takes nothing any more: all that waits for it has failed; how many."""
+        ...
+
+    async def group(self, deliveries: Sequence[Delivery], *, group: str) -> None:
+        """Note that these are one message, before it is sent."""
+        ...
+
+    async def members(self, chat: str, group: str, *, now_ms: int) -> Sequence[Delivery]:
+        """Every alert of that message, in the order in which they came."""
+        ...
+
+    async def expire_leases(self, *, owner_prefix: str, now_ms: int) -> int:
+        """What owners of such names hold is due at once (they are dead); how many. "": everybody's."""
         ...
 
     async def depth(self, now_ms: int) -> OutboxDepth: ...

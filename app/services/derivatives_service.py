@@ -19,6 +19,8 @@ from app.core.domain.views import Part, Parts, View, ViewQuery
 from app.core.ports import Fetched, ViewSource
 from app.services.context_service import ask
 
+# What is kept in this service answers in milliseconds, or is not worth waiting for.
+SHORTCUT_S = 0.5
 # Coins of the watchlist in the list of markets: each costs two or three calls.
 MAX_WATCHED = 8
 # Reasons that a plan or a key would cure. Others would fail on any plan.
@@ -55,14 +57,17 @@ class DerivativesService:
         clock: Clock,
         deadline_s: float,
         watch: Sequence[Symbol] = (),
+        shortcuts: Iterable[ViewSource] = (),
     ) -> None:
         """sources: best first; the order within a view is the order of asking.
 
-        watch: the coins of the list of markets where nobody lists them all.
+        watch: the coins of the list of markets where nobody lists them all. shortcuts: looked at before all
+        sources and left without a word when they have nothing: that is no fallback.
         """
         by_view: dict[View, list[ViewSource]] = {}
         for source in sources:
             by_view.setdefault(source.view, []).append(source)
+        self._shortcuts: Mapping[View, ViewSource] = {source.view: source for source in shortcuts}
         self._sources: Mapping[View, Sequence[ViewSource]] = by_view
         self._resolve = resolve
         self._clock = clock
@@ -104,7 +109,17 @@ class DerivativesService:
         why = replace(whole.found, detail="; ".join([whole.found.detail, *lacking]))
         return Part(whole.view, _joined(found), whole.plan_needed, why)
 
+    async def _shortcut(self, view: View, query: ViewQuery) -> Part | None:
+        source = self._shortcuts.get(view)
+        if source is None:
+            return None
+        asked = _Asked(source, query)
+        fetched, attempt = await ask(asked, query.symbol or _NO_COIN, SHORTCUT_S, self._clock)
+        return None if fetched is None else Part(view, _reading(fetched, source.provider, [attempt]), None)
+
     async def _part(self, view: View, query: ViewQuery, deadline_at_s: float) -> Part:
+        if (short := await self._shortcut(view, query)) is not None:
+            return short
         sources = self._sources.get(view, ())
         attempts: list[Attempt] = []
         for index, source in enumerate(sources):

@@ -40,7 +40,7 @@ from app.core.errors import (
     ProviderUnavailable,
     StorageUnavailable,
 )
-from app.core.heatmap.composite import WINDOW_MIN, Swings, score_composite
+from app.core.heatmap.composite import WINDOW_MIN, InterestMinute, Swings, score_composite
 from app.core.heatmap.grid import build_grid, find_levels
 from app.core.ports import Fetched, ViewSource
 from app.core.store_ports import TileStore
@@ -61,7 +61,7 @@ _LEVELS_PER_SIDE = 5
 _NO_MINUTES = AbsentPart(
     HeatmapPart.OPEN_INTEREST_CHANGE,
     MissingReason.NOT_CONFIGURED,
-    "open interest by the minute and the bucket where the price traded need the stream",
+    "open interest by the minute and the bucket where the price traded need the worker",
 )
 _NOTHING_TO_MEASURE = AbsentPart(
     HeatmapPart.SWING_PROXIMITY, MissingReason.NO_DATA, "no stored liquidation to measure swing levels from"
@@ -70,6 +70,10 @@ _NOTHING_TO_MEASURE = AbsentPart(
 # Swing levels of 15m candles within a deadline of its own; never raises a provider error.
 SwingsNow = Callable[[Symbol], Awaitable[Swings | AbsentPart]]
 PriceNow = Callable[[Symbol], Awaitable[Reading[object] | Missing]]
+# Open interest by the minute up to a closed one; raises StorageUnavailable.
+InterestNow = Callable[[Symbol, int], Awaitable[Sequence[InterestMinute] | AbsentPart]]
+# Liquidations of a minute are stored within this time of its end.
+SETTLING_MS = 5_000
 
 
 class HeatmapService:
@@ -85,8 +89,13 @@ class HeatmapService:
         painter: HeatmapPainter,
         clock: Clock,
         data_mode: DataMode,
+        interest: InterestNow | None = None,
     ) -> None:
-        """price: the price of a coin within a deadline of its own; never raises a provider error."""
+        """price: the price of a coin within a deadline of its own; never raises a provider error.
+
+        interest: open interest by the minute; None where nobody keeps it.
+        """
+        self._interest = interest
         self._store = store
         self._resolve = resolve
         self._price = price
@@ -106,6 +115,18 @@ class HeatmapService:
     async def picture(self, symbol: Symbol, query: HeatmapQuery) -> bytes:
         """The same as PNG, in as fine cells as can be seen. Raises: StorageUnavailable."""
         return await self._painter.paint(await self._answer(symbol, query, PICTURE_LIMITS))
+
+    async def composite(self, symbol: Symbol) -> tuple[CompositeScore, Sequence[TileRow]]:
+        """Composite tiles of the newest settled minute, and the tiles of that minute.
+
+        Raises: StorageUnavailable.
+        """
+        to_min = (self._clock.now_ms() - SETTLING_MS) // MINUTE_MS
+        tiles = await self._store.tiles(symbol.base, to_min - WINDOW_MIN, to_min)
+        now = [tile for tile in tiles if tile.ts_min == to_min - 1]
+        swings = await self._swings(symbol) if tiles else _NOTHING_TO_MEASURE
+        interest = await self._minutes(symbol, to_min - 1)
+        return await asyncio.to_thread(_score, symbol, tiles, to_min, interest, swings), now
 
     def view_source(self) -> ViewSource:
         """This heatmap as a view, to be asked after every provider's."""
@@ -131,9 +152,10 @@ class HeatmapService:
         began_ms = await self._began_ms(symbol, shown, from_min, query.minutes)
         # Candles are asked for only where there is something to lay swings beside.
         swings = await self._swings(symbol) if tiles else _NOTHING_TO_MEASURE
+        interest = await self._minutes(symbol, to_min - 1)
         # Thousands of tiles take milliseconds: not on the event loop.
         grid, composite = await asyncio.to_thread(
-            _compute, symbol, tiles, shown, from_min, to_min, query.buckets_per_row, limits, swings
+            _compute, symbol, tiles, shown, from_min, to_min, query.buckets_per_row, limits, interest, swings
         )
         price = await self._price_of(symbol)
         levels = None
@@ -159,6 +181,9 @@ class HeatmapService:
             composite=composite,
             missing=missing_parts(state, sentence, began_ms, now_ms, price, composite),
         )
+
+    async def _minutes(self, symbol: Symbol, ts_min: int) -> Sequence[InterestMinute] | AbsentPart:
+        return _NO_MINUTES if self._interest is None else await self._interest(symbol, ts_min)
 
     async def _began_ms(
         self, symbol: Symbol, shown: Sequence[TileRow], from_min: int, minutes: int
@@ -209,6 +234,7 @@ def _compute(
     to_min: int,
     buckets_per_row: int | None,
     limits: GridLimits,
+    interest: Sequence[InterestMinute] | AbsentPart,
     swings: Swings | AbsentPart,
 ) -> tuple[HeatmapGrid | None, CompositeScore]:
     grid = None
@@ -216,10 +242,20 @@ def _compute(
         grid = build_grid(
             shown, from_min=from_min, to_min=to_min, buckets_per_row=buckets_per_row, limits=limits
         )
+    return grid, _score(symbol, tiles, to_min, interest, swings)
+
+
+def _score(
+    symbol: Symbol,
+    tiles: Sequence[TileRow],
+    to_min: int,
+    interest: Sequence[InterestMinute] | AbsentPart,
+    swings: Swings | AbsentPart,
+) -> CompositeScore:
     stored: Sequence[TileRow] | AbsentPart = tiles or AbsentPart(
         HeatmapPart.LIQUIDATIONS, MissingReason.NO_DATA, "composite: no liquidations stored in 24 h"
     )
-    return grid, score_composite(symbol.base, to_min - 1, stored, _NO_MINUTES, swings)
+    return score_composite(symbol.base, to_min - 1, stored, interest, swings)
 
 
 def _is_price(found: Reading[object]) -> TypeGuard[Reading[Price]]:

@@ -1,10 +1,11 @@
-"""Control routes under `/__sim__`: state, call log, faults, latency, plan, market clock, Telegram inbox.
+"""Control routes under `/__sim__`: state, calls, faults, events, latency, plan, market clock, Telegram inbox.
 
 For tests, demos and chaos runs; never slowed or broken by faults. Bad input answers 400 with a plain reason.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from fastapi import APIRouter, Body, HTTPException
@@ -40,6 +41,14 @@ def control_router(state: SimState, telegram: TelegramServer) -> APIRouter:
             raise HTTPException(400, str(error)) from error
         return _describe(state)
 
+    @router.post("/events")
+    async def post_events(body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            state.script.add(body, state.market.now_ms())
+        except (KeyError, TypeError, ValueError) as error:
+            raise HTTPException(400, f"events: {error}") from error
+        return _describe(state)
+
     _add_settings(router, state)
     _add_telegram(router, telegram)
     return router
@@ -70,6 +79,21 @@ def _add_telegram(router: APIRouter, telegram: TelegramServer) -> None:
     @router.get("/telegram/messages")
     async def read_messages() -> dict[str, Any]:
         return {"messages": telegram.messages, "total": len(telegram.messages)}
+
+    @router.put("/telegram/chats")
+    async def put_chats(body: dict[str, Any]) -> dict[str, Any]:
+        """`blocked`: chats that threw the bot out; `moved`: old id to new id."""
+        blocked, moved = body.get("blocked", []), body.get("moved", {})
+        if not isinstance(blocked, list) or not isinstance(moved, dict):
+            raise HTTPException(400, "expected blocked: list of chats, moved: chat to new id")
+        telegram.blocked = set(map(str, blocked))
+        telegram.moved = {str(old): int(_number(moved, old, least=-math.inf)) for old in moved}
+        return {"blocked": sorted(telegram.blocked), "moved": telegram.moved}
+
+    @router.get("/telegram/bot")
+    async def read_bot() -> dict[str, Any]:
+        """What the bot has set up: its webhook, its menus, its answers to pressed buttons."""
+        return {"webhook": telegram.webhook, "menus": telegram.menus, "notices": telegram.notices}
 
     @router.post("/telegram/updates")
     async def push_update(body: dict[str, Any]) -> dict[str, Any]:

@@ -27,8 +27,8 @@ class Fault:
 
     endpoint: glob on endpoint ids; streams are `ws` (coinglass), `ws_public` and `ws_business` (okx).
     value: depends on the kind. status: code or {"status","headers","body"}; latency: ms; drip: seconds per
-    byte; truncate, stall, drop: share of the body sent (0.5); garbage: bytes; gzip_bomb: MiB; nan: the text
-    put for numbers; body: the body.
+    byte; hang: "before" where the call is to have no effect either; truncate, stall, drop: share of the body
+    sent (0.5); garbage: bytes; gzip_bomb: MiB; nan: the text put for numbers; body: the body.
     On a stream: drop: {"after": frames, "code": close code}; silence: "data" leaves answers alone; huge: MiB
     of a frame before the real one; dialect: how frames are respelt, "envelope", "channel" or "rows"; skew: ms
     added to the times of events; replay: seconds of the past sent again when a connection is made.

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.sim.fault_delivery import send_faulty, send_reply
-from app.sim.faults import HTTP_KINDS
+from app.sim.faults import HTTP_KINDS, Fault
 from app.sim.state import SimState
 from app.sim.streams import StreamServer
 from app.sim.wire import Call, Endpoint, ProviderServer, Reply, Router
@@ -25,6 +25,9 @@ _LATENCY = frozenset({"latency"})
 _SECRET_PARAMS = frozenset({"apikey", "cg-api-key", "token"})
 _BOT_TOKEN = re.compile(r"/bot[^/]*")
 _MAX_BODIES = 1024
+# Faults that stand for a refusal; the others spoil the answer to a call that was carried out.
+_REFUSALS = frozenset({"status", "envelope", "html"})
+_NO_REPLY = Reply(200, b"")
 _MAX_REQUEST_BYTES = 12 * 1024 * 1024  # Telegram photos are at most 10 MB
 
 
@@ -74,14 +77,19 @@ class ProviderFront:
         )
         if endpoint is not None and endpoint.wait is not None:
             await endpoint.wait(call)
-        reply, is_refused = self._answer(server, endpoint, call)
+        if endpoint is not None and endpoint.has_effect and server.admit(call, endpoint) is None:
+            fault = self._state.faults.take(server.name, name, HTTP_KINDS)
+            is_lost = fault is not None and _has_no_effect(fault)
+            reply = _NO_REPLY if is_lost else self._answer(server, endpoint, call)[0]
+        else:
+            reply, is_refused = self._answer(server, endpoint, call)
+            fault = None if is_refused else self._state.faults.take(server.name, name, HTTP_KINDS)
         late = self._state.faults.take(server.name, name, _LATENCY)
         delay_ms = self._state.latency_ms + (float(late.value or 0) if late else 0.0)
         # The provider's own work is part of its latency, so only the rest is waited for.
         remaining_s = delay_ms / 1000 - (loop.time() - started_s)
         if remaining_s > 0:
             await asyncio.sleep(remaining_s)
-        fault = None if is_refused else self._state.faults.take(server.name, name, HTTP_KINDS)
         if fault is None:
             entry["status"] = await send_reply(reply, send)
             return
@@ -135,6 +143,10 @@ class ProviderFront:
         if len(self._bodies) > _MAX_BODIES:
             self._bodies.popitem(last=False)
         return reply
+
+
+def _has_no_effect(fault: Fault) -> bool:
+    return fault.kind in _REFUSALS or (fault.kind == "hang" and fault.value == "before")
 
 
 def _with_headers(reply: Reply, headers: tuple[tuple[str, str], ...]) -> Reply:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from app.sim.faults import Fault, FaultPlan
 from app.sim.frozen import FrozenMarket
 from app.sim.market import MarketSource
+from app.sim.scripted import Script
 
 _LOG_ROWS = 100_000
 
@@ -63,6 +64,7 @@ class SimState:
     calls: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_LOG_ROWS))
     total_calls: int = 0
     resets: list[Callable[[], None]] = field(default_factory=list)
+    script: Script = field(default_factory=Script)
     _frozen: dict[int, FrozenMarket] = field(default_factory=dict)
 
     def install_faults(self, faults: list[Fault]) -> None:
@@ -71,8 +73,9 @@ class SimState:
         self._frozen.clear()
 
     def reset(self) -> None:
-        """Forget calls, faults and used quota."""
+        """Forget calls, faults, scripted events and used quota."""
         self.install_faults([])
+        self.script.clear()
         self.calls.clear()
         self.total_calls = 0
         for forget in self.resets:

@@ -47,6 +47,7 @@ class Connection:
         self._frames = 0
         self._held: str | None = None
         self._seen_ms: int | None = None
+        self._has_replayed = False
 
     async def open(self, *, is_allowed: bool) -> bool:
         """Take the handshake; False when it was refused (HTTP 403 before the upgrade)."""
@@ -69,13 +70,16 @@ class Connection:
                 return str(text)
 
     def market(self) -> MarketSource:
-        """The market this stream sees (still while a freeze fault holds)."""
-        return self._state.market_of(*self._names)
+        """The market this stream sees: scripted events over it; still while a freeze fault holds."""
+        return self._state.script.over(self._state.market_of(*self._names))
 
-    def advance(self, now_ms: int) -> tuple[int, int]:
+    def advance(self, now_ms: int, *, is_subscribed: bool) -> tuple[int, int]:
         """[start, end) of market time to report since the last call; empty at first and on a step back."""
-        seen_ms = now_ms - self._replayed_ms() if self._seen_ms is None else self._seen_ms
+        seen_ms = now_ms if self._seen_ms is None else self._seen_ms
         self._seen_ms = now_ms
+        if is_subscribed and not self._has_replayed:
+            self._has_replayed = True
+            seen_ms -= self._replayed_ms()
         return max(seen_ms, now_ms - _CATCH_UP_MS), now_ms
 
     def _replayed_ms(self) -> int:
@@ -122,7 +126,9 @@ class Connection:
             return []
         if fault.kind in ("garbage", "huge"):
             return [garbage(fault), *frames]
-        return [respell(text, fault) for text in frames]
+        if fault.kind in ("dialect", "skew"):
+            return [respell(text, fault) for text in frames]
+        return frames
 
     async def _drop_if_due(self) -> None:
         fault = self._state.faults.take(*self._names, _DROP, self._is_drop_due)

@@ -1,4 +1,4 @@
-"""CoinGlass WebSocket, simulated: liquidations of every coin and exchange, and large trades of one pair.
+"""CoinGlass WebSocket, simulated: liquidations of every coin and exchange, large trades and prices of a pair.
 
 Both spellings of channel and fields; `ping` and `pong` are bare words; no acknowledgements. Needs a key in
 the query and the standard plan. Side codes: liquidations 1 long, 2 short; trades 1 sell, 2 buy.
@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -24,6 +25,8 @@ from app.sim.wire import BAD_KEY
 
 _LIQUIDATIONS = frozenset({"liquidationOrders", "liquidation_orders"})
 _TRADES = "futures_trades@"
+_TICKER = "futures_ticker@"
+_TICKER_EVERY_MS = 1000
 _FRAME_EVENTS = 500
 _LIQUIDATED_CODE = {"long": 1, "short": 2}
 _TAKER_CODE = {"sell": 1, "buy": 2}
@@ -58,13 +61,14 @@ class CoinglassStream:
             entry["status"] = 403
             return
         entry["status"] = 101
-        channels: dict[str, None] = {}
+        # Channel -> market time of its last ticker.
+        channels: dict[str, int] = {}
         await run_both(
             asyncio.create_task(self._read(connection, channels)),
             asyncio.create_task(self._pump(connection, channels)),
         )
 
-    async def _read(self, connection: Connection, channels: dict[str, None]) -> None:
+    async def _read(self, connection: Connection, channels: dict[str, int]) -> None:
         while (text := await connection.read()) is not None:
             if text == "ping":
                 await connection.reply("pong")
@@ -72,17 +76,20 @@ class CoinglassStream:
             # Anything that is not a well-formed request is ignored, as the real stream does.
             for method, channel in _requests(text):
                 if method == "subscribe":
-                    channels[channel] = None
+                    channels[channel] = 0
                 elif method == "unsubscribe":
                     channels.pop(channel, None)
 
-    async def _pump(self, connection: Connection, channels: dict[str, None]) -> None:
+    async def _pump(self, connection: Connection, channels: dict[str, int]) -> None:
         while True:
             market = connection.market()
-            start_ms, end_ms = connection.advance(market.now_ms())
+            start_ms, end_ms = connection.advance(market.now_ms(), is_subscribed=bool(channels))
             if channels and start_ms < end_ms:
                 for channel in tuple(channels):
                     await self._push(connection, market, channel, start_ms, end_ms)
+                    if channel.startswith(_TICKER) and end_ms - channels.get(channel, 0) >= _TICKER_EVERY_MS:
+                        channels[channel] = end_ms
+                        await self._push_ticker(connection, market, channel)
             await connection.tick()
 
     async def _push(
@@ -97,6 +104,14 @@ class CoinglassStream:
         for at in range(0, len(rows), _FRAME_EVENTS):
             frame = {"channel": channel, "data": rows[at : at + _FRAME_EVENTS]}
             await connection.push(json.dumps(frame, separators=(",", ":")))
+
+    async def _push_ticker(self, connection: Connection, market: MarketSource, channel: str) -> None:
+        exchange, _, pair = channel.removeprefix(_TICKER).partition("_")
+        listing = find_pair(market, exchange, pair)
+        known = None if listing is None else market.last_price(listing.coin.base)
+        if listing is not None and known is not None:
+            row = _ticker_row(listing, *known)
+            await connection.push(json.dumps({"channel": channel, "data": [row]}, separators=(",", ":")))
 
     def _liquidations(
         self, market: MarketSource, channel: str, events: Iterable[LiquidationEvent]
@@ -140,6 +155,17 @@ class CoinglassStream:
             "time": event.ts_ms,
             spelling.usd: str(usd) if is_text else usd,
         }
+
+
+def _ticker_row(listing: Listing, price: float, made_ms: int) -> dict[str, Any]:
+    """The price part of a ticker; its date has no zone."""
+    return {
+        "exchange": listing.exchange,
+        "symbol": listing.pair,
+        "base_asset": listing.base_asset,
+        "price": float(f"{price * listing.multiplier:.10g}"),
+        "update_time": datetime.fromtimestamp(made_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+    }
 
 
 def _requests(text: str) -> list[tuple[str, str]]:

@@ -117,7 +117,7 @@ class OkxStream:
     async def _pump(self, connection: Connection, session: _Session) -> None:
         while time.monotonic() - session.last_frame_s < _IDLE_S:
             market = connection.market()
-            start_ms, end_ms = connection.advance(market.now_ms())
+            start_ms, end_ms = connection.advance(market.now_ms(), is_subscribed=bool(session.args))
             for key, arg in tuple(session.args.items()):
                 rows = self._rows(market, session, key, arg, start_ms, end_ms)
                 if rows is not None and rows != "[]":

@@ -11,6 +11,7 @@ import contextlib
 import hmac
 import json
 import math
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -38,9 +39,14 @@ class TelegramServer:
         self.messages: list[dict[str, Any]] = []
         self.updates: deque[dict[str, Any]] = deque()
         self.webhook: dict[str, Any] | None = None
+        self.menus: dict[str, Any] = {}  # commands by language code, "" for everybody else
+        self.notices: list[dict[str, Any]] = []  # answers to pressed buttons
         self._sent: dict[str, deque[float]] = {}
         self._arrived = asyncio.Event()
         self._last_id = 0
+        # Chats that threw the bot out, and chats that have another id now.
+        self.blocked: set[str] = set()
+        self.moved: dict[str, int] = {}
         self.endpoints = tuple(
             Endpoint(
                 name,
@@ -48,6 +54,7 @@ class TelegramServer:
                 handler,
                 cache_ms=0,
                 wait=self._wait_for_update if name == "getUpdates" else None,
+                has_effect=name.startswith(("send", "edit")),
             )
             for name, handler in self._handlers().items()
         )
@@ -56,11 +63,14 @@ class TelegramServer:
         return {
             "getMe": self._get_me,
             "sendMessage": self._send_message,
-            "editMessageText": self._edit_message,
+            "editMessageText": self._edit_text,
+            "editMessageCaption": self._edit_caption,
             "sendPhoto": self._send_photo,
             "getUpdates": self._get_updates,
             "setWebhook": self._set_webhook,
             "deleteWebhook": self._delete_webhook,
+            "setMyCommands": self._set_commands,
+            "answerCallbackQuery": self._answer_callback,
         }
 
     def admit(self, call: Call, endpoint: Endpoint) -> Reply | None:
@@ -82,8 +92,12 @@ class TelegramServer:
         """Forget messages, updates, webhook and used limits."""
         self.messages.clear()
         self.updates.clear()
+        self.menus.clear()
+        self.notices.clear()
         self._sent.clear()
         self.webhook = None
+        self.blocked.clear()
+        self.moved.clear()
 
     def push_update(self, update: dict[str, Any]) -> dict[str, Any]:
         """Queue an update for getUpdates, as if a user had written; fills its id in."""
@@ -99,7 +113,7 @@ class TelegramServer:
 
     def _send_message(self, call: Call) -> Reply:
         fields = _fields(call)
-        refusal = _text_error(fields, "text", _TEXT_MAX) or self._limit_error(fields["chat_id"])
+        refusal = self._refusal(fields, "text", _TEXT_MAX) or self._limit_error(fields["chat_id"])
         if refusal is not None:
             return refusal
         return _ok(self._keep(call, fields, {"text": str(fields["text"])}))
@@ -109,25 +123,43 @@ class TelegramServer:
         if not fields.get("photo"):
             return failure(400, "Bad Request: there is no photo in the request")
         fields.setdefault("caption", "")
-        refusal = _text_error(fields, "caption", _CAPTION_MAX) or self._limit_error(fields["chat_id"])
+        refusal = self._refusal(fields, "caption", _CAPTION_MAX) or self._limit_error(fields["chat_id"])
         if refusal is not None:
             return refusal
         size = {"file_id": "simulated", "file_unique_id": "s", "width": 800, "height": 600}
         return _ok(self._keep(call, fields, {"caption": str(fields["caption"]), "photo": [size]}))
 
-    def _edit_message(self, call: Call) -> Reply:
+    def _edit_text(self, call: Call) -> Reply:
+        return self._edit(call, "text", _TEXT_MAX)
+
+    def _edit_caption(self, call: Call) -> Reply:
+        return self._edit(call, "caption", _CAPTION_MAX)
+
+    def _edit(self, call: Call, name: str, most: int) -> Reply:
         fields = _fields(call)
-        refusal = _text_error(fields, "text", _TEXT_MAX)
+        refusal = self._refusal(fields, name, most)
         if refusal is not None:
             return refusal
         wanted = (str(fields["chat_id"]), str(fields.get("message_id", "")))
         for message in self.messages:
             if (str(message["chat"]["id"]), str(message["message_id"])) == wanted:
-                if message.get("text") == fields["text"]:
+                if name not in message:
+                    return failure(400, f"Bad Request: there is no {name} in the message to edit")
+                if message[name] == fields[name]:
                     return failure(400, "Bad Request: message is not modified")
-                message |= {"text": str(fields["text"]), "edit_date": call.now_ms // 1000}
+                message |= {name: str(fields[name]), "edit_date": call.now_ms // 1000}
                 return _ok(message)
         return failure(400, "Bad Request: message to edit not found")
+
+    def _refusal(self, fields: dict[str, Any], name: str, most: int) -> Reply | None:
+        """Why this text does not go to this chat; the chat is asked first, as the real one does."""
+        chat = str(fields.get("chat_id") or "")
+        if chat in self.blocked:
+            return failure(403, "Forbidden: bot was blocked by the user")
+        if chat in self.moved:
+            text = "Bad Request: group chat was upgraded to a supergroup chat"
+            return failure(400, text, {"migrate_to_chat_id": self.moved[chat]})
+        return _text_error(fields, name, most)
 
     def _keep(self, call: Call, fields: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         self._last_id += 1
@@ -145,6 +177,8 @@ class TelegramServer:
             "date": call.now_ms // 1000,
             **content,
         }
+        if fields.get("reply_markup"):
+            message["reply_markup"] = _parsed(fields["reply_markup"])
         self.messages.append(message)
         return message
 
@@ -184,6 +218,25 @@ class TelegramServer:
         self.webhook = None
         return json_reply({"ok": True, "result": True, "description": "Webhook was deleted"})
 
+    def _set_commands(self, call: Call) -> Reply:
+        fields = _fields(call)
+        commands = _parsed(fields.get("commands"))
+        if not isinstance(commands, list) or not 1 <= len(commands) <= 100:
+            return failure(400, "Bad Request: BOT_COMMANDS_TOO_MUCH")
+        if not all(_is_command(command) for command in commands):
+            return failure(400, "Bad Request: BOT_COMMAND_INVALID")
+        self.menus[str(fields.get("language_code") or "")] = commands
+        return _ok(True)
+
+    def _answer_callback(self, call: Call) -> Reply:
+        fields = _fields(call)
+        if not fields.get("callback_query_id"):
+            return failure(400, "Bad Request: query is too old and response timeout expired")
+        if len(str(fields.get("text") or "")) > 200:
+            return failure(400, "Bad Request: MESSAGE_TOO_LONG")
+        self.notices.append(fields)
+        return _ok(True)
+
     async def _wait_for_update(self, call: Call) -> None:
         """Hold a long poll until an update is queued or its timeout (at most 50 s) has passed."""
         text = str(_fields(call).get("timeout") or "0")
@@ -207,6 +260,34 @@ def failure(code: int, text: str, parameters: dict[str, int] | None = None) -> R
     return json_reply(body, code)
 
 
+def _parsed(value: object) -> object:
+    """Forms carry lists as JSON text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return None
+
+
+def _is_command(command: object) -> bool:
+    if not isinstance(command, dict):
+        return False
+    name, what = command.get("command"), command.get("description")
+    is_name = isinstance(name, str) and re.fullmatch(r"[a-z0-9_]{1,32}", name) is not None
+    return is_name and isinstance(what, str) and 1 <= len(what) <= 256
+
+
+def _are_buttons(markup: object) -> bool:
+    """Whether every button leads to an address or holds 1 to 64 bytes; True without buttons."""
+    rows = markup.get("inline_keyboard", []) if isinstance(markup, dict) else []
+    return all(
+        bool(button.get("url")) or 1 <= len(str(button.get("callback_data") or "").encode()) <= 64
+        for row in rows
+        for button in row
+    )
+
+
 def _text_error(fields: dict[str, Any], name: str, most: int) -> Reply | None:
     text, mode = str(fields.get(name) or ""), str(fields.get("parse_mode") or "")
     if not fields.get("chat_id"):
@@ -216,6 +297,8 @@ def _text_error(fields: dict[str, Any], name: str, most: int) -> Reply | None:
     broken = entity_error(text, mode)
     if broken:
         return failure(400, f"Bad Request: can't parse entities: {broken}")
+    if not _are_buttons(_parsed(fields.get("reply_markup"))):
+        return failure(400, "Bad Request: BUTTON_DATA_INVALID")
     if visible_length(text, mode) > most:
         return failure(400, f"Bad Request: message {'caption ' if name == 'caption' else ''}is too long")
     return None

@@ -63,6 +63,8 @@ class Endpoint:
     cache_ms: market time for which one answer is repeated (the provider's own refresh period).
     required: parameters whose absence is refused before the handler runs.
     wait: held before the answer is made (long polls).
+    has_effect: the call changes something; a fault that refuses it leaves everything as it was, one that
+    loses the answer does not.
     """
 
     id: str
@@ -71,6 +73,7 @@ class Endpoint:
     required: tuple[str, ...] = ()
     cache_ms: int = 1000
     wait: Callable[[Call], Awaitable[None]] | None = None
+    has_effect: bool = False
 
 
 class ProviderServer(Protocol):

@@ -79,8 +79,9 @@ def _alert_outcomes() -> None:
     op.create_table(
         "alert_outcomes",
         *map(_text, ("alert_id", "horizon", "setup", "symbol", "direction", "state")),
-        *map(_ms, ("entered_ms", "due_ms")),
-        *map(_number, ("entry_price", "target_price", "stop_price")),
+        _ms("entered_ms", null=True),
+        _ms("due_ms"),
+        *(_number(name, null=True) for name in ("entry_price", "target_price", "stop_price")),
         _text("first_touch", null=True),
         _ms("touched_ms", null=True),
         *(_number(name, null=True) for name in ("net_return_frac", "mfe_frac", "mae_frac")),

@@ -19,6 +19,7 @@ from app.core.domain.answer import MarketAnswer, MarketExtra, ProbeResult, Probe
 from app.core.domain.budget import BudgetReport, BudgetRow
 from app.core.domain.catalog import CatalogAnswer, EndpointInfo
 from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
+from app.core.domain.flow_config import FlowConfig
 from app.core.domain.market import (
     HOUR_MS,
     Candles,
@@ -52,13 +53,17 @@ from app.core.domain.status import (
 )
 from app.core.domain.symbol import Symbol, resolve_symbol
 from app.core.errors import ProviderNotConfigured
+from app.services.alert_service import AlertService
 from app.services.coinglass.explorer import Explorer
 from app.services.export_service import ExportService
+from app.services.flow_service import FlowService
 from app.services.history_recorder import HistoryRecorder
 from app.services.history_service import HistoryService
 from app.services.open_interest_replay import OpenInterestReplay
 from app.services.record_service import RecordService
+from app.services.streaming.warm_cache import MemoryWarmCache
 from tests.derivatives_facts import FakeDerivatives
+from tests.flow_facts import FakeAlerts
 from tests.heatmap_facts import HeatmapRig
 from tests.liquidity_rig import LiquidityRig
 from tests.stored_facts import FakeStore
@@ -291,6 +296,8 @@ class Rig:
         self.heatmap = HeatmapRig(known=KNOWN)
         self.liquidity = LiquidityRig(known=KNOWN, now_ms=NOW_MS)
         self.store = FakeStore()
+        self.warm = MemoryWarmCache(now_ms=lambda: NOW_MS, monotonic=lambda: self.now_s)
+        self.alerts = FakeAlerts()
         self.observed: list[dict[str, Any]] = []
         defaults = {"public_url": "https://signals.example.com", "data_mode": DataMode.DEMO, "version": "9.9"}
         self.options = ApiOptions(**{**defaults, **options})
@@ -316,6 +323,13 @@ class Rig:
                     log=self.store, recorder=HistoryRecorder(self.store), resolve=self.derivatives.resolve
                 ),
                 exports=ExportService(self.store, resolve=self.derivatives.resolve),
+                flow=FlowService(
+                    self.warm,
+                    resolve=self.derivatives.resolve,
+                    config=FlowConfig(),
+                    clock=ManualClock(NOW_MS),
+                ),
+                alerts=AlertService(self.alerts, resolve=self.derivatives.resolve),
             ),
             metrics_text=lambda: b"signals_total 1\n",
             now_ms=lambda: NOW_MS,

@@ -18,6 +18,7 @@ from schemathesis.checks import (
 )
 
 from app.core.errors import NoPriceAvailable
+from tests.flow_facts import alert, delivery, stored
 
 CHECKS = [
     not_a_server_error,
@@ -67,6 +68,12 @@ OPERATIONS = [
     "getMarketSentiment",
     "getConfluenceAnalysis",
     "getTradingOpportunities",
+    "getLargestImbalances",
+    "getLiquidationFlow",
+    "getOrderFlow",
+    "getStreamStatus",
+    "listAlerts",
+    "getAlert",
 ]
 
 _ONE_COIN = {"path_parameters": {"symbol": "BTC"}}
@@ -87,6 +94,8 @@ VALID: dict[str, dict[str, Any]] = {
             "getHeatmapImage",
             "getSmartMoneyZones",
             "getSmartMoneyChart",
+            "getLiquidationFlow",
+            "getOrderFlow",
         )
     },
     **{
@@ -99,6 +108,7 @@ VALID: dict[str, dict[str, Any]] = {
             "getTradingOpportunities",
         )
     },
+    "getAlert": {"path_parameters": {"alert_id": f"{1:016x}"}},
     "getSignal": _ONE_COIN,
     "getMarket": _ONE_COIN,
     "debugPremium": _ONE_COIN,
@@ -150,6 +160,7 @@ def test_every_answer_is_documented(make_rig: Any, operation_id: str) -> None:
     rig.signals.known = rig.derivatives.known = rig.heatmap.known = (
         frozenset()
     )  # every well-formed symbol is a coin, so that answers are seen too
+    rig.alerts.rows = [stored(alert(n), deliveries=(delivery(),)) for n in range(1, 4)]
     fuzz(rig, operation_id, CHECKS, VALID.get(operation_id, {}))
 
 

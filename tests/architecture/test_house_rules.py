@@ -19,7 +19,9 @@ MAX_LINES = 400
 # The named boundaries at which a failure of any kind becomes a value or an answer.
 BROAD_EXCEPT_ALLOWED = {
     "app/services/context_service.py",  # the gatherer: a failure becomes Missing(reason)
+    "app/services/chat_service.py",  # one command: a bug in it is said and logged, the worker goes on
     "app/api/edge.py",  # the last resort: 500 without a traceback
+    "app/services/streaming/stages.py",  # the worker's supervisor: a loop that fails is an alarm, and goes on
 }
 ENVIRONMENT_ALLOWED = {"app/settings.py"}
 HTTP_CLIENT_ALLOWED = {"app/replay.py"}  # asks our own API over loopback

@@ -26,6 +26,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "heatmap": ("app.core.heatmap",),
     "outcomes": ("app.core.outcomes",),
     "chain": ("app.core.chain",),
+    # An alert as text: what the store keeps, other systems receive and the outbox carries.
+    "alert_codec": ("app.core.alerting.codec",),
     "confluence": ("app.core.confluence",),
     "ports": (
         "app.core.ports",
@@ -33,6 +35,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.core.history_ports",
         "app.core.chart_ports",
         "app.core.stream_ports",
+        "app.core.bus_ports",
+        "app.core.outcome_ports",
+        "app.core.chat_ports",
     ),
     "calibration": ("app.core.calibration",),
     "engine": (
@@ -59,8 +64,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "api": ("app.api",),
     "commands": (
         "app.bootstrap",
+        "app.bootstrap_base",
         "app.bootstrap_use_cases",
         "app.bootstrap_stream",
+        "app.bootstrap_messages",
+        "app.data_modes",
         "app.main",
         "app.worker",
         # The study of recorded cascades and its report.
@@ -96,9 +104,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
 # The package files themselves: empty, and nobody's layer.
 BARE_PACKAGES = {"app", "app.core"}
 
-_PURE = ("factors", "smc", "flow", "heatmap", "outcomes", "chain")
+_PURE = ("factors", "smc", "flow", "heatmap", "outcomes", "chain", "alert_codec")
 CORE = frozenset(
     {"domain", "errors", "clock", "factors", "smc", "flow", "heatmap", "outcomes", "chain", "confluence"}
+    | {"alert_codec"}
     | {"ports", "calibration", "engine"}
 )
 PROVIDER = frozenset({"domain", "errors", "ports", "transport"})
@@ -118,8 +127,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "engine": CORE,
     "transport": frozenset({"errors"}),
     **{name: PROVIDER for name in ("coinglass", "okx", "spot", "sentiment", "telegram", "webhook")},
-    # The bucket of a price and the links of a chain are pure arithmetic that the store writes down.
-    "storage": frozenset({"domain", "errors", "ports", "heatmap", "chain"}),
+    # The bucket of a price and the links of a chain are pure arithmetic that the store writes down; the text
+    # of an alert is what it keeps.
+    "storage": frozenset({"domain", "errors", "ports", "heatmap", "chain", "alert_codec"}),
     "charts": frozenset({"domain", "errors", "ports", "heatmap"}),
     # One link to Redis, with its short timeouts and rests, serves cache, quota and bus.
     "bus": frozenset({"domain", "errors", "ports", "transport"}),
@@ -141,6 +151,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     # Ids are hashes of packed facts, and alerts are stored as JSON text: msgspec does both in C.
     "flow": frozenset({"numpy", "msgspec"}),
     "engine": frozenset({"numpy", "msgspec"}),
+    "alert_codec": frozenset({"msgspec"}),
     "transport": frozenset(
         {"httpx2", "tenacity", "aiolimiter", "cachetools", "redis", "msgspec", "websockets"}
     ),

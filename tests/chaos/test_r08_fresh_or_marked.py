@@ -35,6 +35,7 @@ async def test_a_price_frozen_for_ten_minutes_is_shown_as_stale_and_neutral() ->
     assert at(after["asOf"]) - at(before["asOf"]) == timedelta(minutes=10)
     # Each source was asked, and the youngest of the old prices is the one that is shown.
     assert [attempt["provider"] for attempt in inputs(after)["price"]["attempts"]] == [
+        "stream",
         "okx",
         "coinglass",
         "coinapi",

@@ -198,3 +198,32 @@ async def test_every_source_gets_the_question_as_it_was_asked(interval: str | No
     source = ViewSource(VIEW, "coinglass", "e", fetch, lambda _query: None)
     await service(source, source).parts([VIEW], query)
     assert seen == [query, query]
+
+
+class TestShortcuts:
+    async def found(self, shortcut: ViewSource, *sources: ViewSource) -> Any:
+        made = DerivativesService(
+            sources=sources, shortcuts=[shortcut], resolve=Symbol, clock=ManualClock(0), deadline_s=5.0
+        )
+        return (await made.parts([VIEW], BTC))[VIEW]
+
+    async def test_what_is_kept_answers_before_anybody_is_asked(self) -> None:
+        part = await self.found(answering(coin_market(), "stream"), failing(AssertionError("was asked")))
+        assert (part.found.provider, part.plan_needed, part.fell_back) == ("stream", None, None)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            ProviderNoData("stream", "x", "old"),
+            ProviderNotConfigured("stream", "x", "cold"),
+            RuntimeError("bug"),
+        ],
+    )
+    async def test_one_that_has_nothing_is_no_fallback_and_leaves_no_trace(self, error: Exception) -> None:
+        part = await self.found(failing(error, "stream"), answering(coin_market()))
+        assert (part.found.provider, part.fell_back) == ("coinglass", None)
+        assert [attempt.provider for attempt in part.found.attempts] == ["coinglass"]
+
+    async def test_of_another_view_it_is_not_asked(self) -> None:
+        other = answering(coin_market(), "stream", View.WHALE_ALERTS)
+        assert (await self.found(other, answering(coin_market()))).found.provider == "coinglass"

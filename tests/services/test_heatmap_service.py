@@ -18,9 +18,11 @@ from app.core.errors import (
     ProviderUnavailable,
     StorageUnavailable,
 )
+from app.core.heatmap.buckets import bucket_of
+from app.core.heatmap.composite import InterestMinute, Swings
 from app.core.ports import Fetched, ViewSource
 from app.services.derivatives_service import DerivativesService
-from app.services.heatmap_service import ANSWER_LIMITS, PICTURE_LIMITS
+from app.services.heatmap_service import ANSWER_LIMITS, PICTURE_LIMITS, SETTLING_MS
 from tests.heatmap_facts import NOW_MS, TO_MIN, HeatmapRig, busy_day, tile
 
 BTC = Symbol("BTC")
@@ -221,3 +223,51 @@ class TestView:
 
     def test_no_plan_would_give_it(self) -> None:
         assert HeatmapRig().service.view_source().plan_needed(VIEW) is None
+
+
+class TestComposite:
+    """With open interest by the minute and swings every part is there, and a strong tile may be told."""
+
+    def rig(self, *, interest: bool = True, now_ms: int = NOW_MS) -> HeatmapRig:
+        asked: list[int] = []
+
+        async def minutes(_symbol: Symbol, ts_min: int) -> list[InterestMinute]:
+            asked.append(ts_min)
+            return [InterestMinute(ts_min - n, bucket_of(96_000.0), 1e6) for n in range(30)]
+
+        async def swings(_symbol: Symbol) -> Swings:
+            return Swings((96_000.0,), 100.0)
+
+        quiet = [tile(n, 97_000.0, 1_000.0) for n in range(40, 1, -1)]
+        made = HeatmapRig(
+            [*quiet, tile(1, 96_000.0, 5e6)],
+            swings=swings,
+            interest=minutes if interest else None,
+            now_ms=now_ms,
+        )
+        self.asked = asked
+        return made
+
+    async def test_every_part_present_makes_a_strong_tile_that_may_be_told(self) -> None:
+        score, tiles = await self.rig().service.composite(BTC)
+        assert (score.can_alert, score.missing, score.ts_min) == (True, (), TO_MIN - 1)
+        assert score.tiles[0].score > 0.95
+        assert [found.long_usd for found in tiles] == [5e6]
+        assert self.asked == [TO_MIN - 1]
+
+    async def test_the_answer_of_the_route_has_the_same_composite(self) -> None:
+        rig = self.rig()
+        assert (await rig.service.heatmap(BTC, HOUR)).composite == (await rig.service.composite(BTC))[0]
+
+    async def test_without_open_interest_it_is_named_and_nothing_may_be_told(self) -> None:
+        score, _ = await self.rig(interest=False).service.composite(BTC)
+        assert (score.can_alert, [part.part for part in score.missing]) == (
+            False,
+            [HeatmapPart.OPEN_INTEREST_CHANGE],
+        )
+
+    async def test_a_minute_is_taken_once_its_liquidations_are_stored(self) -> None:
+        edge_ms = TO_MIN * MINUTE_MS
+        early, _ = await self.rig(now_ms=edge_ms + SETTLING_MS - 1).service.composite(BTC)
+        late, _ = await self.rig(now_ms=edge_ms + SETTLING_MS).service.composite(BTC)
+        assert (early.ts_min, late.ts_min) == (TO_MIN - 2, TO_MIN - 1)

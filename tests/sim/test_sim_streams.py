@@ -96,6 +96,14 @@ class TestCoinglass:
         assert {(row["symbol"], row["exName"]) for row in rows} == {("BTCUSDT", "Binance")}
         assert all(row["volUsd"] >= 10_000 for row in rows)
 
+    async def test_a_ticker_is_a_price_with_a_date_and_no_zone(self, served: Any) -> None:
+        async with connect(coinglass_url(served)) as stream:
+            await ask(stream, {"method": "subscribe", "channels": ["futures_ticker@Binance_1000PEPEUSDT"]})
+            row = (await frames(served, stream))[0]["data"][0]
+            price, _ = served.app.state.simulator.market.last_price("PEPE")
+        assert (row["base_asset"], row["price"]) == ("1000PEPE", pytest.approx(price * 1000, rel=0.05))
+        assert len(row["update_time"]) == len("2026-04-29 08:20:00")
+
     async def test_unsubscribed_channels_fall_silent_and_nonsense_is_ignored(self, served: Any) -> None:
         async with connect(coinglass_url(served)) as stream:
             await stream.send("{not json")
@@ -213,6 +221,57 @@ class TestFaults:
                 garbage, good = await stream.recv(), await stream.recv()
         assert len(garbage) == 100
         assert json.loads(good)["data"]
+
+    async def test_a_huge_frame_comes_before_a_good_one(self, served: Any) -> None:
+        await served.faults({"provider": "coinglass", "kind": "huge", "value": 2, "count": 1})
+        async with connect(coinglass_url(served), max_size=None) as stream:
+            await self.subscribe(stream)
+            served.clock.set(served.clock.now_ms() + 10 * MINUTE_MS)
+            async with asyncio.timeout(10):
+                huge, good = await stream.recv(), await stream.recv()
+        assert len(huge) == 2 * 2**20
+        assert json.loads(good)["data"]
+
+    @pytest.mark.parametrize(
+        ("dialect", "keys"),
+        [("envelope", {"topic", "payload"}), ("channel", {"channel", "data"}), ("rows", {"channel", "data"})],
+    )
+    async def test_dialects_say_the_same_in_words_nobody_knows(
+        self, served: Any, dialect: str, keys: set[str]
+    ) -> None:
+        await served.faults({"provider": "coinglass", "kind": "dialect", "value": dialect})
+        async with connect(coinglass_url(served)) as stream:
+            await self.subscribe(stream)
+            frame = (await frames(served, stream))[0]
+        assert set(frame) == keys
+        assert frame.get("channel") in (None, "orders_v9", "liquidation_orders")
+        assert isinstance(frame.get("data", [[]])[0], list) is (dialect != "channel")
+
+    async def test_skew_moves_the_times_of_events_only(self, served: Any) -> None:
+        await served.faults({"provider": "coinglass", "kind": "skew", "value": -300_000})
+        async with connect(coinglass_url(served)) as stream:
+            await self.subscribe(stream)
+            start_ms = served.clock.now_ms()
+            rows = (await frames(served, stream))[0]["data"]
+            truth = served.app.state.simulator.market.liquidation_events(start_ms, served.clock.now_ms())
+        assert [row["time"] for row in rows] == [event.ts_ms - 300_000 for event in truth[: len(rows)]]
+
+    async def test_a_replay_sends_the_last_minutes_again_to_a_new_connection(self, served: Any) -> None:
+        now_ms = served.clock.now_ms()
+        truth = served.app.state.simulator.market.liquidation_events(now_ms - 600_000, now_ms)
+        await served.faults({"provider": "coinglass", "kind": "replay", "value": 600, "count": 1})
+        async with connect(coinglass_url(served)) as stream:
+            await self.subscribe(stream)
+            rows = (await frames(served, stream, step_ms=1))[0]["data"]
+        assert truth
+        assert [row["time"] for row in rows[: len(truth)]] == [event.ts_ms for event in truth]
+
+    async def test_without_pongs_data_still_flows(self, served: Any) -> None:
+        async with connect(coinglass_url(served)) as stream:
+            await self.subscribe(stream)
+            await served.faults({"provider": "coinglass", "kind": "no_pong"})
+            await stream.send("ping")
+            assert (await frames(served, stream))[0]["data"]
 
     async def test_silence_of_data_still_answers_pings(self, served: Any) -> None:
         await served.faults({"provider": "coinglass", "kind": "silence", "value": "data"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httpx2
 import pytest
 
 from app.sim.telegram_text import entity_error, visible_length
@@ -103,6 +104,46 @@ async def test_edits_change_the_kept_message(sim: Any) -> None:
     assert again.json()["description"] == "Bad Request: message is not modified"
 
 
+async def test_a_caption_is_edited_as_a_caption(sim: Any) -> None:
+    photo = {"files": {"photo": ("c.png", b"\x89PNG\r\n", "image/png")}}
+    sent = await sim.client.post(f"{BOT}/sendPhoto", data={"chat_id": "5", "caption": "chart"}, **photo)
+    edit = {"chat_id": 5, "message_id": sent.json()["result"]["message_id"], "caption": "later"}
+    assert (await sim.client.post(f"{BOT}/editMessageCaption", json=edit)).status_code == 200
+    text = await sim.client.post(f"{BOT}/editMessageText", json=edit | {"text": "x"})
+    assert text.json()["description"] == "Bad Request: there is no text in the message to edit"
+
+
+async def test_a_chat_that_threw_the_bot_out_and_one_that_moved(sim: Any) -> None:
+    chats = {"blocked": ["5"], "moved": {"-7": -1007}}
+    assert (await sim.client.put("/__sim__/telegram/chats", json=chats)).json() == chats
+    assert (await send(sim)).status_code == 403
+    moved = (await send(sim, chat=-7)).json()
+    assert moved["parameters"] == {"migrate_to_chat_id": -1007}
+    assert (await send(sim, chat=-1007)).status_code == 200
+    refused = await sim.client.put("/__sim__/telegram/chats", json={"moved": {"-7": "x"}})
+    assert refused.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("status", 503), ("status", {"status": 429, "body": {"ok": False}}), ("html", 502)],
+)
+async def test_a_refused_call_leaves_no_message_behind(sim: Any, kind: str, value: Any) -> None:
+    await sim.faults({"provider": "telegram", "kind": kind, "value": value, "count": 1})
+    assert (await send(sim)).status_code in (429, 502, 503)
+    assert (await sim.get("/__sim__/telegram/messages")).json()["total"] == 0
+    assert (await send(sim)).status_code == 200
+
+
+async def test_a_lost_answer_leaves_its_message_behind_unless_it_was_lost_on_the_way(served: Any) -> None:
+    hang = {"provider": "telegram", "kind": "hang", "count": 1}
+    for value, messages in ((None, 1), ("before", 1)):
+        await served.faults(hang | {"value": value})
+        with pytest.raises(httpx2.ReadTimeout):
+            await served.client.post(f"{BOT}/sendMessage", json={"chat_id": 5, "text": "x"}, timeout=0.2)
+        assert (await served.get("/__sim__/telegram/messages")).json()["total"] == messages
+
+
 async def test_photos_come_as_multipart(sim: Any) -> None:
     answer = await sim.client.post(
         f"{BOT}/sendPhoto",
@@ -130,3 +171,33 @@ async def test_bad_token_is_unauthorized_and_tokens_stay_out_of_the_call_log(sim
     assert (await sim.get(f"{BOT}/getMe")).json()["result"]["is_bot"] is True
     assert (await sim.get(f"{BOT}/noSuchMethod")).status_code == 404
     assert "secret" not in (await sim.get("/__sim__/calls")).text
+
+
+async def test_menus_are_kept_by_language_and_bad_names_refused(sim: Any) -> None:
+    menu = [{"command": "signal", "description": "Signal of a coin"}]
+    await sim.client.post(f"{BOT}/setMyCommands", json={"commands": menu})
+    await sim.client.post(f"{BOT}/setMyCommands", json={"commands": menu, "language_code": "id"})
+    bad = [{"command": "Not A Name", "description": "x"}]
+    answer = await sim.client.post(f"{BOT}/setMyCommands", json={"commands": bad})
+    assert answer.json()["description"] == "Bad Request: BOT_COMMAND_INVALID"
+    assert (await sim.get("/__sim__/telegram/bot")).json()["menus"] == {"": menu, "id": menu}
+
+
+async def test_pressed_buttons_are_answered_with_at_most_200_characters(sim: Any) -> None:
+    ok = await sim.client.post(
+        f"{BOT}/answerCallbackQuery", json={"callback_query_id": "1", "text": "x" * 200}
+    )
+    long = await sim.client.post(
+        f"{BOT}/answerCallbackQuery", json={"callback_query_id": "1", "text": "x" * 201}
+    )
+    assert (ok.status_code, long.status_code) == (200, 400)
+    assert len((await sim.get("/__sim__/telegram/bot")).json()["notices"]) == 1
+
+
+@pytest.mark.parametrize(("data", "status"), [("x" * 64, 200), ("x" * 65, 400), ("é" * 33, 400), ("", 400)])
+async def test_a_button_holds_1_to_64_bytes(sim: Any, data: str, status: int) -> None:
+    keyboard = {"inline_keyboard": [[{"text": "press", "callback_data": data}]]}
+    answer = await send(sim, reply_markup=keyboard)
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.json()["result"]["reply_markup"] == keyboard

@@ -150,6 +150,46 @@ ENUM_TEXTS: Mapping[str, str] = {
         "positions."
     ),
     "WhaleAction": "What was done with a position: opened or closed.",
+    "AlertKind": (
+        "What an alert is about. STOP_HUNT: a cascade of liquidations. ACCUMULATION and DISTRIBUTION: "
+        "one-sided taker volume. WHALE_ACCUMULATION and WHALE_DISTRIBUTION: the same of large orders. "
+        "VOLUME_SPIKE: much more volume than the minutes before. WHALE_POSITION: a large position opened or "
+        "closed. FUNDING_EXTREME and OI_SPIKE: beyond the coin's own 30 days. LIQUIDATION_ZSCORE: an "
+        "unusual minute. HEATMAP: a strong tile near the price."
+    ),
+    "Phase": (
+        "Where a cascade stands. building: growing. peak: slowing. reclaim: the price is back, the only "
+        "phase with a direction. continuation: not back in time. ended: over without a verdict."
+    ),
+    "LiquidatedSide": (
+        "Whose positions were closed by force. LONG: forced sells, pressure down. SHORT: forced buys, "
+        "pressure up."
+    ),
+    "Severity": "urgent: exempt from the hourly cap. watch: worth a look. info: for the record.",
+    "ContextVerdict": (
+        "What funding and open interest say of the direction: FAVORABLE, NEUTRAL (also when unknown) or "
+        "UNFAVORABLE."
+    ),
+    "DropReason": (
+        "Why nobody was told. no_price: no valid price. bad_levels: levels that do not fit. not_watched. "
+        "muted. context: the market filter. low_confidence. below_threshold: too small for the chat. "
+        "no_change: said already. flip: the opposite was said a moment ago. expired: too old to act on. "
+        "quiet_hours. hourly_cap. no_chat: nobody is there to be told."
+    ),
+    "DeliveryState": (
+        "What became of a message. pending: waits. sending: on its way. sent. failed: refused for good. "
+        "uncertain: sent twice without an answer."
+    ),
+    "FlowState": (
+        "Whether there is something to tell. live. stale: the worker has not published for a while, shown "
+        "with its age. no_events: the stream runs and the coin had none in a day. no_worker: nobody "
+        "publishes."
+    ),
+    "LinkState": (
+        "How an upstream stream does. off: not wanted. standby: another one counts. connecting. live: data "
+        "arrives. silent: connected without data. refused: key or plan. alarm: nothing that arrives can be "
+        "read."
+    ),
     "BreakKind": "BOS: a close beyond structure with the trend; CHoCH: against it.",
     "RangePart": "discount: lower part of the dealing range; equilibrium: its middle; premium: upper part.",
     "LevelSource": (

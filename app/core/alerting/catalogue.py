@@ -13,6 +13,7 @@ from app.core.domain.alerts import Language
 
 # key -> (English, Indonesian)
 PHRASES: Mapping[str, tuple[str, str]] = {
+    "market": ("Whole market", "Seluruh pasar"),
     # What happened: the headline, after the coin.
     "what.STOP_HUNT.LONG": (
         "{usd} of longs liquidated in {window}",
@@ -126,6 +127,10 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "direction.LONG": ("🟢 <b>LONG</b>", "🟢 <b>LONG</b>"),
     "direction.SHORT": ("🔴 <b>SHORT</b>", "🔴 <b>SHORT</b>"),
     "direction.NEUTRAL": ("⚪ No direction", "⚪ Tanpa arah"),
+    "direction.waiting": (
+        "⚪ No direction unless the price comes back into its range",
+        "⚪ Belum ada arah, kecuali harga kembali ke rentangnya",
+    ),
     "direction.opposed": (
         "⚪ No direction: sources disagree (LONG {long}, SHORT {short} of 100)",
         "⚪ Tanpa arah: sumber bertentangan (LONG {long}, SHORT {short} dari 100)",
@@ -138,14 +143,13 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "Harga transaksi tidak diketahui; bursa menyebut harga likuidasi {low} sampai {high}",
     ),
     "percentile": (
-        "Higher than {share} of this coin's own past",
-        "Lebih tinggi dari {share} riwayat koin ini sendiri",
+        "Higher than {share} of its own past",
+        "Lebih tinggi dari {share} riwayatnya sendiri",
     ),
     "levels": (
         "Entry {entry} · stop {stop} ({stop_change}) · targets {targets}",
         "Masuk {entry} · stop {stop} ({stop_change}) · target {targets}",
     ),
-    "levels.target": ("{price} ({change})", "{price} ({change})"),
     # Market context.
     "context.FAVORABLE": ("Market context favourable: {facts}", "Konteks pasar mendukung: {facts}"),
     "context.NEUTRAL": ("Market context neutral: {facts}", "Konteks pasar netral: {facts}"),
@@ -204,13 +208,13 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "<i>Ulangan: tidak diketahui apakah pesan ini sudah sampai sebelumnya.</i>",
     ),
     # Several alerts in one message.
-    "digest.title": ("{alerts} alerts in {coins} coins", "{alerts} peringatan di {coins} koin"),
+    "digest.title": ("Alerts: {alerts} · coins: {coins}", "Peringatan: {alerts} · koin: {coins}"),
     "digest.more": ("... and {more} more", "... dan {more} lagi"),
     "summary.title": (
-        "Last {span}: {alerts} alerts in {coins} coins",
-        "{span} terakhir: {alerts} peringatan di {coins} koin",
+        "Last {span} · alerts: {alerts} · coins: {coins}",
+        "{span} terakhir · peringatan: {alerts} · koin: {coins}",
     ),
-    "summary.none": ("Last {span}: no alerts", "{span} terakhir: tidak ada peringatan"),
+    "summary.none": ("Last {span} · no alerts", "{span} terakhir · tidak ada peringatan"),
     # The feed itself.
     "notice.lost": (
         "⚠️ <b>Data feed {source} is silent</b> since {since}. Alerts from it are not to be expected.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -76,7 +76,7 @@ class AlertMessage(msgspec.Struct, rename="camel", frozen=True):
     baseConfidence. evidence: numbers by name, units in the names.
     """
 
-    v: int
+    v: Literal[1]
     id: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
     revision: Annotated[int, msgspec.Meta(ge=1)]
     kind: AlertKind

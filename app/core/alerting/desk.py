@@ -103,16 +103,20 @@ class AlertDesk:
         return verdicts
 
     def restore(self, stored: Sequence[StoredAlert]) -> None:
-        """Remember what was told before this start: nothing of it is told again.
+        """Remember what was told before this start, or by another process: nothing of it is told again.
 
-        stored: oldest first, with deliveries (`AlertStore.recent`). What a chat saw is read from its
-        delivery; its time is that of the newest revision, so that cap and cooldown err towards silence.
+        stored: in any order, with deliveries (`AlertStore.recent`); the same again changes nothing, so this
+        may be called whenever coins are taken over. What a chat saw is read from its delivery; its time is
+        that of the newest revision, so that cap and cooldown err towards silence.
         """
+        heard: list[tuple[int, str, Alert]] = []
         for item in stored:
             told = told_chats(item)
             self._book.restore(item, {chat: told_by(alert) for chat, alert in told.items()})
-            for chat, alert in told.items():
-                self._memories.setdefault(chat, ChatMemory()).note(alert, is_edit=False)
+            heard += [(alert.ts_init_ms, chat, alert) for chat, alert in told.items()]
+        # In the order in which they were told: an alert that was stored first may have been edited last.
+        for _, chat, alert in sorted(heard, key=lambda item: item[:2]):
+            self._memories.setdefault(chat, ChatMemory()).recall(alert)
 
     def _consider_one(self, finding: Finding, episode: Episode, now_ms: int) -> list[GateVerdict]:
         """Judge a finding together with what stands beside it in its coin."""
@@ -121,7 +125,8 @@ class AlertDesk:
         if candidate.lead is finding:
             return self._ask(episode, candidate, now_ms)
         leader = next(peer for peer in peers if peer.latest is candidate.lead)
-        if episode.told or finding.kind not in candidate.sources or (leader.told and candidate.is_opposed):
+        has_said = leader.told_direction() is not Direction.NEUTRAL
+        if episode.told or finding.kind not in candidate.sources or (has_said and candidate.is_opposed):
             return self._ask(episode, merge([finding]), now_ms)
         verdicts = [] if leader.told else self._ask(leader, candidate, now_ms)
         if not leader.told and not candidate.is_opposed:
@@ -138,7 +143,7 @@ class AlertDesk:
         itself, and the gate holds it back for as long as a flip is barred.
         """
         peers = [episode]
-        has_said = episode.told and episode.told_direction() is not Direction.NEUTRAL
+        has_said = episode.told_direction() is not Direction.NEUTRAL
         for peer in self._book.of_coin(finding.symbol):
             latest = peer.latest
             if peer is episode or latest is None:
@@ -201,7 +206,7 @@ class AlertDesk:
         is_dropped = bool(verdict.dropped) or verdict.reason not in (None, DropReason.NO_CHAT)
         episode.sleep(
             usd=self._next_size(episode, verdict, chats),
-            confidence=lead.confidence + _missing_confidence(verdict, chats),
+            confidence=lead.confidence + _missing_confidence(verdict, chats, self._rules.house),
             until_ms=now_ms + ASK_AGAIN_MS if is_dropped else NEVER_MS,
         )
 
@@ -272,7 +277,7 @@ def _is_usable(finding: Finding) -> bool:
     return math.isfinite(finding.usd) and math.isfinite(finding.ratio) and math.isfinite(finding.confidence)
 
 
-def _missing_confidence(verdict: GateVerdict, chats: Sequence[ChatSettings]) -> float:
+def _missing_confidence(verdict: GateVerdict, chats: Sequence[ChatSettings], house: ChatSettings) -> float:
     """Points the alert lacks for the easiest chat; infinite when it lacks none.
 
     The confidence of the alert rises by at most as much as that of its leading finding, so it cannot pass
@@ -282,5 +287,5 @@ def _missing_confidence(verdict: GateVerdict, chats: Sequence[ChatSettings]) -> 
         chat.min_confidence for chat in chats if verdict.dropped.get(chat.chat) is DropReason.LOW_CONFIDENCE
     ]
     if not needed and verdict.reason is DropReason.LOW_CONFIDENCE:
-        needed = [HOUSE.min_confidence]
+        needed = [house.min_confidence]
     return min(needed) - verdict.alert.confidence if needed else math.inf

@@ -19,6 +19,8 @@ from app.core.domain.signal import Direction
 
 MAX_EPISODES = 20_000
 _SECOND_CHANCES = 8
+# A cascade goes back and forth between these two; neither is news.
+_RUNNING = (Phase.BUILDING, Phase.PEAK)
 
 
 def alert_id(kind: AlertKind, symbol: str, episode: str) -> str:
@@ -58,7 +60,7 @@ class Episode:
             finding.usd < self.wake_usd
             and finding.confidence < self.wake_confidence
             and now_ms < self.wake_ms
-            and finding.phase is self.phase
+            and (finding.phase is self.phase or (finding.phase in _RUNNING and self.phase in _RUNNING))
             and finding.direction is self.direction
             and finding.is_final is self.is_final
             and (finding.price is None) is self.is_blind
@@ -83,6 +85,15 @@ class Episode:
             self.shown = told_by(verdict.alert)
         self.severity = louder(verdict.alert.severity, self.severity)
 
+    def was_shown(self, stored: StoredAlert, told: Mapping[str, Told]) -> None:
+        """Another process, or this one before its start, went further than is known here."""
+        self.revision = stored.alert.revision
+        self.severity = stored.alert.severity
+        self.reason = stored.drop_reason
+        self.shown = told_by(stored.alert)
+        self.told = dict(told)
+        self.sleep(usd=0.0, confidence=0.0, until_ms=0)
+
     def told_direction(self) -> Direction:
         """The direction some chat was told, NEUTRAL when none was."""
         said = (told.direction for told in self.told.values())
@@ -102,6 +113,7 @@ class EpisodeBook:
         self._max = max_episodes
         self._named: dict[tuple[AlertKind, str, str], Episode] = {}
         self._by_coin: dict[str, dict[AlertKind, Episode]] = {}
+        self._ids: dict[str, Episode] = {}
         self._restored: dict[str, Episode] = {}
 
     def find(self, finding: Finding) -> Episode | None:
@@ -117,22 +129,20 @@ class EpisodeBook:
         name = alert_id(finding.kind, finding.symbol, finding.episode)
         episode = self._restored.pop(name, None) or Episode(name)
         self._named[(finding.kind, finding.symbol, finding.episode)] = episode
+        self._ids[name] = episode
         self._by_coin.setdefault(finding.symbol, {})[finding.kind] = episode
         return episode
 
     def restore(self, stored: StoredAlert, told: Mapping[str, Told]) -> None:
-        """Know an alert of before the start, by its id alone: its episode's name is not stored."""
+        """Know a stored alert by its id (the name of its episode is not stored); nothing older than known."""
         alert = stored.alert
-        if len(self._restored) >= self._max:
-            del self._restored[next(iter(self._restored))]
-        self._restored[alert.id] = Episode(
-            id=alert.id,
-            revision=alert.revision,
-            severity=alert.severity,
-            reason=stored.drop_reason,
-            shown=told_by(alert),
-            told=dict(told),
-        )
+        episode = self._ids.get(alert.id) or self._restored.get(alert.id)
+        if episode is None:
+            if len(self._restored) >= self._max:
+                del self._restored[next(iter(self._restored))]
+            episode = self._restored[alert.id] = Episode(alert.id)
+        if alert.revision > episode.revision:
+            episode.was_shown(stored, told)
 
     def _make_room(self) -> None:
         """Forget the oldest; one that had findings since it was last passed over is spared a few times."""
@@ -145,6 +155,7 @@ class EpisodeBook:
                 episode.passed_over = episode.latest
                 self._named[key] = episode
                 continue
+            del self._ids[episode.id]
             kind, symbol, _ = key
             of_coin = self._by_coin.get(symbol, {})
             if of_coin.get(kind) is episode:

@@ -57,11 +57,16 @@ def plain_of(markup: str) -> str:
     return html.unescape(_TAG.sub("", markup))
 
 
+def units(text: str) -> int:
+    """Length as Telegram counts it: in UTF-16 units, so that most emoji are two."""
+    return len(text.encode("utf-16-le")) // 2
+
+
 def fit(lines: Sequence[Line], most: int) -> str:
     """The lines as one text of at most `most` UTF-16 units, markup included; the last that can be spared go
     first."""
     kept = [line for line in lines if line.markup]
-    while _units(kept) > most:
+    while units("\n".join(line.markup for line in kept)) > most:
         spare = [place for place, line in enumerate(kept) if not line.is_needed]
         if not spare:
             break
@@ -87,7 +92,3 @@ def _short(number: float) -> str:
     """No decimals from 10 on or when whole, else one."""
     rounded = round(number, 1)
     return f"{number:.0f}" if rounded >= 10 or rounded == int(rounded) else f"{number:.1f}"
-
-
-def _units(lines: Sequence[Line]) -> int:
-    return sum(len(line.markup.encode("utf-16-le")) // 2 + 1 for line in lines)

@@ -1,15 +1,14 @@
 """What each chat has been told: the memory behind repetition, opposite directions and the hourly cap.
 
-Bounded by time and number, and rebuilt after a start from the stored alerts (`desk.restore`). Asked by
+Bounded by time and number, and rebuilt from the stored alerts (`desk.restore`). Asked by
 `policy`, written by `desk`. A clock that steps back makes it more careful, never deaf: distances in time are
 taken without their sign.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from app.core.domain.alerts import Alert, Severity
 from app.core.domain.flow import AlertKind
@@ -17,9 +16,9 @@ from app.core.domain.signal import Direction
 from app.core.domain.stored import LiquidatedSide
 
 HOUR_MS = 3_600_000
-# More than any cap that makes sense; beyond it the oldest are forgotten.
-MAX_SPENT = 10_000
-MAX_STATES = 20_000
+MAX_HELD = 20_000  # statements, directions and messages per chat
+K = TypeVar("K")
+V = TypeVar("V")
 
 # What makes two alerts the same statement. The side is part of it because a cascade of longs is not a
 # repetition of one of shorts, though neither has a direction while it runs.
@@ -54,30 +53,49 @@ def state_key(alert: Alert) -> StateKey:
 
 @dataclass(slots=True)
 class ChatMemory:
-    """Of one chat: last statement by kind and coin, last direction by coin, times that count for the cap."""
+    """Of one chat: last statement by kind and coin, last direction by coin, and the messages that count for
+    the cap, by alert."""
 
     states: dict[StateKey, Told] = field(default_factory=dict)
     said: dict[str, Said] = field(default_factory=dict)
-    spent: deque[int] = field(default_factory=lambda: deque(maxlen=MAX_SPENT))
+    spent: dict[str, int] = field(default_factory=dict)
 
     def note(self, alert: Alert, *, is_edit: bool) -> None:
         """The chat is told this revision. An edit sends no new message, and urgent ones are exempt: neither
         counts for the cap."""
-        key = state_key(alert)
-        self.states.pop(key, None)  # to the end: the front is forgotten first
-        self.states[key] = told_by(alert)
+        _put(self.states, state_key(alert), told_by(alert))
         if alert.direction is not Direction.NEUTRAL:
-            self.said.pop(alert.symbol, None)
-            self.said[alert.symbol] = Said(alert.ts_init_ms, alert.direction)
+            _put(self.said, alert.symbol, Said(alert.ts_init_ms, alert.direction))
         if not is_edit and alert.severity is not Severity.URGENT:
-            self.spent.append(alert.ts_init_ms)
-        if len(self.states) > MAX_STATES:
-            del self.states[next(iter(self.states))]
-        if len(self.said) > MAX_STATES:
-            del self.said[next(iter(self.said))]
+            _put(self.spent, alert.id, alert.ts_init_ms)
+
+    def recall(self, alert: Alert) -> None:
+        """The chat was told this revision, by this process or another; what is known better stays.
+
+        An urgent alert that grew may have been a message of the ordinary kind once, so it counts.
+        """
+        known = self.states.get(state_key(alert))
+        if known is None or known.at_ms <= alert.ts_init_ms:
+            _put(self.states, state_key(alert), told_by(alert))
+        said = self.said.get(alert.symbol)
+        if alert.direction is not Direction.NEUTRAL and (said is None or said.at_ms <= alert.ts_init_ms):
+            _put(self.said, alert.symbol, Said(alert.ts_init_ms, alert.direction))
+        if alert.id not in self.spent and (alert.severity is not Severity.URGENT or alert.revision > 1):
+            _put(self.spent, alert.id, alert.ts_init_ms)
 
     def sent_last_hour(self, now_ms: int) -> int:
         """New messages of the last 60 minutes that count for the cap."""
-        while self.spent and self.spent[0] <= now_ms - HOUR_MS:
-            self.spent.popleft()
-        return sum(1 for at_ms in self.spent if abs(now_ms - at_ms) < HOUR_MS)
+        while self.spent:
+            alert_id, at_ms = next(iter(self.spent.items()))
+            if at_ms > now_ms - HOUR_MS:
+                break
+            del self.spent[alert_id]
+        return sum(1 for at_ms in self.spent.values() if abs(now_ms - at_ms) < HOUR_MS)
+
+
+def _put(held: dict[K, V], key: K, value: V) -> None:
+    """To the end; of too many the front is forgotten."""
+    held.pop(key, None)
+    held[key] = value
+    if len(held) > MAX_HELD:
+        del held[next(iter(held))]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.core.alerting.catalogue import PHRASES
-from app.core.alerting.markup import clean, say, span
+from app.core.alerting.markup import clean, escape, say, span
+from app.core.alerting.policy import MARKET
 from app.core.alerting.record import MIN_OUTCOMES
 from app.core.domain.alerts import Alert, AlertContext, Language, Severity
 from app.core.domain.flow import AlertKind, Phase
@@ -28,6 +29,8 @@ MAX_FEEDS = 4
 # Detectors that compare with the tier's threshold; for the others the ratio says nothing to a reader.
 _WITH_THRESHOLD = frozenset(AlertKind) - {AlertKind.FUNDING_EXTREME, AlertKind.OI_SPIKE}
 
+_UNJUDGED = (Phase.BUILDING, Phase.PEAK)
+
 
 def icon(alert: Alert) -> str:
     """Longs liquidated push the price down, shorts up; otherwise the side of the direction."""
@@ -35,6 +38,10 @@ def icon(alert: Alert) -> str:
     if alert.side is not None and alert.kind is not AlertKind.HEATMAP:
         return siren + ("🔻" if alert.side is LiquidatedSide.LONG else "🔺")
     return siren + {Direction.LONG: "🟢", Direction.SHORT: "🔴"}.get(alert.direction, "⚪")
+
+
+def coin_name(alert: Alert, language: Language) -> str:
+    return say("market", language) if alert.symbol == MARKET else escape(clean(alert.symbol))
 
 
 def headline(alert: Alert, language: Language) -> str:
@@ -72,6 +79,9 @@ def direction_line(alert: Alert, language: Language) -> str:
             long=f"{facts['opposed_long_confidence']:.0f}",
             short=f"{facts['opposed_short_confidence']:.0f}",
         )
+    is_open = alert.direction is Direction.NEUTRAL and alert.phase in _UNJUDGED
+    if is_open and alert.price is not None:
+        return say("direction.waiting", language)
     return say(f"direction.{alert.direction}", language)
 
 

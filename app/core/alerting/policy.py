@@ -33,6 +33,8 @@ HOUSE = ChatSettings(chat="", hourly_cap=None)
 POLLED = frozenset(
     {AlertKind.WHALE_POSITION, AlertKind.FUNDING_EXTREME, AlertKind.OI_SPIKE, AlertKind.HEATMAP}
 )
+# The name under which `core.flow` finds what concerns all coins together.
+MARKET = "MARKET"
 # A funding rate has no size in USD: no threshold in USD can be under or over it.
 UNSIZED = frozenset({AlertKind.FUNDING_EXTREME})
 
@@ -43,7 +45,8 @@ class GateRules:
 
     change_points, change_factor: what makes a statement new (confidence, or size either way). forget_s: after
     this long a statement is new without a change. flip_s: no opposite direction before. max_age_s: too old to
-    act on. market_symbols: names that are no coin (market-wide findings) and pass every watchlist.
+    act on. market_symbols: names that are no coin (market-wide findings) and pass every watchlist. house:
+    judged where no chat takes the alert; its name is that of HOUSE.
     """
 
     change_points: float = 10.0
@@ -52,7 +55,8 @@ class GateRules:
     flip_s: int = 60
     max_age_s: int = 300
     max_age_polled_s: int = 3_600
-    market_symbols: frozenset[str] = frozenset({"ALL", "MARKET"})
+    market_symbols: frozenset[str] = frozenset({MARKET})
+    house: ChatSettings = HOUSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ def decide(
     addressed = [chat for chat in chats if _is_addressed(alert, chat, told)]
     passed: list[str] = []
     dropped: dict[str, DropReason] = {}
-    for chat in addressed or [HOUSE]:
+    for chat in addressed or [rules.house]:
         seen = told.get(chat.chat)
         if seen is not None and not edit_is_due(alert, seen, rules):
             continue

@@ -13,15 +13,15 @@ from app.core.alerting.markup import (
     CAPTION_MAX,
     TEXT_MAX,
     Line,
-    clean,
-    escape,
     fit,
     mode_mark,
     plain_of,
     say,
     span,
+    units,
 )
 from app.core.alerting.phrases import (
+    coin_name,
     confidence_line,
     context_line,
     direction_line,
@@ -77,11 +77,14 @@ def render_alert(
     return Message(html=text, plain=plain_of(text), buttons=_buttons(alert, language, dashboard_url))
 
 
-def render_digest(alerts: Sequence[Alert], language: Language, *, now_ms: int, data_mode: str) -> Message:
+def render_digest(
+    alerts: Sequence[Alert], language: Language, *, now_ms: int, data_mode: str, repeat: bool = False
+) -> Message:
     """Several alerts of one burst or storm in one message: urgent first, then the largest."""
     coins = len({alert.symbol for alert in alerts})
     title = say("digest.title", language, alerts=len(alerts), coins=coins)
-    return _listing(title, alerts, language, now_ms=now_ms, data_mode=data_mode)
+    head = [f"<b>{title}</b>", *([say("repeat", language)] if repeat else [])]
+    return _listing(head, alerts, language, now_ms=now_ms, data_mode=data_mode)
 
 
 def render_summary(
@@ -94,23 +97,25 @@ def render_summary(
         return Message(html=text, plain=plain_of(text), is_silent=True)
     coins = len({alert.symbol for alert in alerts})
     title = say("summary.title", language, span=length, alerts=len(alerts), coins=coins)
-    message = _listing(title, alerts, language, now_ms=now_ms, data_mode=data_mode)
+    message = _listing([f"<b>{title}</b>"], alerts, language, now_ms=now_ms, data_mode=data_mode)
     return Message(html=message.html, plain=message.plain, is_silent=True)
 
 
 def _listing(
-    title: str, alerts: Sequence[Alert], language: Language, *, now_ms: int, data_mode: str
+    head: Sequence[str], alerts: Sequence[Alert], language: Language, *, now_ms: int, data_mode: str
 ) -> Message:
     order = sorted(alerts, key=lambda alert: (-RANK[alert.severity], -alert.ratio, alert.symbol, alert.id))
-    shown = order[:DIGEST_LINES]
-    more = len(order) - len(shown)
-    lines = [
-        Line(f"{mode_mark(data_mode)}<b>{title}</b>", is_needed=True),
-        *(Line(_item(alert, language, now_ms=now_ms)) for alert in shown),
-        Line(say("digest.more", language, more=more) if more else "", is_needed=True),
-        Line(say("advice", language), is_needed=True),
-    ]
-    text = fit(lines, TEXT_MAX)
+    items = [_item(alert, language, now_ms=now_ms) for alert in order[:DIGEST_LINES]]
+
+    def text_of(shown: int) -> str:
+        more = len(order) - shown
+        last = [say("digest.more", language, more=more)] if more else []
+        return mode_mark(data_mode) + "\n".join([*head, *items[:shown], *last, say("advice", language)])
+
+    shown = len(items)
+    while shown and units(text_of(shown)) > TEXT_MAX:
+        shown -= 1  # the number of those left out is part of the text, so it is worded anew
+    text = text_of(shown)
     return Message(html=text, plain=plain_of(text))
 
 
@@ -118,12 +123,12 @@ def _item(alert: Alert, language: Language, *, now_ms: int) -> str:
     """One line of a list: icon, coin, what, direction, confidence, age."""
     side = "" if alert.direction is Direction.NEUTRAL else f" · {alert.direction}"
     age = span((now_ms - alert.ts_event_ms) / 1000, language)
-    name, what = escape(clean(alert.symbol)), headline(alert, language)
+    name, what = coin_name(alert, language), headline(alert, language)
     return f"{icon(alert)} {name}: {what}{side} · {alert.confidence:.0f}/100 · {age}"
 
 
 def _title(alert: Alert, language: Language) -> str:
-    name, note = escape(clean(alert.symbol)), ratio_note(alert, language)
+    name, note = coin_name(alert, language), ratio_note(alert, language)
     return f"{icon(alert)} <b>{name}: {headline(alert, language)}</b>{' ' if note else ''}{note}"
 
 

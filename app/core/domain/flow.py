@@ -184,7 +184,7 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class LiquidationWindow:
     """Liquidated USD of one coin in the last `window_s` seconds of event time (edges on whole seconds: it
-    covers window_s to window_s + 1 seconds, never less).
+    covers window_s to window_s + 1 seconds, never less; 1 h and 24 h of a busy coin up to a minute more).
 
     largest_usd: largest single event; low, high: range of the prices as stated by the venues, None without
     events.
@@ -232,7 +232,8 @@ class FlowSnapshot:
 
     as_of_ms: when it was taken; newest_event_ms: the newest event in it; covered_since_ms: from when on
     nothing is missing (start or last gap): a window that reaches further back is not whole.
-    large_usd: threshold of a large order of this coin's tier.
+    large_usd: threshold of a large order of this coin's tier. price_exchange: where `price` was traded, None
+    where nobody said (then it is no price to sign with).
     """
 
     symbol: str
@@ -248,13 +249,14 @@ class FlowSnapshot:
     trades: tuple[TradeWindow, ...]
     trades_covered_since_ms: int | None
     cascade: CascadeNow | None
+    price_exchange: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineStatus:
     """What the pipeline did since the start. lag_ms: arrival minus event time of the newest event.
 
-    alerts: kept and dropped by fate; stages that stopped producing are named in `alarms`.
+    alerts: by fate, `kept`, `edited` or the reason why nobody was told.
     """
 
     started_ms: int
@@ -267,4 +269,3 @@ class PipelineStatus:
     findings: int
     alerts: Mapping[str, int]
     lag_ms: int | None
-    alarms: tuple[str, ...]

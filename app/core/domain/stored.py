@@ -205,6 +205,16 @@ class BaselineRow(NamedTuple):
     events: int
 
 
+class HourSum(NamedTuple):
+    """Stored liquidations of one coin in one hour that one stream told. hour_ms: the hour's CLOSE."""
+
+    hour_ms: int
+    source: str
+    long_usd: float
+    short_usd: float
+    events: int
+
+
 class ProbabilityRow(NamedTuple):
     """One published chance that price trades at a level, with its features; later also what happened.
 

@@ -32,20 +32,22 @@ class Coin:
             self.zscore.look()
         return self.cascades.on_event()
 
-    def trade(self, ts_ms: int, is_buy: bool, price: float, usd: float) -> list[Finding]:
+    def trade(
+        self, ts_ms: int, is_buy: bool, price: float, usd: float, exchange: str | None = None
+    ) -> list[Finding]:
         """One trade into windows and price path."""
         market = self.market
         if market.trades is None:
             tier = market.tier
             market.trades = TradeWindows(large_usd=tier.large_usd, disorder_s=market.config.max_disorder_s)
         market.trades.add(ts_ms, is_buy, usd)
-        found = self.price(ts_ms, price)
+        found = self.price(ts_ms, price, exchange)
         self.flow.look(ts_ms)
         return found
 
-    def price(self, ts_ms: int, price: float) -> list[Finding]:
+    def price(self, ts_ms: int, price: float, exchange: str | None = None) -> list[Finding]:
         """One traded price."""
-        self.market.path.add(ts_ms, price)
+        self.market.path.add(ts_ms, price, exchange)
         return self.cascades.on_price(ts_ms, price) if self.cascades.active else []
 
     def pass_time(self, as_of_ms: int) -> list[Finding]:
@@ -89,4 +91,5 @@ class Coin:
             trades=() if trades is None else tuple(trades.window(s, as_of_s) for s in TRADE_WINDOWS_S),
             trades_covered_since_ms=None if trades is None else trades.first_ms,
             cascade=None if largest is None else largest.now(now_ms),
+            price_exchange=None if price is None else market.path.exchange,
         )

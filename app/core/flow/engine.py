@@ -7,6 +7,7 @@ same windows again. Knows no gate, no store, no clock. Called by the pipeline fo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
 from itertools import groupby
 from operator import itemgetter
 from typing import Final
@@ -30,6 +31,14 @@ def _minute_of(row: LiquidationRow) -> int:
     return row.ts_event_ms // 60_000
 
 
+class Scope(StrEnum):
+    """What an engine speaks of: in a partition either its coins or, in the market's own, all together."""
+
+    BOTH = "both"
+    COINS = "coins"
+    MARKET = "market"
+
+
 class FlowEngine:
     """One per process (or per partition of symbols).
 
@@ -37,8 +46,9 @@ class FlowEngine:
     change of phase on the way; the events of a frame arrived at the same instant, and a cascade only grows.
     """
 
-    def __init__(self, config: FlowConfig) -> None:
+    def __init__(self, config: FlowConfig, *, scope: Scope = Scope.BOTH) -> None:
         self._config = config
+        self._scope = scope
         self._coverage = Coverage()
         self._coins: dict[str, Coin] = {}
         self._busy: dict[str, Coin] = {}
@@ -67,7 +77,8 @@ class FlowEngine:
         adds = self._adds
         touched: dict[str, Coin] = {}
         found: list[Finding] = []
-        for symbol, ts_ms, _, _, _, _, side, price, usd, _, _, _, _ in ordered:
+        coins = () if self._scope is Scope.MARKET else ordered
+        for symbol, ts_ms, _, _, _, _, side, price, usd, _, _, _, _ in coins:
             add = adds.get(symbol)
             if add is None:
                 add = self._admit(symbol).market.windows.add
@@ -75,7 +86,7 @@ class FlowEngine:
                 coin = touched[symbol] = self._coins[symbol]
                 found += coin.analyse()
         self._events += len(ordered)
-        if self._pulse.feed(ordered):
+        if self._scope is not Scope.COINS and self._pulse.feed(ordered):
             touched[MARKET] = self._pulse.coin
         for symbol, coin in touched.items():
             found += coin.standing()
@@ -86,9 +97,9 @@ class FlowEngine:
         """Trades of one frame, in any order."""
         found: list[Finding] = []
         touched: dict[str, Coin] = {}
-        for symbol, _, _, is_buy, price, usd, ts_ms in sorted(trades, key=itemgetter(6)):
+        for symbol, exchange, _, is_buy, price, usd, ts_ms in sorted(trades, key=itemgetter(6)):
             coin = touched[symbol] = self._coins.get(symbol) or self._admit(symbol)
-            found += coin.trade(ts_ms, is_buy, price, usd)
+            found += coin.trade(ts_ms, is_buy, price, usd, exchange)
         self._trades += len(trades)
         if trades:
             self._lag.note(now_ms, max(trade.ts_event_ms for trade in trades))
@@ -100,9 +111,9 @@ class FlowEngine:
     def on_ticks(self, ticks: Sequence[PriceTick], now_ms: int) -> list[Finding]:
         """Last traded prices of one frame, in any order."""
         found: list[Finding] = []
-        for symbol, _, price, ts_ms in sorted(ticks, key=itemgetter(3)):
+        for symbol, exchange, price, ts_ms in sorted(ticks, key=itemgetter(3)):
             coin = self._coins.get(symbol) or self._admit(symbol)
-            found += coin.price(ts_ms, price)
+            found += coin.price(ts_ms, price, exchange)
             self._note_busy(symbol, coin)
         self._ticks += len(ticks)
         if ticks:

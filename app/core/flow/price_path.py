@@ -28,9 +28,12 @@ class PriceRange(NamedTuple):
 
 
 class PricePath:
-    """Feed prices in any order. last: the newest traded price, last_ms: of when; both 0 before the first."""
+    """Feed prices in any order. last: the newest traded price, last_ms: of when; both 0 before the first.
 
-    __slots__ = ("_columns", "_cut_at", "_highs", "_lows", "_seconds", "last", "last_ms")
+    exchange: where it was traded, None before the first.
+    """
+
+    __slots__ = ("_columns", "_cut_at", "_highs", "_lows", "_seconds", "exchange", "last", "last_ms")
 
     def __init__(self) -> None:
         self._seconds = array("I", (0,))
@@ -38,11 +41,12 @@ class PricePath:
         self._columns: tuple[Column, ...] = (self._seconds, self._lows, self._highs)
         self._cut_at = RETAINED_S
         self.last, self.last_ms = 0.0, 0
+        self.exchange: str | None = None
 
-    def add(self, ts_ms: int, price: float) -> None:
+    def add(self, ts_ms: int, price: float, exchange: str | None = None) -> None:
         """One traded price."""
         if ts_ms >= self.last_ms:
-            self.last, self.last_ms = price, ts_ms
+            self.last, self.last_ms, self.exchange = price, ts_ms, exchange
         second = ts_ms // 1000
         newest = self._seconds[-1]
         if second > newest:

@@ -17,7 +17,7 @@ import msgspec
 from app.core.domain.flow import LinkState, LinkStatus, StreamFrame, StreamGap
 from app.core.stream_ports import FrameSink
 from app.services.coinglass.parse import PROVIDER
-from app.services.coinglass.stream_parse import parse_frame, read_refusal
+from app.services.coinglass.stream_parse import kind_of, parse_frame, read_refusal
 from app.services.coinglass.stream_wire import TICKER, TRADES
 from app.services.transport.socket import Heard, Send, SocketConfig, SupervisedSocket, Timing
 from app.services.transport.stream_health import StreamHealth
@@ -36,7 +36,7 @@ _DETAILS = {
     LinkState.OFF: "no key is set",
     LinkState.REFUSED: "the key was refused: the stream needs the Standard plan or above",
     LinkState.SILENT: "connected and subscribed, and no data arrives",
-    LinkState.ALARM: "frames arrive and none of them can be read: the format may have changed",
+    LinkState.ALARM: "frames arrive that cannot be read at all: the format may have changed",
 }
 
 
@@ -105,7 +105,8 @@ class CoinGlassStream:
         health = self._health
         state = LinkState.OFF if self._socket is None else LinkState(health.state(self._socket.state))
         said = self._socket.detail if self._socket is not None else ""
-        detail = "; ".join(part for part in (_DETAILS.get(state, ""), said) if part)
+        unread = ", ".join(filter(None, health.alarms()))
+        detail = "; ".join(part for part in (_DETAILS.get(state, ""), unread, said) if part)
         return LinkStatus(
             source=self.name,
             state=state,
@@ -134,8 +135,10 @@ class CoinGlassStream:
         events = len(read.liquidations) + len(read.trades) + len(read.ticks)
         if not events and not read.rejects:
             return Heard.REFUSED if read_refusal(frame) else Heard.OTHER
-        missed = self._health.note(events, read.rejects)
+        kinds = [kind for kind in ("liquidations", "trades", "ticks") if getattr(read, kind)]
+        missed = self._health.note(events, read.rejects, kinds)
         if not events:
+            self._health.note_unreadable(kind_of(frame))
             return Heard.OTHER
         if missed is not None:
             read = replace(read, gap=StreamGap(self.name, *missed))

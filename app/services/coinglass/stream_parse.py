@@ -84,6 +84,19 @@ def read_refusal(raw: bytes | str) -> bool:
     return frame.is_notice and bytes(frame.code).strip(b'" ') in (b"401", b"403")
 
 
+def kind_of(raw: bytes | str) -> str:
+    """`liquidations`, `trades` or `ticks`, "" when not even that can be told. For frames nothing came of."""
+    try:
+        channel = wire.LOOSE_FRAME.decode(raw).channel
+    except (ValueError, RecursionError):
+        return ""
+    if channel in wire.LIQUIDATIONS:
+        return "liquidations"
+    if channel.startswith(wire.TRADES):
+        return "trades"
+    return "ticks" if channel.startswith(wire.TICKER) else ""
+
+
 def _parse_with_care(raw: bytes | str, ts_init_ms: int) -> StreamFrame:
     """Each event of the frame alone."""
     try:

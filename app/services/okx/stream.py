@@ -18,7 +18,7 @@ from app.core.errors import ProviderError
 from app.core.stream_ports import FrameSink
 from app.services.okx import stream_wire as wire
 from app.services.okx.client import PROVIDER
-from app.services.okx.stream_parse import SUFFIX, parse_frame, read_notice
+from app.services.okx.stream_parse import SUFFIX, kind_of, parse_frame, read_notice
 from app.services.transport.socket import Heard, Send, SocketConfig, SupervisedSocket, Timing
 from app.services.transport.stream_health import StreamHealth
 
@@ -35,7 +35,7 @@ _SIZES_GOOD_S = 3600.0
 _SIZES_RETRY_S = 60.0
 _DETAILS = {
     LinkState.SILENT: "connected and subscribed, and no data arrives",
-    LinkState.ALARM: "frames arrive and none of them can be read: the format may have changed",
+    LinkState.ALARM: "frames arrive that cannot be read at all: format or sizes of contracts are unknown",
 }
 
 
@@ -73,7 +73,6 @@ class OkxStream:
             now_ms=now_ms,
             monotonic=timing.monotonic,
             expected_gap_s=EXPECTED_GAP_S,
-            harmless=("other_contract",),
         )
         self._socket = SupervisedSocket(socket, self, timing)
 
@@ -89,7 +88,8 @@ class OkxStream:
     def status(self) -> LinkStatus:
         health = self._health
         state = LinkState(health.state(self._socket.state))
-        said = (_DETAILS.get(state, ""), self._socket.detail, self._refused)
+        unread = ", ".join(filter(None, health.alarms()))
+        said = (_DETAILS.get(state, ""), unread, self._socket.detail, self._refused)
         return LinkStatus(
             source=self.name,
             state=state,
@@ -122,14 +122,21 @@ class OkxStream:
             return Heard.OTHER
         if "unknown_contract" in read.rejects:
             self._sizes_due_s = min(self._sizes_due_s, self._sizes_tried_s + _SIZES_RETRY_S)
-        missed = self._health.note(events, read.rejects)
+        kinds = [kind for kind in ("liquidations", "trades", "ticks") if getattr(read, kind)]
+        missed = self._health.note(events, read.rejects, kinds)
         if not events:
+            if not self._readable().issuperset(read.rejects):
+                self._health.note_unreadable(kind_of(frame))
             return Heard.OTHER
         if missed is not None:
             read = replace(read, gap=StreamGap(self.name, *missed))
         if self._sink is not None:
             await self._sink(read)
         return Heard.DATA
+
+    def _readable(self) -> frozenset[str]:
+        """Reasons of rejects that show a readable event which is not ours, or of a coin just listed."""
+        return frozenset({"other_contract", "unknown_contract"} if self._sizes else {"other_contract"})
 
     def _note_notice(self, frame: bytes) -> None:
         notice = read_notice(frame)
@@ -147,14 +154,13 @@ class OkxStream:
         now_s = self._monotonic()
         if now_s < self._sizes_due_s:
             return
+        self._sizes_tried_s = now_s
+        self._sizes_due_s = now_s + _SIZES_GOOD_S
         try:
             self._sizes = await self._contract_values()
         except ProviderError:
-            self._sizes_due_s = (
-                now_s + _SIZES_RETRY_S
-            )  # old sizes are still sizes; without any, all is refused
-        else:
-            self._sizes_due_s = now_s + _SIZES_GOOD_S
+            # Old sizes are still sizes; without any, liquidations and trades are refused and counted.
+            self._sizes_due_s = now_s + _SIZES_RETRY_S
 
     def _wanted(self) -> dict[tuple[str, str], None]:
         """(channel, instrument or "" for all), most wanted first; coins OKX does not list are left out."""

@@ -29,6 +29,7 @@ MAX_MS = 4_102_444_800_000
 MIN_PRICE, MAX_PRICE = 1e-18, 1e12
 MAX_USD = 1e12
 
+_KINDS = {wire.LIQUIDATIONS: "liquidations", wire.TRADES: "trades", wire.TICKERS: "ticks"}
 _INSTRUMENT = re.compile(r"[A-Z0-9]{1,15}(?:-[A-Z0-9_]{1,10}){1,3}")
 _REASON_OF_FIELD = {
     "bkPx": "bad_number",
@@ -70,6 +71,15 @@ def parse_frame(raw: bytes | str, ts_init_ms: int, contract_values: Contracts) -
     if frame.arg is None or frame.data is None:
         return _parse_with_care(raw, ts_init_ms, contract_values)
     return _read(frame.arg.channel, frame.data, ts_init_ms, contract_values, {})
+
+
+def kind_of(raw: bytes | str) -> str:
+    """`liquidations`, `trades` or `ticks`, "" when not even that can be told. For frames nothing came of."""
+    try:
+        arg = wire.LOOSE_FRAME.decode(raw).arg
+    except (ValueError, RecursionError):
+        return ""
+    return _KINDS.get(arg.channel if arg is not None else "", "")
 
 
 def _parse_with_care(raw: bytes | str, ts_init_ms: int, contracts: Contracts) -> StreamFrame:

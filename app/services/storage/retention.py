@@ -22,7 +22,12 @@ from app.services.storage.schema import Layout, layout_of
 # One transaction: about 0.1 s on SQLite, whose other writers wait meanwhile.
 CHUNK_ROWS = 20_000
 # Tables without parts that age out all the same; the bulk tables have theirs in `layout.PARTS`.
-_TIME_MS = {"alert_history": "ts_event_ms", "baselines": "hour_ms"}
+_TIME_MS = {
+    "alert_history": "ts_event_ms",
+    "baselines": "hour_ms",
+    "outbox": "ts_init_ms",
+    "stream_gaps": "to_ms",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class Keep:
     liquidation_heatmap: float | None = 30  # rebuildable from liquidations for as long as those are kept
     composite_heatmap: float | None = 30
     alert_history: float | None = 365
+    outbox: float | None = 365  # what still waits after a year as well
+    stream_gaps: float | None = 365
     baselines: float | None = 3  # 72 hours, all that a baseline looks back
 
 

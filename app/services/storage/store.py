@@ -1,8 +1,8 @@
 """The store as one object: opens the database, owns its tasks and its end, and says how it does.
 
 Parts: `market` (bars, liquidations, tiles, alerts in), `signals` (the record), `bars`, `tiles`, `exports`,
-`state`. Nothing here waits for the database at start: until it is open, writes are buffered and reads fail
-with `StorageUnavailable`.
+`state`, `alerts` (history, outbox, gaps), `tail`. Nothing here waits for the database at start: until it is
+open, writes are buffered and reads fail with `StorageUnavailable`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.domain.stored import StoreState, StoreStatus
 from app.core.errors import StorageRefused, StorageUnavailable
+from app.services.storage.alerts import SqlAlerts
 from app.services.storage.bars import SqlBars
 from app.services.storage.engine import is_embedded, let_go, open_engine
 from app.services.storage.exports import SqlExports
 from app.services.storage.faults import is_full
 from app.services.storage.gate import GatedEngine, watch
 from app.services.storage.layout import PartitionBook
+from app.services.storage.liquidation_hours import SqlLiquidationHours
+from app.services.storage.liquidation_tail import SqlLiquidationTail
+from app.services.storage.outcomes import SqlOutcomes
 from app.services.storage.postgres_bulk import PostgresBulk
 from app.services.storage.probability_log import SqlProbabilityLog
 from app.services.storage.retention import Keep, apply_retention
@@ -68,9 +72,13 @@ class SqlStore:
         self.signals = SqlSignalLog(self._gate, now_ms=now_ms, monotonic=monotonic)
         self.bars = SqlBars(self._gate, now_ms=now_ms)
         self.tiles = SqlTiles(self._gate)
+        self.liquidations = SqlLiquidationHours(self._gate, now_ms=now_ms)
         self.exports = SqlExports(self._gate, now_ms=now_ms)
         self.probabilities = SqlProbabilityLog(self._gate)
+        self.outcomes = SqlOutcomes(self._gate)
         self.state = SqlState(self._gate, now_ms=now_ms)
+        self.alerts = SqlAlerts(self._gate, now_ms=now_ms)
+        self.tail = SqlLiquidationTail(self._gate, now_ms=now_ms)
         self._task: asyncio.Task[None] | None = None
         self._opened = asyncio.Event()
 

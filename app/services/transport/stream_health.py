@@ -1,11 +1,13 @@
-"""How one stream does: counters, the age of its data, what was missed, and whether any of it can be read.
+"""How one stream does: counters, the age of its data, what was missed, and whether it can be read.
 
-Domain-free and clock-driven; knows no channel. Kept by the streams of CoinGlass and OKX, shown in status.
+Domain-free and clock-driven; kinds of frames are names to it. Each kind is judged by itself: prices that can
+be read are no comfort when liquidations cannot. Kept by the streams of CoinGlass and OKX, shown in status.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from app.services.transport.socket import SocketState
@@ -25,11 +27,21 @@ class Missed(NamedTuple):
     reason: str
 
 
-class StreamHealth:
-    """Counters since the start. expected_gap_s: data older than that is too old for a live stream.
+# The kind of a frame of which not even the kind is known.
+UNKNOWN_KIND = ""
 
-    harmless: reasons of rejects that show a readable event which is simply not wanted.
-    """
+
+@dataclass(slots=True)
+class _Unreadable:
+    """Frames of one kind since the last one that could be read."""
+
+    since_s: float
+    last_s: float
+    frames: int = 1
+
+
+class StreamHealth:
+    """Counters since the start. expected_gap_s: data older than that is too old for a live stream."""
 
     def __init__(
         self,
@@ -37,12 +49,10 @@ class StreamHealth:
         now_ms: Callable[[], int],
         monotonic: Callable[[], float],
         expected_gap_s: float,
-        harmless: Collection[str] = (),
     ) -> None:
         self._now_ms = now_ms
         self._monotonic = monotonic
         self._expected_gap_s = expected_gap_s
-        self._harmless = frozenset(harmless)
         self.connected_ms: int | None = None
         self.last_data_ms: int | None = None
         self.frames = self.events = self.reconnects = self.gaps = 0
@@ -50,8 +60,7 @@ class StreamHealth:
         self._data_s: float | None = None
         self._lost_for: str | None = None
         self._was_connected = False
-        self._unreadable = 0
-        self._unreadable_since_s = self._unreadable_s = 0.0
+        self._unreadable: dict[str, _Unreadable] = {}
 
     def opened(self) -> None:
         self.reconnects += self._was_connected
@@ -64,25 +73,30 @@ class StreamHealth:
         if self._lost_for is None and self.last_data_ms is not None:
             self._lost_for = reason
 
-    def note(self, events: int, rejects: Mapping[str, int]) -> Missed | None:
-        """Count one frame; what was missed before it, when it is the first data after a loss."""
+    def note(self, events: int, rejects: Mapping[str, int], kinds: Collection[str]) -> Missed | None:
+        """Count one frame with usable events of `kinds`.
+
+        Returns what was missed before it, when it is the first data after a loss.
+        """
         self.frames += 1
         self.events += events
         for reason, count in rejects.items():
             self.rejects[reason] = self.rejects.get(reason, 0) + count
         if not events:
-            if rejects and not self._harmless.issuperset(rejects):
-                self._note_unreadable()
             return None
-        self._unreadable = 0
+        for kind in (*kinds, UNKNOWN_KIND):
+            self._unreadable.pop(kind, None)
         return self._note_data()
 
-    def _note_unreadable(self) -> None:
+    def note_unreadable(self, kind: str) -> None:
+        """The frame just counted was of that kind, and nothing of it could be read."""
         now_s = self._monotonic()
-        if not self._unreadable:
-            self._unreadable_since_s = now_s
-        self._unreadable += 1
-        self._unreadable_s = now_s
+        known = self._unreadable.get(kind)
+        if known is None:
+            self._unreadable[kind] = _Unreadable(now_s, now_s)
+        else:
+            known.last_s = now_s
+            known.frames += 1
 
     def _note_data(self) -> Missed | None:
         before_ms, now_ms = self.last_data_ms, self._now_ms()
@@ -98,7 +112,7 @@ class StreamHealth:
     def state(self, socket: SocketState) -> State:
         """In one word; what cannot be read is said first."""
         now_s = self._monotonic()
-        if self._is_alarm(now_s):
+        if self.alarms():
             return "alarm"
         if socket is SocketState.REFUSED:
             return "refused"
@@ -107,9 +121,13 @@ class StreamHealth:
         is_live = self._data_s is not None and now_s - self._data_s < self._expected_gap_s
         return "live" if is_live and self._lost_for is None else "silent"
 
-    def _is_alarm(self, now_s: float) -> bool:
-        return (
-            self._unreadable >= _MIN_UNREADABLE
-            and now_s - self._unreadable_since_s >= ALARM_AFTER_S
-            and now_s - self._unreadable_s < 2 * ALARM_AFTER_S
+    def alarms(self) -> tuple[str, ...]:
+        """The kinds of frames that keep arriving and could not be read for almost a minute."""
+        now_s = self._monotonic()
+        return tuple(
+            kind
+            for kind, seen in self._unreadable.items()
+            if seen.frames >= _MIN_UNREADABLE
+            and now_s - seen.since_s >= ALARM_AFTER_S
+            and now_s - seen.last_s < 2 * ALARM_AFTER_S
         )

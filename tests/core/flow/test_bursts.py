@@ -18,7 +18,7 @@ from app.core.flow.coverage import Coverage
 from app.core.flow.engine import FlowEngine
 from app.core.flow.market import MARKET
 from app.core.flow.windows import LiquidationWindows
-from tests.flow_facts import CONFIG, T, feed, row
+from tests.event_facts import CONFIG, T, feed, row
 
 
 def zscores(found: list[Finding], symbol: str) -> list[Finding]:

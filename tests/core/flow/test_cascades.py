@@ -11,7 +11,7 @@ from app.core.domain.signal import Direction
 from app.core.domain.stored import LiquidatedSide
 from app.core.flow.market import confidence
 from app.core.flow.stop_hunt import long_levels, short_levels
-from tests.flow_facts import LEVEL, Play, T, mirrored, ordered, row
+from tests.event_facts import LEVEL, Play, T, mirrored, ordered, row
 
 MILLION = 1e6
 

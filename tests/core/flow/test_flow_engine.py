@@ -15,7 +15,7 @@ from app.core.domain.flow_config import FlowConfig
 from app.core.domain.signal import Direction
 from app.core.flow.engine import FlowEngine
 from app.core.flow.identify import Identifier
-from tests.flow_facts import (
+from tests.event_facts import (
     CONFIG,
     LEVEL,
     Play,

@@ -12,7 +12,7 @@ from app.core.flow import identify
 from app.core.flow.identify import MAX_IDS, Identifier
 from app.core.flow.ids import liquidation_id
 from app.core.heatmap.buckets import bucket_of
-from tests.flow_facts import T, event, frame
+from tests.event_facts import T, event, frame
 
 
 class TestRows:

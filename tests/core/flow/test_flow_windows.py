@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.core.flow.columns import exact
 from app.core.flow.windows import WINDOWS_S, LiquidationWindows
-from tests.flow_facts import T
+from tests.event_facts import T
 
 Event: TypeAlias = tuple[int, bool, float, float]  # ts_ms, is_long, usd, price
 

@@ -6,7 +6,7 @@ import pytest
 
 from app.core.domain.flow import AlertKind, Finding, StreamGap
 from app.core.domain.signal import Direction
-from tests.flow_facts import Play, T, mirrored, ordered
+from tests.event_facts import Play, T, mirrored, ordered
 
 LARGE = 10_000.0  # of BTC
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.core.flow.columns import exact
 from app.core.flow.price_path import PricePath, PriceRange
 from app.core.flow.trade_windows import TRADE_WINDOWS_S, TradeWindows
-from tests.flow_facts import T
+from tests.event_facts import T
 
 Trade: TypeAlias = tuple[int, bool, float]  # ts_ms, is_buy, usd
 LARGE = 10_000.0

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.domain.flow import PriceTick, StreamFrame
-from app.services.coinglass.stream_parse import parse_frame, read_refusal
+from app.services.coinglass.stream_parse import kind_of, parse_frame, read_refusal
 
 TS_MS = 1_725_416_318_379
 NOW_MS = TS_MS + 250
@@ -232,6 +232,13 @@ def test_a_notice_is_neither_event_nor_reject() -> None:
 )
 def test_a_refusal_of_key_or_plan_is_recognised(raw: bytes, is_refusal: bool) -> None:
     assert read_refusal(raw) is is_refusal
+
+
+def test_the_kind_of_a_frame_nothing_came_of_can_be_told() -> None:
+    channels = ("liquidationOrders", "liquidation_orders", TRADES, TICKER, "orders_v9")
+    kinds = [kind_of(json.dumps({"channel": channel, "data": [{}]})) for channel in channels]
+    assert kinds == ["liquidations", "liquidations", "trades", "ticks", ""]
+    assert kind_of(b"{") == kind_of(b"[]") == ""
 
 
 VALUES = st.one_of(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.domain.flow import PriceTick, StreamFrame
-from app.services.okx.stream_parse import Notice, parse_frame, read_notice
+from app.services.okx.stream_parse import Notice, kind_of, parse_frame, read_notice
 
 TS_MS = 1_790_088_612_984
 NOW_MS = TS_MS + 80
@@ -173,8 +173,20 @@ def test_control_frames_are_recognised(raw: bytes, notice: Notice | None) -> Non
         assert parse_frame(raw, NOW_MS, SIZES) == StreamFrame("okx", NOW_MS)
 
 
+def test_the_kind_of_a_frame_nothing_came_of_can_be_told() -> None:
+    channels = ("liquidation-orders", "trades", "tickers", "books")
+    kinds = [kind_of(json.dumps({"arg": {"channel": channel}, "data": 5})) for channel in channels]
+    assert kinds == ["liquidations", "trades", "ticks", ""]
+    assert kind_of(b"{") == kind_of(b"{}") == ""
+
+
 VALUES = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=50), st.just([])
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=50),
+    st.just([]),
 )
 
 

@@ -10,7 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.services.storage import tables
 
-TIMES = {**tables.TIME_COLUMN, "alert_history": "ts_event_ms", "baselines": "hour_ms", "signals": "as_of_ms"}
+TIMES = {
+    **tables.TIME_COLUMN,
+    "alert_history": "ts_event_ms",
+    "baselines": "hour_ms",
+    "outbox": "ts_init_ms",
+    "signals": "as_of_ms",
+    "stream_gaps": "to_ms",
+}
 
 
 # Columns that came with a later revision than their table.
@@ -24,10 +31,15 @@ def first_columns(table: Table) -> list[Column[Any]]:
     return [column for column in table.columns if column.name not in _NEWER_COLUMNS.get(table.name, ())]
 
 
-def plain_row(table: Table, number: int, time: int, symbol: str = "BTC") -> dict[str, Any]:
-    """One row; rows of different numbers differ in every column that can. Every third has NULLs."""
+def plain_row(
+    table: Table, number: int, time: int, symbol: str = "BTC", *, is_old: bool = True
+) -> dict[str, Any]:
+    """One row; rows of different numbers differ in every column that can. Every third has NULLs.
+
+    is_old: with the columns of the first revision only.
+    """
     row: dict[str, Any] = {}
-    for column in first_columns(table):
+    for column in first_columns(table) if is_old else table.columns:
         if column.nullable and number % 3 == 0:
             row[column.name] = None
         elif isinstance(column.type, BigInteger):
@@ -45,10 +57,15 @@ def plain_row(table: Table, number: int, time: int, symbol: str = "BTC") -> dict
 
 
 async def insert_rows(
-    connection: AsyncConnection, table: Table, times: Iterable[int], symbol: str = "BTC"
+    connection: AsyncConnection,
+    table: Table,
+    times: Iterable[int],
+    symbol: str = "BTC",
+    *,
+    is_old: bool = True,
 ) -> None:
     """One row per time."""
-    rows = [plain_row(table, number, time, symbol) for number, time in enumerate(times)]
+    rows = [plain_row(table, number, time, symbol, is_old=is_old) for number, time in enumerate(times)]
     await connection.execute(table.insert(), rows)
 
 

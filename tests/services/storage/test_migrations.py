@@ -109,10 +109,10 @@ async def test_rows_go_to_the_part_of_their_time_and_far_times_to_the_rest(
 async def test_the_key_still_refuses_a_row_twice(database_url: str) -> None:
     async with opened(database_url) as engine, engine.begin() as connection:
         for name in TIMES:
-            await insert_rows(connection, tables.metadata.tables[name], [60_000])
+            await insert_rows(connection, tables.metadata.tables[name], [60_000], is_old=False)
             with pytest.raises(IntegrityError):
                 async with connection.begin_nested():
-                    await insert_rows(connection, tables.metadata.tables[name], [60_000])
+                    await insert_rows(connection, tables.metadata.tables[name], [60_000], is_old=False)
             statement = f"INSERT INTO {name} SELECT * FROM {name} WHERE true ON CONFLICT DO NOTHING"  # noqa: S608
             assert (await connection.execute(text(statement))).rowcount == 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from app.core.alerting.codec import encode_alert
 from app.core.alerting.desk import AlertDesk
 from app.core.domain.alerts import (
     Alert,
@@ -18,7 +19,6 @@ from app.core.domain.alerts import (
     Severity,
     StoredAlert,
 )
-from app.core.alerting.codec import encode_alert
 from app.core.domain.flow import AlertKind, Finding, Phase, TradeLevels
 from app.core.domain.signal import Direction
 from app.core.domain.stored import LiquidatedSide

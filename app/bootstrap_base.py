@@ -1,0 +1,266 @@
+"""What every process is made of, web or worker: clock, metrics, caches, providers, store.
+
+A part of `bootstrap`. Names the concrete adapters of the providers; nothing runs until `running` is entered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypedDict
+
+from pydantic import SecretStr
+
+from app import __version__
+from app.alerts_config import AlertsConfig, load_alerts_config
+from app.core.clock import Clock, SystemClock
+from app.core.domain.context import DataMode
+from app.core.domain.flow_config import FlowConfig, Tier
+from app.core.ports import Provider
+from app.core.stream_ports import WarmCache
+from app.services.bus.warm import RedisWarmCache
+from app.services.coinglass import CoinGlassProvider
+from app.services.coinglass.build import build_provider as build_coinglass
+from app.services.coinglass.catalog import CALLS_PER_MINUTE, Plan
+from app.services.okx.build import build_provider as build_okx
+from app.services.okx.provider import OkxProvider
+from app.services.sentiment.build import build_alternative_me, build_lunarcrush
+from app.services.spot.build import build_provider as build_coinapi
+from app.services.storage.retention import Keep
+from app.services.storage.store import SqlStore
+from app.services.streaming.warm_cache import MemoryWarmCache
+from app.services.transport.cache import ResourceCache
+from app.services.transport.circuit import BreakerState
+from app.services.transport.http import CallRecord
+from app.services.transport.redact import Redactor
+from app.services.transport.redis_link import RedisLink
+from app.services.transport.shared import RedisStore
+from app.services.transport.shared_limits import SharedQuota
+from app.settings import Settings, SignalsConfig, load_signals_config
+from app.telemetry import Metrics, configure_logging
+
+_log = logging.getLogger(__name__)
+
+
+class _Common(TypedDict):
+    """What every provider is built with."""
+
+    cache: ResourceCache
+    observe: Callable[[CallRecord], None]
+    now_ms: Callable[[], int]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    on_breaker_change: Callable[[str, BreakerState, BreakerState], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The ground of one process. prefix: of every key in Redis: live, demo and replay never meet there."""
+
+    settings: Settings
+    signals: SignalsConfig
+    alerts: AlertsConfig
+    flow: FlowConfig
+    clock: Clock
+    metrics: Metrics
+    prefix: str
+    redis: RedisLink | None
+    cache: ResourceCache
+    quota: SharedQuota | None
+    coinglass: CoinGlassProvider
+    okx: OkxProvider
+    providers: tuple[Provider, ...]
+    store: SqlStore
+    warm: WarmCache
+    providers_started: asyncio.Event
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Store and providers from their start to their end.
+
+        Nothing is awaited at the start: a provider that hangs must not keep the process from living.
+        """
+        self.store.start()
+        starting = asyncio.create_task(_start(self.providers, self.providers_started))
+        try:
+            yield
+        finally:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            await self.store.close()
+            await self.cache.aclose()
+            await asyncio.gather(*(provider.close() for provider in self.providers))
+            if self.quota is not None:
+                await self.quota.settled()
+            if self.redis is not None:
+                await self.redis.aclose()
+
+
+def build_base(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    observe_call: Callable[[CallRecord], None] | None = None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    plans_ahead: bool = True,
+) -> Base:
+    """Compose from checked settings.
+
+    clock: market time (replay and tests bring their own). observe_call: sees every upstream call, besides
+    the metrics (benchmarks). sleep: waits for call budgets and retries (tests leap over them). plans_ahead:
+    False in a process beside one that already asks CoinGlass ahead of questions.
+
+    Raises:
+        SettingsError, ConfigurationError: the signals file or a setting makes no sense.
+    """
+    clock = clock or SystemClock()
+    data_mode = DataMode(settings.data_mode)
+    signals = load_signals_config(settings.signals_config)
+    alerts = load_alerts_config(settings.alerts_config)
+    metrics = Metrics()
+    metrics.describe(data_mode=data_mode, version=__version__)
+    configure_logging(
+        level=settings.log_level,
+        json=settings.env == "prod",
+        redact=Redactor(settings.secret_values()).text,
+        data_mode=data_mode,
+    )
+    redis = _redis_link(settings, clock, metrics)
+    prefix = f"signals:{data_mode}:"  # live, demo and replay may share a Redis, never an answer or a budget
+    cache = ResourceCache(
+        now_ms=clock.now_ms,
+        shared=RedisStore(redis, prefix=prefix) if redis else None,
+        observe=metrics.observe_cache,
+        # An old value beats a deadline missed: wait a part of it for the new one, then serve the old.
+        patience_s=min(1.5, settings.request_deadline_seconds / 4),
+    )
+
+    def observe(call: CallRecord) -> None:
+        metrics.observe_call(call)
+        if observe_call is not None:
+            observe_call(call)
+
+    quota = _shared_coinglass_quota(redis, prefix, clock)
+    common = _Common(
+        cache=cache,
+        observe=observe,
+        now_ms=clock.now_ms,
+        monotonic=clock.monotonic_s,
+        sleep=sleep,
+        on_breaker_change=metrics.observe_breaker,
+    )
+    coinglass = build_coinglass(
+        api_key=_plain(settings.coinglass_api_key),
+        base_url=settings.coinglass_base_url,
+        exchange_order=settings.exchanges,
+        liquidation_exchanges=signals.liquidation_exchanges,
+        quota=quota,
+        watch=settings.symbols,
+        plans_ahead=settings.planner and plans_ahead,
+        **common,
+    )
+    okx = build_okx(base_url=settings.okx_base_url, **common)
+    providers = _providers(settings, coinglass, okx, common)
+    store = SqlStore(
+        settings.store_url(),
+        data_mode=data_mode,
+        now_ms=clock.now_ms,
+        monotonic=clock.monotonic_s,
+        keep=Keep(**settings.retention_days()),
+    )
+    metrics.watch_store(store.status)
+    return Base(
+        settings=settings,
+        signals=signals,
+        alerts=alerts,
+        flow=_flow_config(alerts),
+        clock=clock,
+        metrics=metrics,
+        prefix=prefix,
+        redis=redis,
+        cache=cache,
+        quota=quota,
+        coinglass=coinglass,
+        okx=okx,
+        providers=providers,
+        store=store,
+        warm=_warm_cache(redis, prefix, clock),
+        providers_started=asyncio.Event(),
+    )
+
+
+def _flow_config(alerts: AlertsConfig) -> FlowConfig:
+    tiers = alerts.tiers
+    return FlowConfig(
+        tier_1=Tier(**tiers.tier_1.model_dump()),
+        tier_2=Tier(**tiers.tier_2.model_dump()),
+        tier_3=Tier(**tiers.tier_3.model_dump()),
+        tier_1_coins=frozenset(tiers.tier_1_coins),
+        tier_2_coins=frozenset(tiers.tier_2_coins),
+        **alerts.detectors.model_dump(),
+    )
+
+
+def _redis_link(settings: Settings, clock: Clock, metrics: Metrics) -> RedisLink | None:
+    if settings.redis_url is None:
+        return None
+    return RedisLink(
+        settings.redis_url.get_secret_value(),
+        monotonic=clock.monotonic_s,
+        observe=metrics.observe_redis_fault,
+    )
+
+
+def _warm_cache(redis: RedisLink | None, prefix: str, clock: Clock) -> WarmCache:
+    """Rolling windows of the worker; without Redis those of this process alone."""
+    memory = MemoryWarmCache(now_ms=clock.now_ms, monotonic=clock.monotonic_s)
+    if redis is None:
+        return memory
+    return RedisWarmCache(
+        redis, prefix=prefix, memory=memory, now_ms=clock.now_ms, monotonic=clock.monotonic_s
+    )
+
+
+def _shared_coinglass_quota(redis: RedisLink | None, prefix: str, clock: Clock) -> SharedQuota | None:
+    """One budget for all processes that use the key and the Redis; None: the adapter keeps its own."""
+    if redis is None:
+        return None
+    smallest = CALLS_PER_MINUTE[Plan.HOBBYIST]  # until the account says more
+    return SharedQuota("coinglass", redis, calls=smallest, prefix=prefix, monotonic=clock.monotonic_s)
+
+
+def _providers(
+    settings: Settings,
+    coinglass: CoinGlassProvider,
+    okx: OkxProvider,
+    common: _Common,
+) -> tuple[Provider, ...]:
+    return (
+        coinglass,
+        okx,
+        build_coinapi(api_key=_plain(settings.coinapi_key), base_url=settings.coinapi_base_url, **common),
+        build_lunarcrush(
+            api_key=_plain(settings.lunarcrush_api_key),
+            base_url=settings.lunarcrush_base_url,
+            calls_per_minute=settings.lunarcrush_per_minute,
+            **common,
+        ),
+        build_alternative_me(base_url=settings.alternative_me_base_url, **common),
+    )
+
+
+def _plain(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret is not None else None
+
+
+async def _start(providers: tuple[Provider, ...], started: asyncio.Event) -> None:
+    ended = await asyncio.gather(*(provider.start() for provider in providers), return_exceptions=True)
+    for provider, error in zip(providers, ended, strict=True):
+        if isinstance(error, Exception):
+            # A bug in one adapter: the others go on, and this one learns what it can on demand.
+            _log.error("provider failed to start", extra={"provider": provider.name}, exc_info=error)
+    started.set()
+    _log.info("providers started", extra={"states": {p.name: p.status().state.value for p in providers}})

@@ -1,0 +1,215 @@
+"""The streaming worker: every loop from the upstream sockets to sent messages, restored, run and stopped.
+
+Owns the order of start and end; what each loop does is its own. Put together by `bootstrap_stream`, run by
+`python -m app.worker` or inside the web process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.core.clock import Clock
+from app.core.domain.flow import LinkState, LinkStatus, PipelineStatus, StreamGap
+from app.core.domain.flow_answer import StreamReport
+from app.core.domain.status import DependencyState, DependencyStatus
+from app.core.errors import StorageUnavailable
+from app.core.stream_ports import AlertStore, GapLog, LiquidationTail, WarmCache
+from app.services.streaming.delivery import DeliveryService
+from app.services.streaming.delivery_status import DeliveryStatus
+from app.services.streaming.keeper import AlertKeeper
+from app.services.streaming.pipeline import Pipeline
+from app.services.streaming.stages import Stages
+from app.services.streaming.status_board import StatusBoard
+
+_log = logging.getLogger(__name__)
+
+# How long the start waits for a database; after that the stream begins without its past.
+RESTORE_S = 4.0
+PUBLISH_S = 1.0
+# Windows of quiet coins run empty without an event: published again this often, and so is the report.
+ALL_EVERY = 15
+REPORT_EVERY = 5
+GAPS_MS = 86_400_000
+# Coins chunked while they are published: a thousand snapshots at once would hold up every frame.
+SNAPSHOT_CHUNK = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a start is restored from. opened: returns when the store can be asked."""
+
+    opened: Callable[[], Awaitable[None]]
+    tail: LiquidationTail
+    alerts: AlertStore
+    gaps: GapLog
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerParts:
+    """What one worker process runs. loops: further ones by name (sources, poller, bot ...).
+
+    name: of this process, among all that share the cache. pipelines: by partition, as they come and go.
+    delivery: None in a process that sends nothing. links: how the upstream streams do. notes: why something
+    is not watched for just now.
+    """
+
+    name: str
+    pipelines: Mapping[int, Pipeline]
+    keeper: AlertKeeper
+    delivery: DeliveryService | None
+    warm: WarmCache
+    past: Past
+    stages: Stages
+    clock: Clock
+    links: Callable[[], tuple[LinkStatus, ...]]
+    notes: Callable[[], tuple[str, ...]] = tuple
+    loops: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+class StreamWorker:
+    """`run()` until cancelled; `ready` is set once it takes events."""
+
+    def __init__(self, parts: WorkerParts) -> None:
+        self._parts = parts
+        self._board = StatusBoard(parts.warm, now_ms=parts.clock.now_ms)
+        self._gaps: Sequence[StreamGap] = ()
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Restore, then run every loop; alerts that wait are stored at the end."""
+        parts = self._parts
+        await self._restore()
+        parts.stages.add("clock", self._tick)
+        parts.stages.add("publish", self._publish)
+        parts.stages.add("keep", parts.keeper.run)
+        if parts.delivery is not None:
+            parts.stages.add("deliver", parts.delivery.run)
+        for name, loop in parts.loops.items():
+            parts.stages.add(name, loop)
+        self.ready.set()
+        try:
+            await parts.stages.run()
+        finally:
+            await parts.keeper.settle()
+
+    def add(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+        """One more loop, before `run()`."""
+        self._parts.stages.add(name, loop)
+
+    def dependency(self) -> DependencyStatus:
+        """For readiness: starting until the first data, down while no upstream stream is live."""
+        links = self._parts.links()
+        if any(link.state in (LinkState.LIVE, LinkState.STANDBY) for link in links):
+            return DependencyStatus("stream", DependencyState.OK, "")
+        if all(link.last_data_ms is None and link.state is not LinkState.ALARM for link in links):
+            return DependencyStatus("stream", DependencyState.STARTING, "no data yet")
+        detail = "; ".join(f"{link.source}: {link.detail or link.state}" for link in links)
+        return DependencyStatus("stream", DependencyState.DOWN, detail)
+
+    async def report(self) -> StreamReport:
+        """How this worker does, now."""
+        parts, now_ms = self._parts, self._parts.clock.now_ms()
+        status = _together([pipeline.status() for pipeline in parts.pipelines.values()])
+        links = parts.links()
+        delivery = None if parts.delivery is None else parts.delivery.status()
+        return StreamReport(
+            worker=parts.name,
+            as_of_ms=now_ms,
+            links=links,
+            pipeline=status,
+            gaps=tuple(self._gaps),
+            outbox=None if delivery is None else delivery.depth,
+            alarms=(*self._alarms(), *_link_alarms(links), *_delivery_alarms(delivery)),
+            notes=parts.notes(),
+        )
+
+    async def _restore(self) -> None:
+        past = self._parts.past
+        try:
+            async with asyncio.timeout(RESTORE_S):
+                await past.opened()
+        except (TimeoutError, StorageUnavailable) as error:
+            _log.error("the store is not open yet", extra={"why": str(error) or "it takes too long"})
+        for pipeline in list(self._parts.pipelines.values()):
+            await pipeline.restore(past.tail, past.alerts)
+
+    async def _tick(self) -> None:
+        while True:
+            await self._parts.sleep(0.25)
+            # Partitions of the bus are told the time by those who read them.
+            for pipeline in list(self._parts.pipelines.values()):
+                await pipeline.tick()
+
+    async def _publish(self) -> None:
+        turn = 0
+        while True:
+            await self._parts.sleep(PUBLISH_S)
+            await self._publish_snapshots(everything=turn % ALL_EVERY == 0)
+            if turn % REPORT_EVERY == 0:
+                await self._read_gaps()
+                await self._board.put(await self.report())
+            turn += 1
+
+    async def _publish_snapshots(self, *, everything: bool) -> None:
+        for pipeline in list(self._parts.pipelines.values()):
+            symbols = pipeline.take_changed(everything=everything)
+            for start in range(0, len(symbols), SNAPSHOT_CHUNK):
+                await self._parts.warm.publish(pipeline.snapshots(symbols[start : start + SNAPSHOT_CHUNK]))
+                await asyncio.sleep(0)
+
+    def _alarms(self) -> tuple[str, ...]:
+        keeper = self._parts.keeper
+        found = list(self._parts.stages.alarms())
+        if keeper.trouble is not None:
+            found.append(f"{keeper.waiting} alerts wait for the database: {keeper.trouble}")
+        if keeper.lost:
+            found.append(f"{keeper.lost} alerts lost: the database was away too long")
+        return tuple(found)
+
+    async def _read_gaps(self) -> None:
+        try:
+            self._gaps = await self._parts.past.gaps.gaps(self._parts.clock.now_ms() - GAPS_MS)
+        except StorageUnavailable:
+            return  # the last known stand; that the store is away is said elsewhere
+
+
+def _link_alarms(links: Sequence[LinkStatus]) -> tuple[str, ...]:
+    return tuple(
+        f"{link.source}: {link.detail or link.state}" for link in links if link.state.value == "alarm"
+    )
+
+
+def _together(found: Sequence[PipelineStatus]) -> PipelineStatus | None:
+    """One status of all pipelines of a process; None where it analyses nothing."""
+    if not found:
+        return None
+    fates: Counter[str] = Counter()
+    for one in found:
+        fates.update(one.alerts)
+    lags = [one.lag_ms for one in found if one.lag_ms is not None]
+    return PipelineStatus(
+        started_ms=min(one.started_ms for one in found),
+        events=sum(one.events for one in found),
+        duplicates=sum(one.duplicates for one in found),
+        late_events=sum(one.late_events for one in found),
+        skewed_events=sum(one.skewed_events for one in found),
+        trades=sum(one.trades for one in found),
+        symbols=sum(one.symbols for one in found),
+        findings=sum(one.findings for one in found),
+        alerts=dict(fates),
+        lag_ms=max(lags, default=None),
+    )
+
+
+def _delivery_alarms(status: DeliveryStatus | None) -> tuple[str, ...]:
+    if status is None:
+        return ()
+    found = [f"{scheme}: nothing is sent: {why}" for scheme, why in status.stopped.items()]
+    if status.trouble is not None:
+        found.append(f"outbox: {status.trouble}")
+    return tuple(found)
