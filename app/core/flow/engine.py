@@ -8,23 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
 from app.core.domain.flow import Finding, FlowSnapshot, PriceTick, StreamGap, TradeEvent
 from app.core.domain.flow_config import FlowConfig
 from app.core.domain.stored import LiquidationRow
-from app.core.flow.bursts import MARKET
 from app.core.flow.coin import Coin
 from app.core.flow.columns import EXACT_USD, Totals
 from app.core.flow.coverage import Coverage
-from app.core.flow.market import CoinMarket
+from app.core.flow.market import MARKET, CoinMarket
 
 IDLE_MS: Final = 86_400_000  # all windows of a coin are empty by then
 _SWEEP_MS: Final = 60_000
 _EVICTED_AT_ONCE: Final = 16  # a sixteenth of the coins, when there are too many
 
 _by_time = itemgetter(1)
+
+
+def _minute_of(row: LiquidationRow) -> int:
+    return row.ts_event_ms // 60_000
 
 
 class Scope(StrEnum):
@@ -137,7 +141,8 @@ class FlowEngine:
             return
         self._coverage.begin(ordered[0].ts_event_ms)
         self._source = ordered[-1].source
-        self._feed(ordered)
+        for _, rows_of_minute in groupby(ordered, _minute_of):
+            self._feed(list(rows_of_minute))
         for coin in (*self._coins.values(), self._market):
             coin.pass_time(now_ms)
             self._note_busy(coin.market.symbol, coin)

@@ -15,6 +15,7 @@ from app.core.flow.price_path import PricePath
 from app.core.flow.trade_windows import TradeWindows
 from app.core.flow.windows import LiquidationWindows
 
+MARKET: Final = "MARKET"  # all coins together; measured with the thresholds of the largest
 # Findings of one coin that lie closer together than this are one burst: the longest window of a detector.
 BURST_MS: Final = 300_000
 # A minute below this share of the tier's cascade threshold ($200K, $20K, $5K) is small, whatever its z-score.
@@ -47,7 +48,8 @@ class CoinMarket:
 
     def __init__(self, symbol: str, config: FlowConfig, coverage: Coverage) -> None:
         self.symbol, self.config, self.coverage = symbol, config, coverage
-        self.tier, self.tier_number = config.tier(symbol), config.tier_of(symbol)
+        self.tier_number = 1 if symbol == MARKET else config.tier_of(symbol)
+        self.tier = (config.tier_1, config.tier_2, config.tier_3)[self.tier_number - 1]
         self.windows = LiquidationWindows(
             hot_s=config.cascade_window_s,
             alarm_usd=self.tier.cascade_usd,
@@ -84,7 +86,7 @@ class CoinMarket:
         if whole < 60:
             return None
         past = self.windows.minutes_before(minute, self.coverage.reach(minute, 1_440))
-        not_less = sum(value >= usd for value in past)
+        not_less = sum(value >= usd for value in past.values())
         return max(0.0, 1.0 - not_less / whole)
 
 

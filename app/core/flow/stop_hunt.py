@@ -159,9 +159,10 @@ class Cascade:
         return taken.buy_usd if self.is_long else taken.sell_usd
 
     def percentile(self) -> float | None:
-        """Of its busiest minute among the coin's own; asked anew when that has grown by a quarter."""
+        """Of its busiest minute among the coin's own; asked anew when that has grown by half and can still
+        rise."""
         asked_usd, known = self._percentile
-        if self.peak_minute_usd > 1.25 * asked_usd:
+        if self.peak_minute_usd > 1.5 * asked_usd and known != 1.0:
             known = self.market.percentile(self.peak_minute_usd, self.started_s // 60)
             self._percentile = (self.peak_minute_usd, known)
         return known
