@@ -6,6 +6,7 @@ A part of `bootstrap`. Names the concrete adapters of the providers; nothing run
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -190,6 +191,16 @@ def build_base(
         warm=_warm_cache(redis, prefix, clock),
         providers_started=asyncio.Event(),
     )
+
+
+def settle_memory() -> None:
+    """Take what is built by now out of the collector's sight; it lives as long as the process.
+
+    Walking it again and again holds up answers by a tenth of a second, several times a minute under load.
+    Called once by a process of ours before it serves.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _flow_config(alerts: AlertsConfig) -> FlowConfig:

@@ -10,6 +10,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -155,6 +156,7 @@ class _Builder:
             links=links,
             notes=self.poller.notes,
             loops=loops,
+            is_clock=self.role is Role.ALL,
         )
 
     # --- where events come from -----------------------------------------------------------------------------
@@ -183,7 +185,7 @@ class _Builder:
     def _feed(self, switch: SourceSwitch) -> Callable[[], Awaitable[None]]:
         """Straight into the analysis of this process, or onto the bus for those of others."""
         if self.role is Role.ALL:
-            pipeline = self._pipeline(_WHOLE)
+            pipeline = self.pipelines[_WHOLE] = self._pipeline(_WHOLE)
             return partial(switch.run, pipeline.handle)
         link, log, leases = self._bus()
         ingest = FrameIngest(
@@ -218,15 +220,16 @@ class _Builder:
     # --- analysis -------------------------------------------------------------------------------------------
 
     def _handler(self, partition: int) -> PartitionHandler:
-        store = self.base.store
+        store, pipeline = self.base.store, self._pipeline(partition)
         return PartitionHandler(
-            self._pipeline(partition),
+            pipeline,
             is_ours=partial(self._is_of, partition),
             tail=store.tail,
             alerts=store.alerts,
             market=store.market,
             keeper=self.keeper,
             clock=self.base.clock,
+            on_filled=partial(self.pipelines.__setitem__, partition, pipeline),
             on_close=partial(self._forget, partition),
         )
 
@@ -253,9 +256,7 @@ class _Builder:
             outcomes=self.outcomes,
             is_patient=partition != _WHOLE,
         )
-        pipeline = Pipeline(parts, clock=self.base.clock)
-        self.pipelines[partition] = pipeline
-        return pipeline
+        return Pipeline(parts, clock=self.base.clock)
 
     def _desk(self, engine: FlowEngine) -> AlertDesk:
         gate = self.base.alerts.gate.model_dump()
@@ -374,7 +375,9 @@ def _until_cancelled(
             await asyncio.shield(task)
         except asyncio.CancelledError:
             stop()
-            await asyncio.wait_for(task, STOP_S)
+            # Not in time (Redis answers nothing): it is cut off, and what it held is free when leases end.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(task, STOP_S)
             raise
 
     return loop

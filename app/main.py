@@ -15,7 +15,8 @@ from contextlib import ExitStack
 
 import uvicorn
 
-from app.bootstrap import Application, build, settle_memory
+from app.bootstrap import Application, build
+from app.bootstrap_base import settle_memory
 from app.core.errors import ConfigurationError
 from app.data_modes import prepare
 from app.settings import Settings, SettingsError, load_settings

@@ -75,13 +75,17 @@ class CourierParts:
 
 
 class Courier:
-    """`serve` ends when every delivery it was given is marked or given back."""
+    """`serve` ends when every delivery it was given is marked or given back.
+
+    is_ending: set when the process stops; a turn then ends with the send that is under way.
+    """
 
     def __init__(self, parts: CourierParts) -> None:
         self._parts = parts
         self._outbox = parts.outbox
         self._pacer = parts.pacer
         self._ledger = parts.ledger
+        self.is_ending = False
 
     async def serve(self, chat: str, rows: Sequence[Delivery]) -> None:
         """Everything of one claim for one chat."""
@@ -110,7 +114,7 @@ class Courier:
         """One after the other, in order, until one does not arrive."""
         left = deque(rows)
         ends_s = self._parts.clock.monotonic_s() + _TURN_S
-        while left and self._parts.clock.monotonic_s() < ends_s:
+        while left and not self.is_ending and self._parts.clock.monotonic_s() < ends_s:
             row = left.popleft()
             if self._age_ms(row) > EXPIRED_MS:
                 await self._give_up(Job((row,), is_digest=False, is_edit=False), "not taken for a day")

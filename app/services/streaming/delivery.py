@@ -131,6 +131,7 @@ class DeliveryService:
 
     async def run(self) -> None:
         """Send until cancelled; then finish what is being sent, within ten seconds."""
+        self._courier.is_ending = False
         try:
             while True:
                 if not await self._round():
@@ -212,6 +213,7 @@ class DeliveryService:
 
     async def _finish(self) -> None:
         """Cut off, a send would have happened without anybody knowing."""
+        self._courier.is_ending = True
         turns = set(self._turns.values())
         if not turns:
             return

@@ -54,7 +54,8 @@ class WorkerParts:
 
     name: of this process, among all that share the cache. pipelines: by partition, as they come and go.
     delivery: None in a process that sends nothing. links: how the upstream streams do. notes: why something
-    is not watched for just now.
+    is not watched for just now. is_clock: whether pipelines are told here that time passes; those of the bus
+    are told by who reads them, in turn with their frames.
     """
 
     name: str
@@ -68,6 +69,7 @@ class WorkerParts:
     links: Callable[[], tuple[LinkStatus, ...]]
     notes: Callable[[], tuple[str, ...]] = tuple
     loops: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    is_clock: bool = True
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
@@ -84,7 +86,8 @@ class StreamWorker:
         """Restore, then run every loop; alerts that wait are stored at the end."""
         parts = self._parts
         await self._restore()
-        parts.stages.add("clock", self._tick)
+        if parts.is_clock:
+            parts.stages.add("clock", self._tick)
         parts.stages.add("publish", self._publish)
         parts.stages.add("keep", parts.keeper.run)
         if parts.delivery is not None:
@@ -96,6 +99,8 @@ class StreamWorker:
             await parts.stages.run()
         finally:
             await parts.keeper.settle()
+            if parts.keeper.waiting:
+                _log.error("alerts lost at stop", extra={"alerts": parts.keeper.waiting})
 
     def add(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
         """One more loop, before `run()`."""
@@ -141,7 +146,6 @@ class StreamWorker:
     async def _tick(self) -> None:
         while True:
             await self._parts.sleep(0.25)
-            # Partitions of the bus are told the time by those who read them.
             for pipeline in list(self._parts.pipelines.values()):
                 await pipeline.tick()
 

@@ -1,0 +1,105 @@
+"""R17: told to stop under load, every process ends in time with status 0, its sends finished and marked and its
+buffers written; the next start sends the rest, and nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.conftest import note
+from tests.services.transport.conftest import RedisServer
+from tests.worker_rig import CHATS, COINS, Child, Truth, Upstream, repeated, until, upstream
+
+STOP_LIMIT_S = 10.0
+
+
+async def is_ended_well(child: Child) -> float:
+    status, took_s = await child.stop()
+    assert status == 0, child.log()
+    assert took_s <= STOP_LIMIT_S
+    assert "Traceback" not in child.log()
+    assert "lost" not in child.log()
+    return took_s
+
+
+async def burden(around: Upstream, coins: tuple[str, ...]) -> None:
+    """More than can be sent at once, with messages on their way: both messengers are slow to answer."""
+    around.sim.state.latency_ms = 300
+    around.hook.delay_s = 0.3
+    for n, coin in enumerate(coins):
+        around.cascade(coin, side=("long", "short")[n % 2])
+        await asyncio.sleep(0.02)
+    await until(lambda: len(around.hook.calls) > 1 and around.inbox.arrived)
+
+
+async def nothing_hangs(around: Upstream, truth: Truth) -> None:
+    """What was begun is done and known to be done, and what came in is stored."""
+    rows, alerts = await truth.outbox(), await truth.alerts()
+    assert {row.state for row in rows} <= {"sent", "pending"}
+    assert {row.repeats for row in rows} == {0}
+    assert "pending" in {row.state for row in rows}, "it sent everything: there was no load"
+    assert repeated(around.inbox, rows, alerts) == 0
+    done = {row.alert_id for row in rows if row.chat == "webhook" and row.state == "sent"}
+    assert set(around.hook.copies()) == done
+    assert await truth.liquidations() == Counter((row["base"], row["ts_ms"]) for row in around.liquidated)
+
+
+async def the_rest_is_sent(around: Upstream, truth: Truth, coins: tuple[str, ...]) -> None:
+    around.sim.state.latency_ms = 0
+    around.hook.delay_s = 0.0
+    await until(truth.is_all_sent, within_s=30)
+    rows, alerts = await truth.outbox(), await truth.alerts()
+    assert Counter(alerts.values()) == Counter(coins)
+    assert repeated(around.inbox, rows, alerts) == 0
+    for chat in CHATS:
+        assert around.inbox.coins(chat) == Counter(coins)
+    assert set(around.hook.copies().values()) == {1}
+
+
+@pytest.mark.parametrize("module", ["app.worker", "app.main"])
+async def test_a_process_that_does_everything(tmp_path: Path, module: str) -> None:
+    url = f"sqlite:///{tmp_path / 'signals.db'}"
+    truth, coins = Truth(url), COINS[:16]
+    async with upstream(tmp_path, url, WORKER="embedded") as around:
+        child = await around.start(module=module)
+        await burden(around, coins)
+        took_s = await is_ended_well(child)
+        await nothing_hangs(around, truth)
+        await around.start()
+        await the_rest_is_sent(around, truth, coins)
+        note(f"R17 {module}: stopped in {took_s:.2f} s")
+
+
+async def test_roles_stop_in_order_and_also_without_redis(
+    tmp_path: Path, own_redis: RedisServer, postgres_url: str
+) -> None:
+    truth, coins = Truth(postgres_url), COINS[:12]
+    roles = ("ingest", "detect", "deliver")
+    async with upstream(tmp_path, postgres_url, REDIS_URL=own_redis.url) as around:
+
+        async def start() -> list[Child]:
+            return list(await asyncio.gather(*(around.start("--role", role) for role in roles)))
+
+        children = await start()
+        await burden(around, coins)
+        took = await asyncio.gather(*map(is_ended_well, children))
+        await nothing_hangs(around, truth)
+        # Leases were given back: nobody has to wait for them to end.
+        children = await start()
+        await the_rest_is_sent(around, truth, coins)
+        # A Redis that answers nothing any more keeps nobody from ending.
+        os.kill(own_redis.pid, signal.SIGSTOP)
+        try:
+            stuck = await asyncio.gather(*(child.stop() for child in children))
+        finally:
+            os.kill(own_redis.pid, signal.SIGCONT)
+        assert [status for status, _ in stuck] == [0, 0, 0], [child.log() for child in children]
+        assert max(took_s for _, took_s in stuck) <= STOP_LIMIT_S
+        note(
+            f"R17 roles: stopped in {max(took):.2f} s, with Redis frozen in {max(s for _, s in stuck):.2f} s"
+        )
