@@ -251,6 +251,9 @@ class _Builder:
         )
         pipeline = Pipeline(parts, clock=self.base.clock)
         self.pipelines[partition] = pipeline
+        for figures in self.levels.values():
+            if self._pipeline_of(figures.symbol) is pipeline:
+                pipeline.note_market(figures)
         return pipeline
 
     def _desk(self, engine: FlowEngine) -> AlertDesk:
