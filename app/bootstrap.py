@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -18,11 +18,14 @@ from app import __version__
 from app.api.app import Lifespan, create_api
 from app.api.options import ApiKey, ApiOptions
 from app.bootstrap_base import Base, build_base
+from app.bootstrap_messages import Bot, build_pushed_bot
 from app.bootstrap_stream import StreamProcess, build_stream
 from app.bootstrap_use_cases import UseCases, build_use_cases
-from app.core.clock import Clock
+from app.core.clock import Clock, SystemClock
 from app.core.domain.context import DataMode
 from app.core.ports import Provider
+from app.services.chat_book import ChatBook
+from app.services.streaming.stages import Stages
 from app.services.transport.http import CallRecord
 from app.settings import Settings
 
@@ -53,13 +56,17 @@ def build(
     base = build_base(settings, clock=clock, observe_call=observe_call, sleep=sleep)
     use_cases = build_use_cases(base)
     stream = build_stream(base, use_cases) if settings.runs_worker_embedded() else None
-    webhook = stream.bot.webhook if stream is not None and stream.bot is not None else None
+    pushed = build_pushed_bot(base, use_cases)
+    bot = pushed[0] if pushed is not None else None if stream is None else stream.bot
+    webhook = None if bot is None else bot.webhook
+    if stream is not None:
+        use_cases.dependencies.append(stream.worker.dependency)
     api = create_api(
         _api_options(settings),
         replace(use_cases.api, telegram=webhook),
         metrics_text=base.metrics.metrics_text,
         observe=base.metrics.observe_request,
-        lifespan=_lifespan(base, use_cases, stream),
+        lifespan=_lifespan(base, use_cases, _beside(stream, pushed)),
         now_ms=base.clock.now_ms,
         monotonic=base.clock.monotonic_s,
     )
@@ -91,16 +98,34 @@ def _api_options(settings: Settings) -> ApiOptions:
     )
 
 
-def _lifespan(base: Base, use_cases: UseCases, stream: StreamProcess | None) -> Lifespan:
+def _beside(
+    stream: StreamProcess | None, pushed: tuple[Bot, ChatBook] | None
+) -> list[Callable[[], Coroutine[None, None, None]]]:
+    """What runs in the web process besides its answers."""
+    loops: list[Callable[[], Coroutine[None, None, None]]] = []
+    if stream is not None:
+        loops.append(stream.run)
+    if pushed is not None:
+        bot, book = pushed
+        stages = Stages(monotonic=SystemClock().monotonic_s)
+        stages.add("bot", bot.run)
+        stages.add("chats", book.run)
+        loops.append(stages.run)
+    return loops
+
+
+def _lifespan(
+    base: Base, use_cases: UseCases, loops: Sequence[Callable[[], Coroutine[None, None, None]]]
+) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with base.running(), use_cases.running():
-            running = None if stream is None else asyncio.create_task(stream.run())
+            running = [asyncio.create_task(loop()) for loop in loops]
             try:
                 yield
             finally:
-                if running is not None:
-                    running.cancel()
-                    await asyncio.gather(running, return_exceptions=True)
+                for task in running:
+                    task.cancel()
+                await asyncio.gather(*running, return_exceptions=True)
 
     return lifespan

@@ -13,13 +13,16 @@ from app.api.options import digest_of
 from app.bootstrap_base import Base
 from app.bootstrap_use_cases import UseCases
 from app.core.alerting.bot_texts import menus
-from app.core.chat_ports import BotStatus, Inquiries, OutcomeCounts, ReportNow
+from app.core.chat_ports import BotStatus, Inquiries, ReportNow, ServiceReport
 from app.core.domain.alerts import ChatSettings, FilterLevel, Language, Severity
 from app.core.domain.context import DataMode
 from app.core.stream_ports import Sender
 from app.services.bus.channels import ChannelSender, RedisChannels
 from app.services.chat_book import ChatBook
+from app.services.chat_pace import SharedPace
 from app.services.chat_service import ChatService
+from app.services.outcome_counts import RecordedOutcomes
+from app.services.streaming.status_board import StatusBoard
 from app.services.transport.post import PostClient
 from app.services.webhook.sender import WebhookSender
 from app.settings import Settings
@@ -106,9 +109,9 @@ def build_bot(
     use_cases: UseCases,
     book: ChatBook,
     report: ReportNow,
-    outcomes: OutcomeCounts,
+    pace: SharedPace | None = None,
 ) -> Bot | None:
-    """The bot, None without a token, a chat or the wish for one.
+    """The bot, None without a token, a chat or the wish for one. pace: of the delivery of this process.
 
     Raises:
         ConfigurationError: webhook mode without PUBLIC_URL or its secret.
@@ -129,10 +132,11 @@ def build_bot(
             webhook_url=_webhook_url(settings),
         ),
         token=settings.telegram_bot_token.get_secret_value(),
-        conversation=_conversation(base, use_cases, book, report, outcomes),
+        conversation=_conversation(base, use_cases, book, report),
         now_ms=base.clock.now_ms,
         monotonic=base.clock.monotonic_s,
         webhook_secret=secret.get_secret_value() if secret else None,
+        pace=pace,
     )
     pushed = settings.telegram_mode == "webhook" and secret is not None
     webhook = TelegramWebhook(digest_of(secret.get_secret_value()), bot.accept) if pushed and secret else None
@@ -143,9 +147,31 @@ def _webhook_url(settings: Settings) -> str | None:
     return None if settings.public_url is None else f"{settings.public_url}/telegram/webhook"
 
 
-def _conversation(
-    base: Base, use_cases: UseCases, book: ChatBook, report: ReportNow, outcomes: OutcomeCounts
-) -> ChatService:
+def build_pushed_bot(base: Base, use_cases: UseCases) -> tuple[Bot, ChatBook] | None:
+    """The bot of a web process whose worker is another: pushed updates arrive here. None in other modes."""
+    settings = base.settings
+    if settings.telegram_mode != "webhook" or settings.runs_worker_embedded():
+        return None
+    book = build_chats(base)
+    board = StatusBoard(base.warm, now_ms=base.clock.now_ms)
+
+    async def report() -> ServiceReport:
+        told = await board.read()
+        links = tuple(link for one in told for link in one.links)
+        alarms = tuple(alarm for one in told for alarm in one.alarms)
+        return ServiceReport(await use_cases.api.health.ready(), links, alarms=alarms)
+
+    bot = build_bot(base, use_cases, book, report)
+    return None if bot is None else (bot, book)
+
+
+def dashboard_url(settings: Settings) -> str | None:
+    """Where the button of an alert leads; Telegram takes no address that only this machine can reach."""
+    url = settings.public_url
+    return url if url is not None and url.startswith("https://") else None
+
+
+def _conversation(base: Base, use_cases: UseCases, book: ChatBook, report: ReportNow) -> ChatService:
     return ChatService(
         book=book,
         inquiries=Inquiries(
@@ -156,10 +182,10 @@ def _conversation(
             heatmap=use_cases.api.heatmap,
             snapshots=base.warm,
             alerts=base.store.alerts,
-            outcomes=outcomes,
+            outcomes=RecordedOutcomes(base.store.outcomes, clock=base.clock),
         ),
         report=report,
         clock=base.clock,
         data_mode=DataMode(base.settings.data_mode),
-        dashboard_url=base.settings.public_url,
+        dashboard_url=dashboard_url(base.settings),
     )

@@ -15,28 +15,27 @@ from enum import StrEnum
 from functools import partial
 
 from app.bootstrap_base import Base
-from app.bootstrap_messages import Bot, build_bot, build_chats, build_messengers
+from app.bootstrap_messages import Bot, build_bot, build_chats, build_messengers, dashboard_url
 from app.bootstrap_use_cases import UseCases, build_poller
 from app.core.alerting.desk import AlertDesk
 from app.core.alerting.policy import GateRules
 from app.core.chat_ports import ServiceReport
 from app.core.clock import SystemClock
-from app.core.domain.alerts import AlertContext
 from app.core.domain.flow import Finding, LinkStatus
 from app.core.domain.market_figures import LevelFigures
 from app.core.domain.partition import Partitioning
-from app.core.domain.signal import Direction
 from app.core.domain.symbol import Symbol
 from app.core.errors import ConfigurationError
 from app.core.flow.engine import FlowEngine, Scope
 from app.core.flow.identify import Identifier
-from app.core.flow.market_filter import judge_market
 from app.services.bus.leases import RedisLeases
 from app.services.bus.link import BusLink
 from app.services.bus.streams import RedisFrameLog
+from app.services.chat_pace import SharedPace
 from app.services.coinglass.stream import CoinGlassStream, keyed_socket
 from app.services.okx.stream import OkxStream, public_socket
-from app.services.outcome_counts import RecordedOutcomes
+from app.services.streaming.announcer import Announcer, AnnouncerParts
+from app.services.streaming.baselines import Baselines
 from app.services.streaming.chat_addresses import ChatAddresses
 from app.services.streaming.delivery import DeliveryOptions, DeliveryService
 from app.services.streaming.ingest import FrameIngest
@@ -48,6 +47,7 @@ from app.services.streaming.pipeline import Pipeline, PipelineParts
 from app.services.streaming.poller import Poller
 from app.services.streaming.sources import SourceSwitch
 from app.services.streaming.stages import Stages
+from app.services.streaming.status_board import StatusBoard
 from app.services.streaming.watcher import Watcher
 from app.services.streaming.worker import Past, StreamWorker, WorkerParts
 
@@ -127,11 +127,14 @@ class _Builder:
             watcher = Watcher(watch=switch.watch, listed=self.book.symbols, warm=self.base.warm)
             loops |= {"sources": self._feed(switch), "watch": watcher.run}
         if self.role in (Role.ALL, Role.DETECT):
-            loops |= {"poll": self.poller.run, "outcomes": self.outcomes.run}
+            loops |= {"poll": self.poller.run, "outcomes": self.outcomes.run, "hours": self._baselines().run}
         if self.role is Role.DETECT:
             loops["detect"] = self._detect()
         worker = StreamWorker(self._parts(loops, links))
-        bot = self._bot(worker) if self.role in (Role.ALL, Role.DELIVER) else None
+        bot = None
+        if self.role in (Role.ALL, Role.DELIVER):
+            worker.add("announce", self._announcer().run)
+            bot = self._bot(worker)
         if bot is not None:
             worker.add("bot", bot.run)
         return StreamProcess(worker, bot, self.closers)
@@ -248,6 +251,7 @@ class _Builder:
             market=None if scope is Scope.MARKET else self.base.store.market,
             gaps=self.base.store.alerts,
             outcomes=self.outcomes,
+            is_patient=partition != _WHOLE,
         )
         pipeline = Pipeline(parts, clock=self.base.clock)
         self.pipelines[partition] = pipeline
@@ -263,24 +267,11 @@ class _Builder:
             tier_of=self.base.flow.tier_of,
             data_mode=self.base.settings.data_mode,
             chats=self.book.all,
-            context=self._context,
+            context=self.poller.alert_context,
             records=self.outcomes.records,
             feeds=partial(_feeds, engine, self.base.clock.now_ms),
             rules=GateRules(**gate),
             urgent_ratio=urgent_ratio,
-        )
-
-    def _context(self, symbol: str, direction: Direction) -> AlertContext | None:
-        """Funding and open interest of a watched coin; of others nobody asks."""
-        figures = self.poller.market_figures(symbol)
-        if figures is None:
-            return None
-        return judge_market(
-            direction,
-            funding_8h_frac=figures.funding_8h_frac,
-            oi_change_1h_frac=figures.oi_change_1h_frac,
-            funding_percentile=lambda _: figures.funding_percentile,
-            oi_percentile=lambda _: figures.oi_change_percentile,
         )
 
     def _poller(self) -> Poller:
@@ -326,7 +317,7 @@ class _Builder:
             data_mode=base.settings.data_mode,
             # Alone, whoever had something in hands before this start is dead; others may live.
             takes_over=f"{Role.ALL}-" if self.role is Role.ALL else None,
-            dashboard_url=base.settings.public_url,
+            dashboard_url=dashboard_url(base.settings),
             wall_ms=SystemClock().now_ms if is_replay else None,
         )
         return DeliveryService(
@@ -338,14 +329,41 @@ class _Builder:
             options=options,
         )
 
+    def _announcer(self) -> Announcer:
+        base = self.base
+        parts = AnnouncerParts(
+            reports=StatusBoard(base.warm, now_ms=base.clock.now_ms).read,
+            chats=self.book.all,
+            tell=self.delivery.notify,
+            alerts=base.store.alerts,
+            state=base.store.state,
+            clock=base.clock,
+            data_mode=base.settings.data_mode,
+        )
+        return Announcer(parts)
+
+    def _baselines(self) -> Baselines:
+        def symbols() -> list[str]:
+            return sorted({coin for one in self.pipelines.values() for coin in one.symbols()})
+
+        store = self.base.store
+        return Baselines(
+            reader=store.liquidations, writer=store.market, symbols=symbols, clock=self.base.clock
+        )
+
     def _bot(self, worker: StreamWorker) -> Bot | None:
+        """Pushed updates reach the web process: a worker beside it leaves the conversation to that one."""
+        settings = self.base.settings
+        if settings.telegram_mode == "webhook" and not settings.runs_worker_embedded():
+            return None
+
         async def report() -> ServiceReport:
             told = await worker.report()
             ready = await self.use_cases.api.health.ready()
             return ServiceReport(ready, told.links, told.pipeline, told.outbox, told.alarms)
 
-        counts = RecordedOutcomes(self.base.store.outcomes, clock=self.base.clock)
-        return build_bot(self.base, self.use_cases, self.book, report, counts)
+        pace = SharedPace(self.delivery.pacer)
+        return build_bot(self.base, self.use_cases, self.book, report, pace)
 
 
 def _until_cancelled(

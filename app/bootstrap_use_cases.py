@@ -55,7 +55,10 @@ Resolve: TypeAlias = Callable[[str], Symbol]
 
 @dataclass(frozen=True, slots=True)
 class UseCases:
-    """The use cases of one process. record, calibration: to be run beside the rest (`running`)."""
+    """The use cases of one process. record, calibration: to be run beside the rest (`running`).
+
+    dependencies: what readiness looks at besides providers; a worker in the same process adds itself.
+    """
 
     api: ApiServices
     contexts: ContextService
@@ -65,6 +68,7 @@ class UseCases:
     stream: StreamSource
     heatmap: HeatmapService
     candles: CandlesNow
+    dependencies: list[Callable[[], DependencyStatus]]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -138,6 +142,7 @@ def build_use_cases(base: Base) -> UseCases:
         liquidity=liquidity,
     )
     resolve = use_cases.resolve
+    dependencies = _dependencies(store, base.redis)
     record = RecordService(log=store.signals, recorder=recorder, resolve=resolve)
     services = ApiServices(
         signals=use_cases,
@@ -148,7 +153,7 @@ def build_use_cases(base: Base) -> UseCases:
         health=HealthService(
             providers=providers,
             price_providers=order[Capability.PRICE],
-            dependencies=_dependencies(store, base.redis),
+            dependencies=dependencies,
             data_mode=DataMode(settings.data_mode),
             try_price=lambda: contexts.price(Symbol(settings.symbols[0]), READY_PROBE_S),
         ),
@@ -161,7 +166,7 @@ def build_use_cases(base: Base) -> UseCases:
         flow=FlowService(base.warm, resolve=resolve, config=base.flow, clock=clock),
         alerts=AlertService(store.alerts, resolve=resolve),
     )
-    return UseCases(services, contexts, record, calibration, resolve, stream, heatmap, candles)
+    return UseCases(services, contexts, record, calibration, resolve, stream, heatmap, candles, dependencies)
 
 
 def build_poller(

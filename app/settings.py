@@ -152,6 +152,7 @@ class Settings(BaseSettings):
         problems = []
         if self.data_mode == "replay" and self.replay_data is None:
             problems.append("REPLAY_DATA: DATA_MODE=replay needs the folder with the recorded data")
+        problems += _message_problems(self)
         if self.env == "prod":
             problems += _production_problems(self)
         if problems:
@@ -205,6 +206,20 @@ def _url_passwords(url: SecretStr | None) -> list[str]:
     """The password as written and as meant: logs may show either (`p%40ss` and `p@ss`)."""
     password = urlsplit(url.get_secret_value()).password if url is not None else None
     return [password, unquote(password)] if password else []
+
+
+def _message_problems(settings: Settings) -> list[str]:
+    """What messages need beside each other."""
+    problems = []
+    secret = settings.telegram_webhook_secret
+    if settings.telegram_mode == "webhook" and settings.telegram_bot_token is not None:
+        if settings.public_url is None or not settings.public_url.startswith("https://"):
+            problems.append("PUBLIC_URL: TELEGRAM_MODE=webhook needs the public https:// address")
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", secret.get_secret_value() if secret else ""):
+            problems.append("TELEGRAM_WEBHOOK_SECRET: expected 1 to 256 of A-Z a-z 0-9 _ -")
+    if settings.alert_channels and settings.redis_url is None:
+        problems.append("REDIS_URL: ALERT_CHANNELS=on needs it")
+    return problems
 
 
 def _production_problems(settings: Settings) -> list[str]:

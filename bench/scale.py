@@ -8,6 +8,7 @@ has its share of the same cores. Rounds of one and of two workers take turns.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import statistics
 import subprocess
@@ -15,7 +16,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import cast
+from pathlib import Path
+from typing import NamedTuple, cast
 
 import numpy as np
 from redis import Redis
@@ -43,16 +45,18 @@ def run() -> list[Figure]:
     """About a minute."""
     with _redis() as url:
         asyncio.run(_fill(url))
-        rates: dict[int, list[float]] = {1: [], 2: []}
+        drains: dict[int, list[Drain]] = {1: [], 2: []}
         for _ in range(ROUNDS):
-            for workers, found in rates.items():
-                found.append(_EVENTS / _drain(url, workers))
-    ratios = [two / one for one, two in zip(rates[1], rates[2], strict=True)]
-    one, two = (statistics.median(rates[workers]) for workers in (1, 2))
+            for workers, found in drains.items():
+                found.append(_drain(url, workers))
+    ratios = [one.wall_s / two.wall_s for one, two in zip(drains[1], drains[2], strict=True)]
+    one, two = (_EVENTS / statistics.median(drain.wall_s for drain in found) for found in drains.values())
+    cpu_s = [statistics.median(drain.cpu_s for drain in found) for found in drains.values()]
     context = (
         f"{_EVENTS:,} liquidations of {COINS} coins in frames of {MAX_PART_EVENTS}, {PARTITIONS} partitions; "
         f"{one:,.0f}/s with one worker, {two:,.0f}/s with two; median of {ROUNDS} rounds "
-        f"({min(ratios):.2f} to {max(ratios):.2f}); aim >= 1.7"
+        f"({min(ratios):.2f} to {max(ratios):.2f}); {cpu_s[0]:.1f} s of CPU with one, {cpu_s[1]:.1f} s with "
+        f"two: needs both cores to itself; aim >= 1.7"
     )
     return [Figure("scale", "two_worker_ratio", statistics.median(ratios), "x", context)]
 
@@ -128,8 +132,14 @@ def _frame(draw: np.random.Generator, names: list[str], number: int, *, is_wild:
     return StreamFrame("coinglass", START_MS + (number + 1) * FRAME_MS, events)
 
 
-def _drain(url: str, workers: int) -> float:
-    """Seconds from the starting shot to the last acknowledgement."""
+class Drain(NamedTuple):
+    """Seconds from the starting shot to the last acknowledgement, and CPU seconds of the workers in them."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def _drain(url: str, workers: int) -> Drain:
     with Redis.from_url(url) as redis, ExitStack() as processes:
         _forget_readers(redis)
         started = [
@@ -140,6 +150,7 @@ def _drain(url: str, workers: int) -> float:
             if process.stdout is None or process.stdout.readline().strip() != b"ready":
                 raise RuntimeError("a worker did not start")
         ends = {str(number).encode(): _newest(redis, number) for number in range(PARTITIONS)}
+        used_s = sum(_cpu_s(process.pid) for process in started)
         begun = time.perf_counter()
         for process in started:
             if process.stdin is not None:
@@ -149,7 +160,14 @@ def _drain(url: str, workers: int) -> float:
             time.sleep(0.02)
             if any(process.poll() is not None for process in started):
                 raise RuntimeError("a worker ended before its work did")
-        return time.perf_counter() - begun
+        wall_s = time.perf_counter() - begun
+        return Drain(wall_s, sum(_cpu_s(process.pid) for process in started) - used_s)
+
+
+def _cpu_s(pid: int) -> float:
+    """CPU time of a process so far, in user code and in the kernel."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _newest(redis: Redis, partition: int) -> bytes:

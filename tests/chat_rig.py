@@ -5,6 +5,7 @@ Chats are configured as a deployment would; time is the test's.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -117,10 +118,15 @@ async def live_chat(
 ) -> AsyncIterator[LiveChat]:
     """A conversation over the use cases of a whole process on the simulated market."""
     clock = RigClock()
+
+    async def leap(seconds: float) -> None:
+        clock.advance(int(seconds * 1000) + 1)
+        await asyncio.sleep(0)
+
     given = {"DATA_MODE": "demo", "LOG_LEVEL": "WARNING", "PLANNER": "off", "DATABASE_URL": url}
     async with live_simulator(clock) as sim:
         given |= provider_settings(sim.url) | dict(settings or {})
-        base = build_base(load_settings(given), clock=clock)
+        base = build_base(load_settings(given), clock=clock, sleep=leap)
         use_cases = build_use_cases(base)
         api = use_cases.api
         async with base.running(), use_cases.running():

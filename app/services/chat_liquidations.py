@@ -80,10 +80,9 @@ def _totals_text(voice: Voice, part: Part) -> list[Markup]:
         return [voice.lacks("liq.totals", found, part.plan_needed)]
     totals = found.value
     scope = voice.say("all_exchanges") if totals.scope == "all exchanges" else clean(totals.scope, 80)
-    lines = [voice.say("liq.totals_of", scope=scope, source=voice.source(found))]
-    lines += [_sides(voice, window, usd) for window, usd in totals.by_window.items()]
-    note = voice.part_note(part)
-    return [*lines, note] if note else lines
+    head = voice.say("liq.totals_of", scope=scope, source=voice.source(found))
+    lines = [joined(head, voice.part_note(part))]
+    return [*lines, *(_sides(voice, window, usd) for window, usd in totals.by_window.items())]
 
 
 def _sides(voice: Voice, window: str, usd: LiquidatedUsd) -> Markup:

@@ -22,7 +22,7 @@ from app.core.domain.formatting import (
 )
 from app.core.domain.liquidity import DEFAULT_TIMEFRAME, Setup
 from app.core.domain.market import DAY_MS, Series
-from app.core.domain.quality import Missing, Reading
+from app.core.domain.quality import Missing, MissingReason, Reading
 from app.core.domain.signal import FactorScore, FactorStatus, Mode, Signal
 from app.core.domain.symbol import Symbol
 from app.core.domain.views import Part, Parts, View, ViewQuery
@@ -178,7 +178,7 @@ def _factor(voice: Voice, factor: FactorScore) -> Markup:
     """One line: name, score, place in its own past, source and age; or why it does not count."""
     name = voice.say(f"factor.{factor.name.value}")
     if factor.status is FactorStatus.MISSING or factor.ts_event_ms is None:
-        return voice.say("factor.missing", name=name, why=clean(factor.detail))
+        return voice.say("factor.missing", name=name, why=_why_missing(voice, factor.detail))
     source = voice.say("source", provider=factor.provider or "-", ago=voice.ago(factor.ts_event_ms))
     if factor.status is FactorStatus.STALE:
         return voice.say("factor.stale", name=name, source=source)
@@ -188,6 +188,12 @@ def _factor(voice: Voice, factor: FactorScore) -> Markup:
         rank = voice.say("factor.rank", percent=f"{factor.percentile * 100:.0f}", n=factor.history_n)
     score = f"{toward_neutral(factor.score, 0):.0f}"
     return voice.say(f"factor.{lean}", name=name, score=score, rank=rank, source=source)
+
+
+def _why_missing(voice: Voice, detail: str) -> str:
+    """The engine's reason in the language of the chat, where it names one of those that inputs have."""
+    named = next((reason for reason in MissingReason if reason.value in detail), None)
+    return clean(detail) if named is None else voice.say(f"missing.{named.value}")
 
 
 def _figures(voice: Voice, signal: Signal) -> list[Markup]:

@@ -137,6 +137,8 @@ async def test_what_is_not_to_be_had_says_why_and_the_rest_is_answered(tmp_path:
     assert "No newest moves: no source is set up for it" in whales
     assert "No liquidation of this coin has ever been recorded here." in heatmap
     assert "Not counted: " in why
+    assert "• Social: not there (no source is set up for it)" in why
+    assert "(the better source: no source is set up for it)" in liquidations.splitlines()[1]
     assert "own estimate from open interest" in liquidations
 
 

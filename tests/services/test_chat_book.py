@@ -14,7 +14,7 @@ from app.core.alerting.codec import encode_settings
 from app.core.clock import ManualClock
 from app.core.domain.alerts import ChatSettings, Language, Severity
 from app.services.storage.store import SqlStore
-from app.services.streaming.chat_book import ChatBook as DeliveryBook
+from app.services.streaming.chat_addresses import ChatAddresses
 from tests.chat_rig import CHAT, FOREIGN, OTHER, MemoryStore, make_book, make_chat
 
 NOW_MS = 1_764_936_000_000
@@ -170,8 +170,7 @@ async def test_the_book_runs_until_stopped_through_an_outage() -> None:
 
 async def test_a_chat_that_moved_is_known_by_its_new_id_and_keeps_its_settings() -> None:
     store = MemoryStore()
-    delivery = DeliveryBook(cast(Any, store), monotonic=lambda: 0.0)
-    await delivery.move(CHAT, "telegram:-100777")
+    await ChatAddresses(cast(Any, store)).move(CHAT, "telegram:-100777")
     book = make_book(store)
     assert book.name_of("telegram:-100777") is None
     await book.load()
@@ -179,15 +178,6 @@ async def test_a_chat_that_moved_is_known_by_its_new_id_and_keeps_its_settings()
     chat = make_chat(book, ManualClock(NOW_MS))
     await chat.answer("telegram:-100777", "/cooldown 10")
     assert book.all()[0].cooldown_s == 600
-
-
-async def test_a_chat_that_the_delivery_closed_is_closed_here_too() -> None:
-    store = MemoryStore()
-    book = make_book(store)
-    await book.load()
-    await DeliveryBook(cast(Any, store), monotonic=lambda: 0.0).disable(CHAT)
-    await book.load()
-    assert book.all()[0].is_disabled is True
 
 
 async def test_names_of_channels_are_known_in_any_case() -> None:

@@ -128,7 +128,7 @@ ENGLISH: dict[str, str] = {
     # Liquidations and heatmap
     "liq.title": "<b>{coin} liquidations</b>",
     "liq.totals": "liquidation totals",
-    "liq.totals_of": "{scope} ({source}):",
+    "liq.totals_of": "Totals, {scope} ({source})",
     "liq.sides": "• {window}: longs {longs}, shorts {shorts} ({share} longs)",
     "liq.quiet": "• {window}: none",
     "liq.stream": "Live stream ({source}, {ago}):",

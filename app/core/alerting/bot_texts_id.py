@@ -131,7 +131,7 @@ INDONESIAN: dict[str, str] = {
     # Likuidasi dan heatmap
     "liq.title": "<b>Likuidasi {coin}</b>",
     "liq.totals": "total likuidasi",
-    "liq.totals_of": "{scope} ({source}):",
+    "liq.totals_of": "Total, {scope} ({source})",
     "liq.sides": "• {window}: long {longs}, short {shorts} ({share} long)",
     "liq.quiet": "• {window}: tidak ada",
     "liq.stream": "Aliran langsung ({source}, {ago}):",

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from app.core.domain.alerts import SetupRecord
 from app.core.domain.flow import AlertKind
+from app.core.domain.outcomes import setup_of
 from app.core.domain.signal import Direction
 
 MIN_OUTCOMES = 30
@@ -24,7 +25,7 @@ Records: TypeAlias = Callable[[str], tuple[int, int] | None]
 
 def setup_key(kind: AlertKind, direction: Direction, tier: int) -> str:
     """`STOP_HUNT:LONG:1`: alerts of one setup share one record."""
-    return f"{kind}:{direction}:{tier}"
+    return setup_of(kind.value, direction.value, tier)
 
 
 def shrunken_win_rate(*, scored: int, wins: int) -> float:

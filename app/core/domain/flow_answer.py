@@ -16,9 +16,8 @@ from app.core.domain.flow_config import Tier
 from app.core.domain.stored import LiquidatedSide
 from app.core.domain.symbol import Symbol
 
-# The worker publishes every live coin at least this often, so that a quiet coin does not look like a dead
-# worker; three times missed is a fault.
-PUBLISH_EVERY_S = 30.0
+# The worker publishes every live coin several times in this time, changed or not, so that a quiet coin does
+# not look like a dead worker.
 MAX_SNAPSHOT_AGE_S = 90.0
 
 

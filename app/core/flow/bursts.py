@@ -82,7 +82,8 @@ class ZScore:
         whole = market.coverage.whole_minutes(self._minute, count)
         if whole < count - MAX_MISSING:
             return None
-        return ordinary_of(market.windows.minutes_before(self._minute, count), whole)
+        reach = market.coverage.reach(self._minute, count)
+        return ordinary_of(market.windows.minutes_before(self._minute, reach), whole)
 
     def _hold(self, ordinary: Ordinary, usd: float) -> None:
         market, ts_ms = self._market, self._market.windows.newest_ms

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from app.core.domain.flow import AlertKind, Finding, Phase
 from app.core.domain.signal import Direction
-from app.core.flow.columns import Totals
 from app.core.flow.market import CoinMarket, confidence
 from app.core.flow.stop_hunt import Cascade
 
@@ -26,8 +25,8 @@ class Cascades:
         """An event has been added to the windows."""
         windows = self.market.windows
         found = self._step(windows.second) if self.active else []
-        if windows.hot_usd >= self.market.tier.cascade_usd:
-            self._begin(windows.since(windows.hot_from(windows.second)))
+        if windows.hot_usd >= self.market.tier.cascade_usd and self._begin():
+            found += self._step(windows.second)
         return found
 
     def on_price(self, ts_ms: int, price: float) -> list[Finding]:
@@ -44,20 +43,21 @@ class Cascades:
         """What is under way, as it stands: asked after every frame that touched the coin."""
         return [self._finding(cascade, as_of_s) for cascade in self.active if cascade.is_on]
 
-    def _begin(self, hot: Totals) -> None:
+    def _begin(self) -> bool:
         """The threshold is reached: three events and one side with 65 % make it a cascade."""
         config, windows = self.market.config, self.market.windows
+        started_s = windows.hot_from(windows.second)
+        hot = windows.since(started_s)
         is_long = hot.long_usd >= hot.short_usd
         if hot.longs + hot.shorts < config.cascade_min_events:
-            return
+            return False
         share = max(hot.long_usd, hot.short_usd) / (hot.long_usd + hot.short_usd)
         if share < config.cascade_side_share or any(one.is_long == is_long for one in self.active):
-            return
-        started_s = windows.first_from(windows.hot_from(windows.second))
-        cascade = Cascade(self.market, is_long=is_long, started_s=started_s, as_of_s=windows.second)
-        cascade.step(windows.second)
-        self.active.append(cascade)
+            return False
+        first_s = windows.first_from(started_s)
+        self.active.append(Cascade(self.market, is_long=is_long, started_s=first_s, as_of_s=windows.second))
         windows.stay_awake(True)
+        return True
 
     def _step(self, as_of_s: int) -> list[Finding]:
         as_of_s = max(as_of_s, self.market.windows.second)

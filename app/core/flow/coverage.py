@@ -26,12 +26,17 @@ class Coverage:
         """Data exists from here on; an earlier beginning (restored rows) is kept."""
         if self._first_min is None:
             self.since_ms, self._first_min = ts_ms, ts_ms // 60_000 + 1
+            self._known.clear()
 
     def note_gap(self, gap: StreamGap) -> None:
         self.begin(gap.to_ms)
         self._known.clear()
         self.since_ms = max(gap.to_ms, self.since_ms or 0)
         self._gaps.append((gap.from_ms // 60_000, gap.to_ms // 60_000))
+
+    def reach(self, before_min: int, count: int) -> int:
+        """How far back data goes, at most `count` minutes; the minute in which it began is not whole."""
+        return 0 if self._first_min is None else max(0, min(count, before_min - self._first_min))
 
     def whole_minutes(self, before_min: int, count: int) -> int:
         """How many of the `count` minutes before `before_min` were seen from beginning to end.
@@ -46,10 +51,8 @@ class Coverage:
         return known
 
     def _whole_minutes(self, before_min: int, count: int) -> int:
-        start = before_min - count
-        if self._first_min is None:
-            return 0
-        missing = set(range(start, min(self._first_min, before_min)))
+        reach = self.reach(before_min, count)
+        missing: set[int] = set()
         for first, last in self._gaps:
-            missing.update(range(max(first, start), min(last + 1, before_min)))
-        return count - len(missing)
+            missing.update(range(max(first, before_min - reach), min(last + 1, before_min)))
+        return reach - len(missing)

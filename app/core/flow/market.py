@@ -95,7 +95,7 @@ class CoinMarket:
         whole = self.coverage.whole_minutes(minute, 1_440)
         if whole < 60:
             return None
-        past = self.windows.minutes_before(minute, 1_440)
+        past = self.windows.minutes_before(minute, self.coverage.reach(minute, 1_440))
         not_less = sum(value >= usd for value in past)
         return max(0.0, 1.0 - not_less / whole)
 

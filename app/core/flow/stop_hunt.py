@@ -98,9 +98,10 @@ class Cascade:
         elif self.is_on or self.phase is Phase.BUILDING or self._read_at[0] != self.market.windows.version:
             self._measure(as_of_s)  # else it only waits: without new events no sum can rise
         if self.phase is Phase.BUILDING:
-            if self.rate_usd >= FALLING * self.peak_10s_usd:
+            if self.rate_usd > 0 and self.rate_usd >= FALLING * self.peak_10s_usd:
                 return False
-            self.phase, self.peak_s = Phase.PEAK, as_of_s
+            # Looked at long afterwards, the rate fell at the latest when its window had emptied.
+            self.phase, self.peak_s = Phase.PEAK, min(as_of_s, self.last_on_s + RATE_S + 1)
             self._judge(as_of_s)
             return True
         return self._judge(as_of_s)

@@ -74,7 +74,9 @@ class DeliveryService:
         self._options = options
         self._monotonic = clock.monotonic_s
         self._wall_ms = options.wall_ms or clock.now_ms
-        self._pacer = Pacer(_PACES if options.paces is None else options.paces, monotonic=self._monotonic)
+        self.pacer = self._pacer = Pacer(
+            _PACES if options.paces is None else options.paces, monotonic=self._monotonic
+        )
         self._ledger = Ledger()
         parts = CourierParts(
             outbox=outbox,

@@ -1,7 +1,7 @@
 """One partition of the bus through a pipeline of its own: windows, gate and ids belong to its coins alone.
 
-Implements `core.bus_ports.FrameHandler`. Coins never share a partition with half of themselves, so a pipeline
-per partition sees all of each of its coins; market-wide figures are those of the partition's coins.
+Implements `core.bus_ports.FrameHandler`. A partition has all events of each of its coins; the market's own
+has every liquidation once more, and speaks of the market alone.
 """
 
 from __future__ import annotations

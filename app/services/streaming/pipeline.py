@@ -48,7 +48,8 @@ class Outcomes(Protocol):
 class PipelineParts:
     """What the pipeline is made of. Engine, identifier and desk are its own, the rest the process shares.
 
-    market: where rows are kept, None where somebody else keeps them.
+    market: where rows are kept, None where somebody else keeps them. is_patient: frames wait while the
+    store's buffer is full, instead of rows being turned away.
     """
 
     engine: FlowEngine
@@ -58,6 +59,7 @@ class PipelineParts:
     market: MarketWriter | None
     gaps: GapLog
     outcomes: Outcomes
+    is_patient: bool = False
 
 
 class Pipeline:
@@ -97,9 +99,8 @@ class Pipeline:
         """Everything one frame says, up to stored alerts. Returns when it is dealt with."""
         if frame.gap is not None:
             await self.record_gap(frame.gap)
-        rows, findings = self._analyse(frame)
-        if self._parts.market is not None:
-            self._parts.market.put(rows)
+        rows, findings = self._analyse(frame, self._clock.now_ms())
+        await self._keep_rows(rows)
         if frame.ticks or frame.trades:
             for symbol, price, at_ms in self._prices.choose(frame.ticks, frame.trades):
                 self._parts.outcomes.on_price(symbol, price, at_ms)
@@ -109,7 +110,8 @@ class Pipeline:
         """A frame that was dealt with before a restart: only windows and ids change."""
         if frame.gap is not None:
             self.note_gap(frame.gap)
-        self._analyse(frame)
+        # Time stands where it stood: an idle partition would else see its own past as late.
+        self._analyse(frame, frame.ts_init_ms)
 
     def note_gap(self, gap: StreamGap) -> None:
         """Windows that reach back into it are not whole."""
@@ -123,9 +125,19 @@ class Pipeline:
         except StorageUnavailable as error:
             _log.error("a gap was not recorded", extra={"why": str(error), "source": gap.source})
 
-    def _analyse(self, frame: StreamFrame) -> tuple[Sequence[LiquidationRow], list[Finding]]:
+    async def _keep_rows(self, rows: Sequence[LiquidationRow]) -> None:
+        """Into the buffer of the store; where frames can wait for it (on the bus) none is turned away."""
+        market = self._parts.market
+        if market is None or not rows:
+            return
+        if self._parts.is_patient:
+            await market.put_all(rows)
+        else:
+            market.put(rows)
+
+    def _analyse(self, frame: StreamFrame, now_ms: int) -> tuple[Sequence[LiquidationRow], list[Finding]]:
         """New rows of the frame, and what the detectors say of everything in it."""
-        parts, now_ms = self._parts, self._clock.now_ms()
+        parts = self._parts
         rows: Sequence[LiquidationRow] = ()
         findings: list[Finding] = []
         if frame.liquidations:
@@ -157,6 +169,10 @@ class Pipeline:
             self._fates[verdict.reason or ("edited" if verdict.is_edit else "kept")] += 1
         self._parts.outcomes.take(verdicts)
         await self._parts.keeper.keep(verdicts)
+
+    def symbols(self) -> Sequence[str]:
+        """Coins that had an event within a day."""
+        return self._parts.engine.symbols()
 
     def take_changed(self, *, everything: bool) -> list[str]:
         """Coins that had an event since the last call, or every coin, in a fixed order."""

@@ -285,14 +285,14 @@ class Poller:
         if figures.unknown:
             coin.notes["market"] = "; ".join(figures.unknown)
         await self._tell_levels(context)
-        if isinstance(context.funding, Missing) or figures.funding_percentile is None:
+        rate, percentile = figures.funding_8h_frac, figures.funding_percentile
+        if isinstance(context.funding, Missing) or rate is None or percentile is None:
             return None
-        assert figures.funding_8h_frac is not None  # noqa: S101 - a rank is of something
         return detect_funding(
             FundingNow(
                 symbol=coin.symbol.base,
-                rate_8h_frac=figures.funding_8h_frac,
-                percentile=figures.funding_percentile,
+                rate_8h_frac=rate,
+                percentile=percentile,
                 days=figures.funding_days,
                 bar_ms=context.funding.ts_event_ms,
                 as_of_ms=figures.as_of_ms,

@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.core.clock import Clock
-from app.core.domain.flow import LinkStatus, PipelineStatus, StreamGap
+from app.core.domain.flow import LinkState, LinkStatus, PipelineStatus, StreamGap
 from app.core.domain.flow_answer import StreamReport
+from app.core.domain.status import DependencyState, DependencyStatus
 from app.core.errors import StorageUnavailable
 from app.core.stream_ports import AlertStore, GapLog, LiquidationTail, WarmCache
 from app.services.streaming.delivery import DeliveryService
@@ -99,6 +100,16 @@ class StreamWorker:
     def add(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
         """One more loop, before `run()`."""
         self._parts.stages.add(name, loop)
+
+    def dependency(self) -> DependencyStatus:
+        """For readiness: starting until the first data, down while no upstream stream is live."""
+        links = self._parts.links()
+        if any(link.state in (LinkState.LIVE, LinkState.STANDBY) for link in links):
+            return DependencyStatus("stream", DependencyState.OK, "")
+        if all(link.last_data_ms is None and link.state is not LinkState.ALARM for link in links):
+            return DependencyStatus("stream", DependencyState.STARTING, "no data yet")
+        detail = "; ".join(f"{link.source}: {link.detail or link.state}" for link in links)
+        return DependencyStatus("stream", DependencyState.DOWN, detail)
 
     async def report(self) -> StreamReport:
         """How this worker does, now."""

@@ -15,9 +15,10 @@ from typing import TypeAlias
 
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
 from telegram.constants import ParseMode
-from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError, TimedOut
+from telegram.error import BadRequest, Forbidden, NetworkError, TelegramError, TimedOut
 
 from app.core.stream_ports import Message
+from app.services.telegram.connection import FloodWait
 from app.services.telegram.updates import Incoming
 
 SPACING_S = 1.05  # the server counts a message a second and chat
@@ -134,16 +135,10 @@ def _button(text: str, target: str) -> InlineKeyboardButton:
     return InlineKeyboardButton(text, callback_data=target)
 
 
-def seconds_of(error: RetryAfter) -> float:
-    """How long the server asks to be left alone."""
-    wait = error.retry_after
-    return float(wait) if isinstance(wait, int) else wait.total_seconds()
-
-
 def _again(error: TelegramError, form: _Form, attempt: int) -> tuple[_Form, float] | None:
     """In which form to try again after how many seconds; None when that cannot succeed or might double it."""
-    if isinstance(error, RetryAfter):
-        return form, min(seconds_of(error), MAX_WAIT_S)
+    if isinstance(error, FloodWait):
+        return form, min(error.wait_s, MAX_WAIT_S)
     if isinstance(error, BadRequest):
         if "parse entities" in error.message and form.has_markup:
             return replace(form, has_markup=False), 0.0

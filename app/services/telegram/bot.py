@@ -17,12 +17,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+from telegram.error import Conflict, InvalidToken, TelegramError
 
 from app.core.chat_ports import BotState, BotStatus, Conversation
 from app.core.errors import ConfigurationError
-from app.services.telegram.answers import MAX_WAIT_S, AnswerSender, Fate, Pace, Spacing, seconds_of
+from app.services.telegram.answers import MAX_WAIT_S, AnswerSender, Fate, Pace, Spacing
 from app.services.telegram.client import PollingBot
+from app.services.telegram.connection import FloodWait
 from app.services.telegram.updates import Incoming, Json, read_update, update_id_of
 
 POLL_S = 25
@@ -176,8 +177,8 @@ class TelegramBot:
 
     def _pause_s(self, error: TelegramError, failures: int) -> float:
         """Capped exponential with full jitter; what the server asks for; longer while another one reads."""
-        if isinstance(error, RetryAfter):
-            return min(seconds_of(error), MAX_WAIT_S)
+        if isinstance(error, FloodWait):
+            return min(error.wait_s, MAX_WAIT_S)
         first_s = CONFLICT_PAUSE_S if isinstance(error, Conflict) else FIRST_PAUSE_S
         longest_s = min(LONGEST_PAUSE_S, first_s * 2 ** min(failures, 10))
         return self._random.uniform(first_s / 2, longest_s)

@@ -6,32 +6,27 @@ two connection pools (a long poll never blocks an answer), and texts of errors w
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 
-import httpx
 from telegram import Bot
 from telegram.error import NetworkError, TelegramError
-from telegram.request import HTTPXRequest
 
+from app.services.telegram.connection import BotRequest
 from app.services.telegram.updates import ALLOWED
 
 READ_MARGIN_S = 10.0  # a poll is read longer than the server holds it
 MAX_DETAIL_CHARS = 200
 ANSWER_READ_S = 15.0
 _CONNECTIONS = 8
-# Reading the certificates of the system takes tens of milliseconds: once for all pools.
-_tls = functools.cache(httpx.create_ssl_context)
 
 
 class PollingBot(Bot):
     """A bot that has not been initialised: it learns its name when `username_now` is called."""
 
     def __init__(self, token: str, *, base_url: str) -> None:
-        # A wait for a place in the pool is no failure, but bounded like everything.
         self._pools = (
-            _pool(1, READ_MARGIN_S),
-            _pool(_CONNECTIONS, ANSWER_READ_S),
+            BotRequest(read_s=READ_MARGIN_S, connections=1),
+            BotRequest(read_s=ANSWER_READ_S, connections=_CONNECTIONS),
         )
         super().__init__(
             token,
@@ -88,12 +83,3 @@ class PollingBot(Bot):
         """Calls under way end with an error; further ones until they are opened again."""
         for pool in self._pools:
             await pool.shutdown()
-
-
-def _pool(connections: int, read_s: float) -> HTTPXRequest:
-    return HTTPXRequest(
-        connection_pool_size=connections,
-        read_timeout=read_s,
-        pool_timeout=read_s,
-        httpx_kwargs={"verify": _tls()},
-    )

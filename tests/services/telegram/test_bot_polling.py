@@ -188,7 +188,7 @@ async def test_a_chat_that_threw_the_bot_out_is_told_to_the_conversation() -> No
 
 
 async def test_a_chat_that_writes_too_fast_is_answered_twenty_times_a_minute() -> None:
-    async with bot_rig(Echo(), pace=no_pace) as rig:
+    async with bot_rig(Echo()) as rig:
         for number in range(22):
             await rig.write(f"/n{number}", 42)
         await rig.until(lambda: rig.bot.status().answers + rig.bot.status().flooded == 22)

@@ -257,6 +257,8 @@ class TestBoundedBody:
             ("gzip", gzip.compress(b"hello " * 25) + gzip.compress(b"hello " * 25)),
             ("deflate", zlib.compress(b"hello " * 50)),
         ],
+        # Compressed bytes hold the time and would be another name at every collection.
+        ids=["none", "identity", "gzip", "gzip twice", "deflate"],
     )
     def test_every_encoding_decodes_in_any_chunking(self, encoding: str, wire: bytes, step: int) -> None:
         body = BoundedBody(encoding, 300)

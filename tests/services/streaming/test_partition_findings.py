@@ -1,18 +1,13 @@
-"""A pipeline's parts for one partition: who speaks for whom, and rows that wait for the store."""
+"""Engines of partitions, fed the way the bus feeds them, say together what the engine of one process says."""
 
 from __future__ import annotations
-
-import pytest
 
 from app.core.domain.flow import Finding, LiquidationEvent, PriceTick, StreamFrame, TradeEvent
 from app.core.domain.flow_config import FlowConfig
 from app.core.domain.partition import Partitioning
-from app.core.errors import StorageUnavailable
 from app.core.flow.bursts import MARKET
-from app.core.flow.engine import FlowEngine
+from app.core.flow.engine import FlowEngine, Scope
 from app.core.flow.identify import Identifier
-from app.services.streaming.partition_parts import HeldRows, PartitionFlow, speaks_for
-from tests.memory_store import MemoryStore
 
 FOUR = Partitioning(4)
 T0_MS = 1_780_000_000_000
@@ -57,12 +52,19 @@ def found_by(engine: FlowEngine, frames: list[StreamFrame]) -> list[Finding]:
     return found
 
 
+def scope_of(partition: int) -> Scope:
+    return Scope.MARKET if partition == FOUR.market else Scope.COINS
+
+
+def parts_of(partition: int) -> list[StreamFrame]:
+    return [part for frame in burst() for number, part in FOUR.split(frame) if number == partition]
+
+
 def test_the_partitions_together_say_what_one_process_says_each_thing_once() -> None:
     alone = found_by(FlowEngine(FlowConfig()), burst())
     shared: list[Finding] = []
     for partition in FOUR.all:
-        parts = [part for frame in burst() for number, part in FOUR.split(frame) if number == partition]
-        mine = found_by(PartitionFlow(FlowConfig(), speaks_for(FOUR, partition)), parts)
+        mine = found_by(FlowEngine(FlowConfig(), scope=scope_of(partition)), parts_of(partition))
         expected = {MARKET} if partition == FOUR.market else {c for c in COINS if FOUR.of(c) == partition}
         assert {finding.symbol for finding in mine} == expected
         shared += mine
@@ -70,48 +72,9 @@ def test_the_partitions_together_say_what_one_process_says_each_thing_once() -> 
     assert sorted(map(repr, shared)) == sorted(map(repr, alone))
 
 
-def test_aggregates_are_published_by_the_partition_of_the_coin() -> None:
-    engines = {number: PartitionFlow(FlowConfig(), speaks_for(FOUR, number)) for number in FOUR.all}
-    for number, engine in engines.items():
-        found_by(engine, [part for frame in burst() for p, part in FOUR.split(frame) if p == number])
-    assert sorted(coin for engine in engines.values() for coin in engine.symbols()) == sorted(COINS)
-    whole = engines[FOUR.market].snapshot(MARKET, T0_MS + 60_000 * 321)
+def test_the_markets_partition_sums_every_coin() -> None:
+    engine = FlowEngine(FlowConfig(), scope=Scope.MARKET)
+    found_by(engine, parts_of(FOUR.market))
+    whole = engine.snapshot(MARKET, T0_MS + 60_000 * 321)
     assert whole is not None
-    assert max(window.long_usd for window in whole.liquidations) > 30 * len(COINS) * 3_000_000.0 * 0.99
-
-
-async def test_rows_are_held_until_the_store_has_them_all() -> None:
-    store = MemoryStore()
-    held = HeldRows(store)
-    rows = Identifier().identify(burst()[0])
-    assert held.put(rows) == len(COINS)
-    assert store.of(type(rows[0])) == []
-    await held.flush()
-    await held.flush()
-    assert sorted(store.of(type(rows[0]))) == sorted(rows)
-
-
-async def test_rows_of_the_market_are_another_partitions_to_store() -> None:
-    held = HeldRows(None)
-    await held.put_all(Identifier().identify(burst()[0]))
-    await held.flush()
-
-
-async def test_a_store_that_is_away_is_said_and_nothing_is_dropped() -> None:
-    class Away(MemoryStore):
-        is_away = True
-
-        async def flush(self) -> None:
-            if self.is_away:
-                raise StorageUnavailable("away")
-            await super().flush()
-
-    store = Away()
-    held = HeldRows(store)
-    rows = Identifier().identify(burst()[0])
-    held.put(rows)
-    with pytest.raises(StorageUnavailable):
-        await held.flush()
-    store.is_away = False
-    await held.flush()
-    assert sorted(store.of(type(rows[0]))) == sorted(rows)
+    assert max(window.long_usd for window in whole.liquidations) > 30 * len(COINS) * 3_000_000.0
