@@ -256,7 +256,11 @@ class _Builder:
             outcomes=self.outcomes,
             is_patient=partition != _WHOLE,
         )
-        return Pipeline(parts, clock=self.base.clock)
+        pipeline = Pipeline(parts, clock=self.base.clock)
+        for figures in self.levels.values():
+            if partition in (_WHOLE, self.partitioning.of(figures.symbol)):
+                pipeline.note_market(figures)
+        return pipeline
 
     def _desk(self, engine: FlowEngine) -> AlertDesk:
         gate = self.base.alerts.gate.model_dump()

@@ -136,6 +136,8 @@ _MIRRORED_EVIDENCE = {
     "short_usd": "long_usd",
     "range_low": "range_high",
     "range_high": "range_low",
+    "venue_low_usd": "venue_high_usd",
+    "venue_high_usd": "venue_low_usd",
     "buy_usd": "sell_usd",
     "sell_usd": "buy_usd",
     "large_buys": "large_sells",
@@ -147,7 +149,7 @@ _MIRRORED_KINDS = {
     "WHALE_ACCUMULATION": "WHALE_DISTRIBUTION",
     "WHALE_DISTRIBUTION": "WHALE_ACCUMULATION",
 }
-_PRICES = {"range_low", "range_high", "sweep_extreme"}
+_PRICES = {"range_low", "range_high", "sweep_extreme", "venue_low_usd", "venue_high_usd"}
 
 
 def mirrored(finding: Finding) -> Finding:
@@ -159,10 +161,12 @@ def mirrored(finding: Finding) -> Finding:
     if finding.side is not None and side is not None:
         episode = episode.replace(f":{finding.side}:", f":{side}:")
     levels = finding.levels
+    direction = opposite.get(finding.direction, finding.direction)
     return replace(
         finding,
         kind=kind,
-        direction=opposite.get(finding.direction, finding.direction),
+        direction=direction,
+        burst=finding.burst.replace(f":trades:{finding.direction}", f":trades:{direction}"),
         side=side,
         episode=episode,
         price=None if finding.price is None else 2 * LEVEL - finding.price,

@@ -112,6 +112,7 @@ class AlertItem(ApiModel):
     )
     levels: AlertLevelsItem | None = Field(description="Null where the kind has none.")
     final: bool = Field(description="True when it will not grow any more.")
+    follows: AlertId | None = Field(description="Of a reclaim: the alert of its cascade, null for others.")
     kept: bool = Field(description="True when somebody was told, or was to be.")
     drop_reason: DropReason | None = Field(description="Why nobody was told, null when it was kept.")
     data_mode: DataMode = Field(description="live, demo (simulated market) or replay (recorded past).")

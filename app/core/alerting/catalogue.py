@@ -23,6 +23,14 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "{usd} of shorts liquidated in {window}",
         "{usd} posisi short dilikuidasi dalam {window}",
     ),
+    "what.STOP_HUNT.reclaim.LONG": (
+        "reclaimed after {usd} of longs liquidated in {window}",
+        "pulih setelah {usd} posisi long dilikuidasi dalam {window}",
+    ),
+    "what.STOP_HUNT.reclaim.SHORT": (
+        "reclaimed after {usd} of shorts liquidated in {window}",
+        "pulih setelah {usd} posisi short dilikuidasi dalam {window}",
+    ),
     "what.STOP_HUNT": ("{usd} liquidated in {window}", "{usd} dilikuidasi dalam {window}"),
     "what.LIQUIDATION_ZSCORE.LONG": (
         "unusually many longs liquidated, {usd} in {window}",
@@ -131,6 +139,10 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "⚪ No direction unless the price comes back into its range",
         "⚪ Belum ada arah, kecuali harga kembali ke rentangnya",
     ),
+    "direction.apart": (
+        "⚪ The way back is an alert of its own",
+        "⚪ Arah baliknya adalah peringatan tersendiri",
+    ),
     "direction.opposed": (
         "⚪ No direction: sources disagree (LONG {long}, SHORT {short} of 100)",
         "⚪ Tanpa arah: sumber bertentangan (LONG {long}, SHORT {short} dari 100)",
@@ -200,6 +212,10 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "origin.update": (
         "Source: {feeds} · {age} old · update {revision} · id <code>{id}</code>",
         "Sumber: {feeds} · {age} lalu · pembaruan {revision} · id <code>{id}</code>",
+    ),
+    "origin.follows": (
+        "Source: {feeds} · {age} old · id <code>{id}</code>, follows <code>{follows}</code>",
+        "Sumber: {feeds} · {age} lalu · id <code>{id}</code>, lanjutan <code>{follows}</code>",
     ),
     "origin.unknown": ("unknown", "tidak diketahui"),
     "advice": ("<i>Market data, not advice.</i>", "<i>Data pasar, bukan nasihat.</i>"),

@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from app.core.alerting.episodes import Episode, EpisodeBook
 from app.core.alerting.memory import ChatMemory, told_by
-from app.core.alerting.merge import Candidate, merge, weight_of
+from app.core.alerting.merge import Candidate, is_echo, merge, weight_of
 from app.core.alerting.policy import HOUSE, GateRules, decide, edit_is_due
 from app.core.alerting.record import Records, look_up
 from app.core.alerting.restoring import told_chats
@@ -120,6 +121,12 @@ class AlertDesk:
 
     def _consider_one(self, finding: Finding, episode: Episode, now_ms: int) -> list[GateVerdict]:
         """Judge a finding together with what stands beside it in its coin."""
+        if _is_reclaim(finding) and episode.told and episode.told_direction() is Direction.NEUTRAL:
+            return self._consider_reclaim(finding, episode, now_ms)
+        if self._is_echo(finding, episode):
+            self._counts["merged"] += 1
+            episode.rest(finding, now_ms + MERGE_WINDOW_MS)
+            return []
         peers = self._peers(finding, episode)
         candidate = merge([peer.latest for peer in peers if peer.latest is not None])
         if candidate.lead is finding:
@@ -135,6 +142,25 @@ class AlertDesk:
         self._counts["merged"] += 1
         episode.rest(finding, now_ms + MERGE_WINDOW_MS)
         return verdicts
+
+    def _consider_reclaim(self, finding: Finding, cascade: Episode, now_ms: int) -> list[GateVerdict]:
+        """A told cascade is over: its message ends as it is, and the way back is an alert of its own.
+
+        An edit calls nobody, and the reclaim is what can be acted on (docs/adr/0031).
+        """
+        end = cascade.latest = replace(finding, direction=Direction.NEUTRAL, levels=None)
+        verdicts = self._ask(cascade, merge([end]), now_ms)
+        way_back = replace(finding, episode=f"{finding.episode}:reclaim")
+        episode = self._book.find(way_back) or self._book.open(way_back)
+        episode.latest, episode.follows = way_back, cascade.id
+        return verdicts + self._consider_one(way_back, episode, now_ms)
+
+    def _is_echo(self, finding: Finding, episode: Episode) -> bool:
+        """Whether it only repeats a cascade that was told. What has a message of its own is finished."""
+        cascade = self._book.newest(finding.symbol, AlertKind.STOP_HUNT)
+        if cascade is None or cascade.latest is None or not (cascade.told or cascade.follows) or episode.told:
+            return False
+        return is_echo(cascade.latest, finding)
 
     def _peers(self, finding: Finding, episode: Episode) -> list[Episode]:
         """Episodes of the coin that say something within the same minute, this one included.
@@ -261,6 +287,7 @@ class AlertDesk:
             evidence=(*(item for item in lead.evidence if math.isfinite(item[1])), *candidate.evidence),
             is_final=lead.is_final,
             data_mode=self._data_mode,
+            follows=episode.follows,
         )
 
     def _count(self, verdict: GateVerdict) -> None:
@@ -270,6 +297,10 @@ class AlertDesk:
             self._counts[verdict.reason] += 1
         for reason in verdict.dropped.values():
             self._counts[reason] += 1
+
+
+def _is_reclaim(finding: Finding) -> bool:
+    return finding.kind is AlertKind.STOP_HUNT and finding.direction is not Direction.NEUTRAL
 
 
 def _is_usable(finding: Finding) -> bool:

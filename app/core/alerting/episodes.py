@@ -32,6 +32,7 @@ def alert_id(kind: AlertKind, symbol: str, episode: str) -> str:
 class Episode:
     """One alert in the making.
 
+    follows: id of the cascade's alert where this is its reclaim.
     latest: newest finding, None after a restart until one comes; passed_over: the one it had when it was last
     spared from being forgotten. told: what each chat saw last. shown: newest
     revision that was handed out, whoever saw it. wake_*: size, confidence and time from which on a finding
@@ -42,6 +43,7 @@ class Episode:
     revision: int = 0
     severity: Severity = Severity.INFO
     reason: DropReason | None = None
+    follows: str | None = None
     latest: Finding | None = None
     passed_over: Finding | None = None
     shown: Told | None = None
@@ -122,6 +124,9 @@ class EpisodeBook:
     def of_coin(self, symbol: str) -> Iterable[Episode]:
         """The newest episode of each kind."""
         return self._by_coin.get(symbol, {}).values()
+
+    def newest(self, symbol: str, kind: AlertKind) -> Episode | None:
+        return self._by_coin.get(symbol, {}).get(kind)
 
     def open(self, finding: Finding) -> Episode:
         """The episode of a finding that `find` does not know: restored, or new."""

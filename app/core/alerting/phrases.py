@@ -35,7 +35,7 @@ _UNJUDGED = (Phase.BUILDING, Phase.PEAK)
 def icon(alert: Alert) -> str:
     """Longs liquidated push the price down, shorts up; otherwise the side of the direction."""
     siren = "🚨" if alert.severity is Severity.URGENT else ""
-    if alert.side is not None and alert.kind is not AlertKind.HEATMAP:
+    if alert.side is not None and alert.kind is not AlertKind.HEATMAP and alert.follows is None:
         return siren + ("🔻" if alert.side is LiquidatedSide.LONG else "🔺")
     return siren + {Direction.LONG: "🟢", Direction.SHORT: "🔴"}.get(alert.direction, "⚪")
 
@@ -63,7 +63,7 @@ def ratio_note(alert: Alert, language: Language) -> str:
 
 
 def phase_line(alert: Alert, language: Language) -> str:
-    if alert.phase is None:
+    if alert.phase is None or alert.follows is not None:  # the headline says it
         return ""
     if alert.phase is Phase.ENDED:
         return say("phase.ended", language)
@@ -82,6 +82,8 @@ def direction_line(alert: Alert, language: Language) -> str:
     is_open = alert.direction is Direction.NEUTRAL and alert.phase in _UNJUDGED
     if is_open and alert.price is not None:
         return say("direction.waiting", language)
+    if alert.direction is Direction.NEUTRAL and alert.phase is Phase.RECLAIM:
+        return say("direction.apart", language)
     return say(f"direction.{alert.direction}", language)
 
 
@@ -102,7 +104,7 @@ def price_line(alert: Alert, language: Language) -> str:
 
 
 def percentile_line(alert: Alert, language: Language) -> str:
-    if alert.percentile is None:
+    if alert.percentile is None or alert.follows is not None:  # the message it follows has it
         return ""
     return say("percentile", language, share=format_percent(alert.percentile))
 
@@ -165,6 +167,8 @@ def origin_line(alert: Alert, language: Language, *, now_ms: int) -> str:
         "age": span((now_ms - alert.ts_event_ms) / 1000, language),
         "id": clean(alert.id),
     }
+    if alert.follows is not None:
+        return say("origin.follows", language, follows=clean(alert.follows), **values)
     if alert.revision == 1:
         return say("origin", language, **values)
     return say("origin.update", language, revision=alert.revision, **values)
@@ -185,7 +189,7 @@ def _detail(alert: Alert, facts: Mapping[str, float], values: dict[str, object])
     if alert.kind is AlertKind.HEATMAP and {"tile_low_usd", "tile_high_usd"} <= facts.keys():
         values |= {"low": format_usd(facts["tile_low_usd"]), "high": format_usd(facts["tile_high_usd"])}
         return ".tile"
-    sided = f".{alert.side}"
+    sided = f".{alert.side}" if alert.follows is None else f".reclaim.{alert.side}"
     return sided if f"what.{alert.kind}{sided}" in PHRASES else ""
 
 

@@ -107,13 +107,18 @@ def _direction(cascade: Cascade) -> Direction:
 def _evidence(cascade: Cascade) -> tuple[tuple[str, float], ...]:
     """The numbers behind it; what is not known is left out."""
     market, sums = cascade.market, cascade.sums
+    stated = market.windows.extremes_since(cascade.started_s)
+    has_prices = stated.high > 0.0
     absorbed, before = cascade.absorbed_usd, cascade.before
     known: list[tuple[str, float | None]] = [
         ("long_usd", sums.long_usd),
         ("short_usd", sums.short_usd),
         ("side_share_frac", cascade.share),
         ("events", float(sums.longs + sums.shorts)),
-        ("largest_usd", market.windows.extremes_since(cascade.started_s).largest),
+        ("largest_usd", stated.largest),
+        # As venues state them, often bankruptcy prices: shown where no traded price is known, never compared.
+        ("venue_low_usd", stated.low if has_prices else None),
+        ("venue_high_usd", stated.high if has_prices else None),
         ("threshold_usd", market.tier.cascade_usd),
         ("rate_10s_usd", cascade.rate_usd),
         ("peak_10s_usd", cascade.peak_10s_usd),

@@ -18,7 +18,7 @@ from app.core.domain.stored import LiquidationRow
 from app.core.flow.coin import Coin
 from app.core.flow.columns import EXACT_USD, Totals
 from app.core.flow.coverage import Coverage
-from app.core.flow.market import MARKET, CoinMarket
+from app.core.flow.market import MARKET, CoinMarket, Figures
 
 IDLE_MS: Final = 86_400_000  # all windows of a coin are empty by then
 _SWEEP_MS: Final = 60_000
@@ -57,6 +57,7 @@ class FlowEngine:
         self._adds: dict[str, Callable[[int, bool, float, float], bool]] = {}
         self._lag = EventLag()
         self._source = ""
+        self._figures: dict[str, Figures] = {}
         self._swept_ms = 0
         self._events = self._trades = self._ticks = self._evicted = self._late = self._findings = 0
 
@@ -156,12 +157,15 @@ class FlowEngine:
     def note_market(
         self, symbol: str, *, atr: float | None, below: Sequence[float], above: Sequence[float]
     ) -> None:
-        """What levels are built from: ATR of 1 h in USD, prices of clusters, nearest first. A coin nobody
-        saw yet is not remembered."""
+        """What levels are built from: ATR of 1 h in USD, prices of clusters, nearest first. Kept for a coin
+        that nobody saw yet: its first event may be a cascade's."""
+        self._figures.pop(symbol, None)
+        figures = self._figures[symbol] = Figures(atr, tuple(below), tuple(above))
+        if len(self._figures) > self._config.max_symbols:
+            del self._figures[next(iter(self._figures))]
         coin = self._coins.get(symbol)
         if coin is not None:
-            market = coin.market
-            market.atr_usd, market.clusters_below, market.clusters_above = atr, tuple(below), tuple(above)
+            coin.market.know(figures)
 
     def snapshot(self, symbol: str, now_ms: int) -> FlowSnapshot | None:
         """Rolling aggregates as of now; MARKET for all coins together; None for a coin nobody saw."""
@@ -203,6 +207,9 @@ class FlowEngine:
             self._evict(sorted(self._coins, key=lambda name: self._coins[name].market.newest_ms)[:many])
         coin = self._coins[symbol] = Coin(CoinMarket(symbol, self._config, self._coverage))
         self._adds[symbol] = coin.market.windows.add
+        figures = self._figures.get(symbol)
+        if figures is not None:
+            coin.market.know(figures)
         return coin
 
     def _evict(self, symbols: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ State without judgement; detectors read it. Also holds which findings belong to 
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.core.domain.flow_config import FlowConfig
 from app.core.flow.coverage import Coverage
@@ -16,10 +16,18 @@ from app.core.flow.trade_windows import TradeWindows
 from app.core.flow.windows import LiquidationWindows
 
 MARKET: Final = "MARKET"  # all coins together; measured with the thresholds of the largest
-# Findings of one coin that lie closer together than this are one burst: the longest window of a detector.
+# Liquidations of one coin that lie closer together than this are one burst: the longest window of a detector.
 BURST_MS: Final = 300_000
 # A minute below this share of the tier's cascade threshold ($200K, $20K, $5K) is small, whatever its z-score.
 LOUD_SHARE: Final = 0.1
+
+
+class Figures(NamedTuple):
+    """What levels are built from: ATR of 1 h in USD (None unknown), prices of clusters, nearest first."""
+
+    atr_usd: float | None
+    below: tuple[float, ...]
+    above: tuple[float, ...]
 
 
 class CoinMarket:
@@ -63,6 +71,10 @@ class CoinMarket:
         self.clusters_below: tuple[float, ...] = ()
         self.clusters_above: tuple[float, ...] = ()
         self._burst_start_ms = self._burst_end_ms = 0
+
+    def know(self, figures: Figures) -> None:
+        """Levels are built from these from now on."""
+        self.atr_usd, self.clusters_below, self.clusters_above = figures
 
     @property
     def newest_ms(self) -> int:

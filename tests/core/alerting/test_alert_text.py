@@ -108,6 +108,28 @@ class TestWhatAnAlertSays:
             "Data pasar, bukan nasihat.",
         ]
 
+    def test_a_reclaim_of_its_own_is_short_and_names_the_cascade_it_follows(self) -> None:
+        way_back = alert(follows="00000000000000aa", severity=Severity.URGENT, context=None, sources=())
+        assert lines(way_back) == [
+            "🚨🟢 BTC: reclaimed after $12.0M of longs liquidated in 30 s (6.0x the threshold)",
+            "🟢 LONG",
+            "Price $96,200",
+            "Entry $96,200 · stop $95,238 (-1.0 %) · targets $97,162 (+1.0 %), $98,124 (+2.0 %)",
+            "Confidence 82/100 · 33 of 60 like this reached the target (+0.8 points)",
+            "Source: coinglass · 3 s old · id 0123456789abcdef, follows 00000000000000aa",
+            "Market data, not advice.",
+        ]
+        mirrored = replace(way_back, side=LiquidatedSide.SHORT, direction=SHORT, levels=None)
+        assert lines(mirrored, ID)[:2] == [
+            "🚨🔴 BTC: pulih setelah $12.0M posisi short dilikuidasi dalam 30 dtk (6.0x ambang batas)",
+            "🔴 SHORT",
+        ]
+
+    def test_a_cascade_whose_reclaim_is_told_apart_says_so(self) -> None:
+        end = lines(alert(direction=NEUTRAL, levels=None, record=None))
+        assert end[1] == "Reclaimed: the price is back up in its range from before the cascade."
+        assert end[2] == "⚪ The way back is an alert of its own"
+
     def test_a_small_price_keeps_its_digits(self) -> None:
         tiny = alert(symbol="SHIB", price=0.00001182, levels=TradeLevels(0.00001182, 0.0000117, (0.0000122,)))
         assert "Price $0.00001182" in lines(tiny)
