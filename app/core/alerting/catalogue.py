@@ -31,6 +31,12 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "reclaimed after {usd} of shorts liquidated in {window}",
         "pulih setelah {usd} posisi short dilikuidasi dalam {window}",
     ),
+    "what.STOP_HUNT.reclaim": (
+        "reclaimed after {usd} liquidated in {window}",
+        "pulih setelah {usd} dilikuidasi dalam {window}",
+    ),
+    "mix.LONG": (", {share} longs", ", {share} posisi long"),
+    "mix.SHORT": (", {share} shorts", ", {share} posisi short"),
     "what.STOP_HUNT": ("{usd} liquidated in {window}", "{usd} dilikuidasi dalam {window}"),
     "what.LIQUIDATION_ZSCORE.LONG": (
         "unusually many longs liquidated, {usd} in {window}",

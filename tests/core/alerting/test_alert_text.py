@@ -108,6 +108,18 @@ class TestWhatAnAlertSays:
             "Data pasar, bukan nasihat.",
         ]
 
+    @pytest.mark.parametrize(
+        ("side", "word"), [(LiquidatedSide.LONG, "longs"), (LiquidatedSide.SHORT, "shorts")]
+    )
+    @pytest.mark.parametrize("follows", [None, "a" * 16])
+    def test_a_sum_of_both_sides_is_not_called_that_of_one(
+        self, side: LiquidatedSide, word: str, follows: str | None
+    ) -> None:
+        mixed = alert(side=side, evidence=(("side_share_frac", 0.93),), follows=follows, window_s=240)
+        said = render_alert(mixed, Language.EN, now_ms=NOW_MS, data_mode="live").plain
+        assert f"$12.0M liquidated in 4 min, 93 % {word}" in said
+        assert f"of {word} liquidated" not in said
+
     def test_a_reclaim_of_its_own_is_short_and_names_the_cascade_it_follows(self) -> None:
         way_back = alert(follows="00000000000000aa", severity=Severity.URGENT, context=None, sources=())
         assert lines(way_back) == [
