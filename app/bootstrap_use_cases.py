@@ -328,7 +328,7 @@ def _store_status(store: SqlStore) -> DependencyStatus:
 
 
 def _redis_status(redis: RedisLink) -> DependencyStatus:
-    if redis.is_healthy:
+    if not redis.is_down:
         return DependencyStatus("redis", DependencyState.OK, "")
     detail = "not answering; this process works from its own memory"
     return DependencyStatus("redis", DependencyState.DOWN, detail)

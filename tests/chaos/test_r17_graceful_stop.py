@@ -1,5 +1,7 @@
-"""R17: told to stop under load, every process ends in time with status 0, its sends finished and marked and its
-buffers written; the next start sends the rest, and nothing twice."""
+"""R17: told to stop under load, every process ends in time, its sends done and its buffers written.
+
+The next start sends the rest, and nothing twice.
+"""
 
 from __future__ import annotations
 
