@@ -69,15 +69,17 @@ class WorkerRig:
         self,
         *liquidations: Row,
         trades: Iterable[Row] = (),
+        prices: Mapping[str, float] | None = None,
         arrive: int | None = None,
         step_ms: int = STEP_MS,
     ) -> None:
         """Let these happen now, in one frame, and return when they are analysed and what follows is stored.
 
-        arrive: how many liquidations come, None for each once.
+        prices: last traded ones of the tickers from now on. arrive: how many liquidations come, None for each
+        once.
         """
         sold = list(trades)
-        body = {"alone": True, "liquidations": list(liquidations), "trades": sold}
+        body = {"alone": True, "liquidations": list(liquidations), "trades": sold, "prices": prices or {}}
         self.sim.state.script.add(body, self.clock.now_ms())
         self.scripted += len(liquidations) if arrive is None else arrive
         self.traded += len(sold)
@@ -93,6 +95,18 @@ class WorkerRig:
             left -= step_s
             await self.pipeline.tick()
             await asyncio.sleep(0)
+
+    async def subscribed(self, base: str) -> None:
+        """Prices of this coin arrive."""
+
+        async def is_priced() -> bool:
+            self.clock.advance(1000)
+            await asyncio.sleep(0.005)
+            return any(shot.price is not None for shot in self.pipeline.snapshots([base]))
+
+        async with asyncio.timeout(20):
+            while not await is_priced():
+                pass
 
     async def delivered(self) -> None:
         """Nothing waits to be sent, market time moving on for the pace of chats; what was sent is marked."""

@@ -36,7 +36,8 @@ class Episode:
     latest: newest finding, None after a restart until one comes; passed_over: the one it had when it was last
     spared from being forgotten. told: what each chat saw last. shown: newest
     revision that was handed out, whoever saw it. wake_*: size (also past the peak), confidence and time from
-    which on a finding may change something; the fields after them: what it must be like not to change anything before.
+    which on a finding may change something; the fields after them: what it must be like not to change
+    anything before.
     """
 
     id: str
