@@ -92,7 +92,8 @@ class Cascade:
             self._see(PriceRange(price, price))
 
     def step(self, as_of_s: int) -> bool:
-        """Look at the windows as of a second; whether the phase changed to one that is worth saying."""
+        """Look at the windows as of a second; whether it is worth saying: a new phase, or it has stopped."""
+        was_on = self.is_on
         if self._has_lapsed(as_of_s):
             self.is_on, self.rate_usd = False, 0.0
         elif self.is_on or self.phase is Phase.BUILDING or self._read_at[0] != self.market.windows.version:
@@ -104,7 +105,7 @@ class Cascade:
             self.phase, self.peak_s = Phase.PEAK, min(as_of_s, self.last_on_s + RATE_S + 1)
             self._judge(as_of_s)
             return True
-        return self._judge(as_of_s)
+        return self._judge(as_of_s) or (was_on and not self.is_on)
 
     def _has_lapsed(self, as_of_s: int) -> bool:
         """Over long ago, although nobody looked in between: what comes now belongs to another cascade."""
