@@ -1,7 +1,8 @@
 """From normalised events to stored rows: ids, replays after a reconnect, clocks that are wrong.
 
 Owns which event is new, and what its time is (of trades and ticks, too). Nothing here looks at sizes or
-prices. Called by the pipeline for every frame, before windows and detectors; the database key stays the final guard.
+prices. Called by the pipeline for every frame, before windows and detectors; the database key stays the
+final guard.
 """
 
 from __future__ import annotations

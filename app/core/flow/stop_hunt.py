@@ -68,7 +68,8 @@ class Cascade:
         self.sums = minus(market.windows.totals(), self._start)
         self.before = market.path.range_between(started_s - market.config.pre_cascade_range_s, started_s)
         self.extreme: float | None = None
-        self._see(market.path.range_between(started_s, as_of_s + 1))
+        # To the newest price that is known: liquidations may be told later than the trades they made.
+        self._see(market.path.range_between(started_s, max(as_of_s, market.path.last_ms // 1000) + 1))
         trades = market.trades
         self._taken = self._taken_before = None if trades is None else trades.before(started_s)
         self._percentile: tuple[float, float | None] = (0.0, None)

@@ -227,6 +227,23 @@ class TestPhases:
         assert (evidence["range_low"], evidence["range_high"]) == (59_900.0, 60_100.0)
         assert evidence["sweep_extreme"] == 50_000.0
 
+    @pytest.mark.parametrize("is_mirrored", [False, True])
+    def test_a_sweep_that_was_traded_before_its_liquidations_were_told_counts(self, is_mirrored: bool) -> None:
+        """Prices come at once, liquidations twelve seconds late: the stop belongs beyond what was traded."""
+        play = Play(is_mirrored=is_mirrored)
+        calm(play)
+        play.market(400.0, below=(58_000.0,), above=(61_000.0,))
+        for second, price in enumerate((59_850.0, 59_500.0, 59_300.0, 59_000.0, 59_600.0, 59_950.0)):
+            play.tick(price, second + 1.0)
+        for k in range(4):
+            play.liquidate("LONG", MILLION, 0.5 + k / 2, late_s=12.0)
+        play.tick(59_960.0, 13.0)
+        play.pass_time(20.0)
+        last = hunts(play.found)[-1]
+        assert (last.phase, last.levels is not None) == (Phase.RECLAIM, True)
+        lowest = 61_000.0 if is_mirrored else 59_000.0
+        assert dict(last.evidence)["sweep_extreme"] == lowest
+
     def test_a_new_rush_after_the_peak_is_building_again(self) -> None:
         play = Play()
         for at_s, usd in ((0, 1.0), (1, 1.0), (2, 1.0), (13, 0.1), (14, 4.0), (15, 4.0)):
