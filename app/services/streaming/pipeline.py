@@ -207,7 +207,11 @@ class Pipeline:
     def note_market(self, figures: LevelFigures) -> None:
         """What levels of this coin are built from."""
         self._parts.engine.note_market(
-            figures.symbol, atr=figures.atr_1h_usd, below=figures.below, above=figures.above
+            figures.symbol,
+            atr=figures.atr_1h_usd,
+            below=figures.below,
+            above=figures.above,
+            as_of_ms=figures.as_of_ms,
         )
 
     def status(self) -> PipelineStatus:

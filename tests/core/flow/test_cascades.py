@@ -228,7 +228,9 @@ class TestPhases:
         assert evidence["sweep_extreme"] == 50_000.0
 
     @pytest.mark.parametrize("is_mirrored", [False, True])
-    def test_a_sweep_that_was_traded_before_its_liquidations_were_told_counts(self, is_mirrored: bool) -> None:
+    def test_a_sweep_that_was_traded_before_its_liquidations_were_told_counts(
+        self, is_mirrored: bool
+    ) -> None:
         """Prices come at once, liquidations twelve seconds late: the stop belongs beyond what was traded."""
         play = Play(is_mirrored=is_mirrored)
         calm(play)
@@ -288,6 +290,20 @@ class TestAfterwards:
 
 
 class TestLevels:
+    @pytest.mark.parametrize(("measured_s", "has_levels"), [(-1_700.0, True), (-1_900.0, False)])
+    def test_there_are_none_from_an_atr_and_clusters_of_an_hour_ago(
+        self, measured_s: float, has_levels: bool
+    ) -> None:
+        play = Play()
+        calm(play)
+        flush(play)
+        as_of_ms = T + round(measured_s * 1000)
+        play.engine.note_market("BTC", atr=400.0, below=(), above=(60_500.0,), as_of_ms=as_of_ms)
+        play.tick(60_000.0, 20.0)
+        last = hunts(play.found)[-1]
+        assert (last.phase, last.direction) == (Phase.RECLAIM, Direction.LONG)
+        assert (last.levels is not None, "atr_usd" in dict(last.evidence)) == (has_levels, has_levels)
+
     def test_the_worked_numbers(self) -> None:
         levels = long_levels(60_000.0, 59_400.0 - 0.25 * 400.0, (59_900.0, 60_500.0, 61_200.0))
         assert levels is not None
