@@ -137,6 +137,10 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "Over. Without traded prices nobody can say whether it was reclaimed.",
         "Selesai. Tanpa harga transaksi, tidak dapat dinilai apakah harga pulih.",
     ),
+    "phase.ended.inside": (
+        "Over: the price did not leave its range from before the cascade.",
+        "Selesai: harga tidak keluar dari rentang sebelum kaskade.",
+    ),
     # Direction.
     "direction.LONG": ("🟢 <b>LONG</b>", "🟢 <b>LONG</b>"),
     "direction.SHORT": ("🔴 <b>SHORT</b>", "🔴 <b>SHORT</b>"),
