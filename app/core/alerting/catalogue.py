@@ -193,8 +193,8 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     # Confidence and what it rests on.
     "confidence": ("Confidence {points}/100", "Keyakinan {points}/100"),
     "record.weighed": (
-        "{wins} of {scored} like this reached the target ({shift} points)",
-        "{wins} dari {scored} yang serupa mencapai target ({shift} poin)",
+        "{wins} of {scored} like this won after costs ({shift} points)",
+        "{wins} dari {scored} yang serupa untung setelah biaya ({shift} poin)",
     ),
     "record.few": (
         "n = {scored} outcomes, too few to weigh",

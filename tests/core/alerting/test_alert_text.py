@@ -86,7 +86,7 @@ class TestWhatAnAlertSays:
             "Higher than 99.3 % of its own past",
             "Market context neutral: funding +0.01 % per 8 h (above 50 % of its own 30 days), "
             "open interest +1.2 % in 1 h (above 70 % of its own 30 days)",
-            "Confidence 82/100 · 33 of 60 like this reached the target (+0.8 points)",
+            "Confidence 82/100 · 33 of 60 like this won after costs (+0.8 points)",
             "Agreeing: stop hunt, accumulation",
             "Source: coinglass · 3 s old · id 0123456789abcdef",
             "Market data, not advice.",
@@ -102,7 +102,7 @@ class TestWhatAnAlertSays:
             "Lebih tinggi dari 99.3 % riwayatnya sendiri",
             "Konteks pasar netral: funding +0.01 % per 8 jam (di atas 50 % dari 30 harinya sendiri), "
             "open interest +1.2 % dalam 1 jam (di atas 70 % dari 30 harinya sendiri)",
-            "Keyakinan 82/100 · 33 dari 60 yang serupa mencapai target (+0.8 poin)",
+            "Keyakinan 82/100 · 33 dari 60 yang serupa untung setelah biaya (+0.8 poin)",
             "Sepakat: perburuan stop, akumulasi",
             "Sumber: coinglass · 3 dtk lalu · id 0123456789abcdef",
             "Data pasar, bukan nasihat.",
@@ -127,7 +127,7 @@ class TestWhatAnAlertSays:
             "🟢 LONG",
             "Price $96,200",
             "Entry $96,200 · stop $95,238 (-1.0 %) · targets $97,162 (+1.0 %), $98,124 (+2.0 %)",
-            "Confidence 82/100 · 33 of 60 like this reached the target (+0.8 points)",
+            "Confidence 82/100 · 33 of 60 like this won after costs (+0.8 points)",
             "Source: coinglass · 3 s old · id 0123456789abcdef, follows 00000000000000aa",
             "Market data, not advice.",
         ]
