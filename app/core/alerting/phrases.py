@@ -72,7 +72,7 @@ def phase_line(alert: Alert, language: Language) -> str:
     if alert.phase is None or alert.follows is not None:  # the headline says it
         return ""
     if alert.phase is Phase.ENDED:
-        return say("phase.ended", language)
+        return say("phase.ended" if _is_swept(alert) is not False else "phase.ended.inside", language)
     return "" if alert.side is None else say(f"phase.{alert.phase}.{alert.side}", language)
 
 
@@ -86,7 +86,7 @@ def direction_line(alert: Alert, language: Language) -> str:
             short=f"{facts['opposed_short_confidence']:.0f}",
         )
     is_open = alert.direction is Direction.NEUTRAL and alert.phase in _UNJUDGED
-    if is_open and alert.price is not None:
+    if is_open and _is_swept(alert):
         return say("direction.waiting", language)
     if alert.direction is Direction.NEUTRAL and alert.phase is Phase.RECLAIM:
         return say("direction.apart", language)
@@ -178,6 +178,15 @@ def origin_line(alert: Alert, language: Language, *, now_ms: int) -> str:
     if alert.revision == 1:
         return say("origin", language, **values)
     return say("origin.update", language, revision=alert.revision, **values)
+
+
+def _is_swept(alert: Alert) -> bool | None:
+    """Whether a cascade took the traded price out of its range from before; None where that is not known."""
+    facts = dict(alert.evidence)
+    low, high, extreme = (facts.get(name) for name in ("range_low", "range_high", "sweep_extreme"))
+    if low is None or high is None or extreme is None:
+        return None
+    return extreme < low if alert.side is LiquidatedSide.LONG else extreme > high
 
 
 def _side_mix(alert: Alert, facts: Mapping[str, float], language: Language) -> str:

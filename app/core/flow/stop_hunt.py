@@ -12,7 +12,7 @@ from typing import Final
 from app.core.domain.flow import CascadeNow, Phase, TradeLevels
 from app.core.domain.stored import LiquidatedSide
 from app.core.flow.columns import minus
-from app.core.flow.market import CoinMarket
+from app.core.flow.market import CoinMarket, Figures
 from app.core.flow.price_path import PriceRange
 from app.core.flow.windows import RETAINED_S
 
@@ -68,7 +68,8 @@ class Cascade:
         self.sums = minus(market.windows.totals(), self._start)
         self.before = market.path.range_between(started_s - market.config.pre_cascade_range_s, started_s)
         self.extreme: float | None = None
-        self._see(market.path.range_between(started_s, as_of_s + 1))
+        # To the newest price that is known: liquidations may be told later than the trades they made.
+        self._see(market.path.range_between(started_s, max(as_of_s, market.path.last_ms // 1000) + 1))
         trades = market.trades
         self._taken = self._taken_before = None if trades is None else trades.before(started_s)
         self._percentile: tuple[float, float | None] = (0.0, None)
@@ -213,15 +214,14 @@ class Cascade:
         price = self.market.path.at(as_of_ms)
         return CascadeNow(self.side, self.phase, self.started_s * 1000, self.usd, events, price)
 
-    def levels(self, price: float | None) -> TradeLevels | None:
+    def levels(self, price: float | None, figures: Figures) -> TradeLevels | None:
         """Levels of a reclaim, None where any part is unknown or they would not stand in order."""
-        market = self.market
-        if self.phase is not Phase.RECLAIM or price is None or self.extreme is None or not market.atr_usd:
+        if self.phase is not Phase.RECLAIM or price is None or self.extreme is None or not figures.atr_usd:
             return None
-        away = market.config.stop_atr * market.atr_usd
+        away = self.market.config.stop_atr * figures.atr_usd
         if self.is_long:
-            return long_levels(price, self.extreme - away, market.clusters_above)
-        return short_levels(price, self.extreme + away, market.clusters_below)
+            return long_levels(price, self.extreme - away, figures.above)
+        return short_levels(price, self.extreme + away, figures.below)
 
 
 def long_levels(entry: float, stop: float, clusters: tuple[float, ...]) -> TradeLevels | None:
