@@ -32,7 +32,7 @@ from app.services.streaming.status_board import StatusBoard
 WINDOWS_S = (10, 30, 60, 300, 3_600, 86_400)
 ORDER_FLOW_WINDOWS_S = (60, 300)
 MAX_TOP = 50
-_NO_WORKER = "no worker publishes: the stream is not running, or its cache cannot be read"
+NO_WORKER = "no worker publishes: the stream is not running, or its cache cannot be read"
 _NO_EVENTS = "the stream runs; no event of this coin in a day"
 
 
@@ -46,12 +46,15 @@ class FlowService:
         resolve: Callable[[str], Symbol],
         config: FlowConfig,
         clock: Clock,
+        no_worker: str = NO_WORKER,
     ) -> None:
+        """no_worker: what to say, and to do, where no worker can be seen."""
         self._warm = warm
         self._board = StatusBoard(warm, now_ms=clock.now_ms)
         self._resolve = resolve
         self._config = config
         self._clock = clock
+        self._no_worker = no_worker
 
     def resolve(self, text: str) -> Symbol:
         """Any usual spelling to a known coin. Raises: InvalidParameter, UnknownSymbol."""
@@ -124,7 +127,7 @@ class FlowService:
     async def _state(self, snapshot: FlowSnapshot | None, now_ms: int) -> tuple[FlowState, str]:
         if snapshot is None:
             alive = await self._board.is_alive()
-            return (FlowState.NO_EVENTS, _NO_EVENTS) if alive else (FlowState.NO_WORKER, _NO_WORKER)
+            return (FlowState.NO_EVENTS, _NO_EVENTS) if alive else (FlowState.NO_WORKER, self._no_worker)
         if not is_snapshot_fresh(snapshot, now_ms):
             age_s = (now_ms - snapshot.as_of_ms) / 1000
             return FlowState.STALE, f"the worker has not published this coin for {age_s:.0f} s"
@@ -138,11 +141,11 @@ class FlowService:
         if known:
             return FlowState.STALE, "the worker has stopped publishing"
         alive = await self._board.is_alive()
-        return (FlowState.NO_EVENTS, "no event in a day") if alive else (FlowState.NO_WORKER, _NO_WORKER)
+        return (FlowState.NO_EVENTS, "no event in a day") if alive else (FlowState.NO_WORKER, self._no_worker)
 
     async def _reported(self, reports: Sequence[StreamReport]) -> tuple[FlowState, str]:
         if not reports:
-            return FlowState.NO_WORKER, _NO_WORKER
+            return FlowState.NO_WORKER, self._no_worker
         if not await self._board.is_alive():
             return FlowState.STALE, "no worker has spoken lately"
         return FlowState.LIVE, ""
