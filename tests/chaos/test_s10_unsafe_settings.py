@@ -66,7 +66,6 @@ MATRIX = {
         ("ALERT_WEBHOOK_SECRET", "too easy to guess"),
         ("q7Fz2",),
     ),
-    "webhook in the clear": Unsafe({"ALERT_WEBHOOK_URL": "http://hooks.test/x"}, ("ALERT_WEBHOOK_URL",)),
     "easy telegram secret": Unsafe(
         {
             "TELEGRAM_MODE": "webhook",
