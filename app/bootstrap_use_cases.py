@@ -164,7 +164,12 @@ def build_use_cases(base: Base) -> UseCases:
         record=record,
         exports=ExportService(store.exports, resolve=resolve),
         flow=FlowService(
-            base.warm, resolve=resolve, config=base.flow, clock=clock, no_worker=_no_worker(base.redis)
+            base.warm,
+            resolve=resolve,
+            config=base.flow,
+            clock=clock,
+            no_worker=_no_worker(base.redis),
+            speed=settings.market_speed(),
         ),
         alerts=AlertService(store.alerts, resolve=resolve),
     )

@@ -169,6 +169,10 @@ class Settings(BaseSettings):
             return f"sqlite:///data/{self.data_mode}.db"
         return url
 
+    def market_speed(self) -> float:
+        """Market seconds per second: 1 but in a replay."""
+        return self.replay_speed if self.data_mode == "replay" else 1.0
+
     def runs_worker_embedded(self) -> bool:
         """Whether the web process streams and alerts itself: by default where nobody starts a second process.
 

@@ -47,10 +47,13 @@ class FlowService:
         config: FlowConfig,
         clock: Clock,
         no_worker: str = NO_WORKER,
+        speed: float = 1.0,
     ) -> None:
-        """no_worker: what to say, and to do, where no worker can be seen."""
+        """no_worker: what to say, and to do, where no worker can be seen. speed: of a replay, market seconds
+        per second."""
         self._warm = warm
-        self._board = StatusBoard(warm, now_ms=clock.now_ms)
+        self._speed = speed
+        self._board = StatusBoard(warm, now_ms=clock.now_ms, speed=speed)
         self._resolve = resolve
         self._config = config
         self._clock = clock
@@ -101,7 +104,7 @@ class FlowService:
         if window_s not in WINDOWS_S:
             raise InvalidParameter("window", f"seconds, one of {', '.join(map(str, WINDOWS_S))}")
         now_ms, known = self._clock.now_ms(), await self._warm.read_all()
-        fresh = [one for one in known if is_snapshot_fresh(one, now_ms)]
+        fresh = [one for one in known if is_snapshot_fresh(one, now_ms, speed=self._speed)]
         state, reason = await self._state_of_all(known, fresh)
         items = [item for item in (self._imbalance(one, window_s) for one in fresh) if item is not None]
         items.sort(key=lambda item: (-abs(item.net_usd), item.symbol))
@@ -128,7 +131,7 @@ class FlowService:
         if snapshot is None:
             alive = await self._board.is_alive()
             return (FlowState.NO_EVENTS, _NO_EVENTS) if alive else (FlowState.NO_WORKER, self._no_worker)
-        if not is_snapshot_fresh(snapshot, now_ms):
+        if not is_snapshot_fresh(snapshot, now_ms, speed=self._speed):
             age_s = (now_ms - snapshot.as_of_ms) / 1000
             return FlowState.STALE, f"the worker has not published this coin for {age_s:.0f} s"
         return FlowState.LIVE, ""
