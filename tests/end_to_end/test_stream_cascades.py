@@ -13,7 +13,7 @@ from app.core.domain.market_figures import LevelFigures
 from app.core.domain.signal import Direction
 from app.core.domain.stored import LiquidatedSide
 from tests.stream_rig import until
-from tests.worker_rig import WorkerRig, liquidation, trade, worker_rig
+from tests.worker_parts_rig import WorkerRig, liquidation, trade, worker_rig
 
 LEVEL = 60_000.0
 MILLION = 1_000_000.0
