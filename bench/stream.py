@@ -23,6 +23,7 @@ from app.core.flow.engine import FlowEngine
 from app.core.flow.identify import MAX_IDS, Identifier
 from app.services.coinglass import stream_wire
 from app.services.coinglass.stream_parse import parse_frame
+from bench import alert_latency
 from bench.liquidation_frames import PER_FRAME, START_MS, Frame, frames, hours_before
 from bench.report import Figure
 
@@ -51,6 +52,7 @@ def run() -> list[Figure]:
         sparse(),
         bytes_per_event(),
         bytes_per_id(),
+        *alert_latency.run(),
     ]
 
 

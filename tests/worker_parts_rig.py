@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from fastapi import FastAPI
 
+from app.api.app import create_api
+from app.bootstrap import _api_options
 from app.bootstrap_base import Base, build_base
 from app.bootstrap_stream import StreamProcess, build_stream
 from app.bootstrap_use_cases import UseCases, build_use_cases
@@ -141,6 +144,25 @@ class WorkerRig:
             answer = (await client.get("/__sim__/telegram/messages")).json()
         return [message["text"] for message in answer["messages"]]
 
+    async def stream_status(self) -> Row:
+        """What `/stream/status` says once the worker has told how it does, as it does every few seconds."""
+        worker, base = self.process.worker, self.base
+        await worker._read_gaps()
+        await worker._board.put(await worker.report())
+        api = create_api(
+            _api_options(base.settings),
+            self.use_cases.api,
+            metrics_text=base.metrics.metrics_text,
+            observe=base.metrics.observe_request,
+            lifespan=_nothing,
+            now_ms=base.clock.now_ms,
+            monotonic=base.clock.monotonic_s,
+        )
+        transport = httpx2.ASGITransport(app=api)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://service") as client:
+            answer: Row = (await client.get("/stream/status")).json()
+        return answer
+
     async def alerts(self, since_ms: int = 0) -> list[StoredAlert]:
         return list(await self.base.store.alerts.recent(since_ms))
 
@@ -152,6 +174,11 @@ class WorkerRig:
             return any(link.source == "coinglass" and link.connected_ms is not None for link in links)
 
         await until(is_live, within_s=20)
+
+
+@asynccontextmanager
+async def _nothing(_: FastAPI) -> AsyncIterator[None]:
+    yield
 
 
 def settings_of(sim: LiveSim, folder: Path, settings: Mapping[str, str]) -> dict[str, str]:

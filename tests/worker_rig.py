@@ -100,9 +100,13 @@ class Hook:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    def copies(self) -> Counter[str]:
-        """How often the first revision of each alert was sent."""
-        return Counter(alert for alert, revision in self.calls if revision == 1)
+    def copies(self) -> Counter[tuple[str, int]]:
+        """How often each revision of each alert was sent."""
+        return Counter(self.calls)
+
+    def told(self) -> set[str]:
+        """Ids of all alerts that were sent."""
+        return {alert for alert, _ in self.calls}
 
 
 @dataclass(slots=True)
@@ -153,7 +157,11 @@ class Upstream:
 
 
 class Child:
-    """One process of ours. `start_s`: from its start until it said that it is ready."""
+    """One process of ours.
+
+    start_s: from its start until it said that it is ready; start_cpu_s: the work that took. What clocks say
+    on a busy machine is about the others on it.
+    """
 
     def __init__(self, process: asyncio.subprocess.Process, output: Path, port: int, *, is_web: bool) -> None:
         self.is_web = is_web
@@ -161,7 +169,7 @@ class Child:
         self.output = output
         self.url = f"http://127.0.0.1:{port}"
         self.begun_s = time.monotonic()
-        self.start_s = 0.0
+        self.start_s = self.start_cpu_s = 0.0
 
     @classmethod
     async def start(
@@ -184,6 +192,11 @@ class Child:
     def pid(self) -> int:
         return self.process.pid
 
+    def cpu_s(self) -> float:
+        """Work done so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def log(self) -> str:
         return self.output.read_text(errors="replace")
 
@@ -194,6 +207,7 @@ class Child:
             assert time.monotonic() - self.begun_s < READY_S, self.log()
             await asyncio.sleep(0.02)
         self.start_s = time.monotonic() - self.begun_s
+        self.start_cpu_s = self.cpu_s()
 
     async def _is_ready(self) -> bool:
         if not self.is_web:
@@ -212,11 +226,16 @@ class Child:
         await self.process.wait()
 
     async def stop(self, within_s: float = 25.0) -> tuple[int, float]:
-        """SIGTERM; the exit status and how long it took."""
+        """SIGTERM; the exit status and how long it took. One that hangs says where before it is ended."""
         begun_s = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(within_s):
-            status = await self.process.wait()
+        try:
+            async with asyncio.timeout(within_s):
+                status = await self.process.wait()
+        except TimeoutError:
+            self.process.send_signal(signal.SIGABRT)
+            await self.process.wait()
+            raise AssertionError(f"still there {within_s} s after SIGTERM: {self.log()}") from None
         return status, time.monotonic() - begun_s
 
 
@@ -233,6 +252,7 @@ async def upstream(folder: Path, database_url: str, **settings: str) -> AsyncIte
         sim.break_with(REPLAYED)
         given = provider_settings(sim.url) | {
             "DATA_MODE": "live",
+            "PYTHONFAULTHANDLER": "1",
             "DATABASE_URL": database_url,
             "SYMBOLS": "BTC",
             "PLANNER": "off",
@@ -241,7 +261,7 @@ async def upstream(folder: Path, database_url: str, **settings: str) -> AsyncIte
             "TELEGRAM_MODE": "off",
             "ALERT_WEBHOOK_URL": hook_url,
             "WS_RECONNECT_SECONDS": "0.05",
-            "ALERTS_CONFIG": alerts_config(folder),
+            "ALERTS_CONFIG": settings.get("ALERTS_CONFIG") or alerts_config(folder),
         }
         around = Upstream(sim, inbox, hook, given | settings, folder)
         try:

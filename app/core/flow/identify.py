@@ -7,7 +7,7 @@ final guard.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from math import floor, log
 from operator import attrgetter, itemgetter
@@ -18,6 +18,7 @@ from app.core.flow.ids import PRIME, liquidation_id, pack
 from app.core.heatmap.buckets import GROWTH
 
 MAX_IDS = 50_000  # of one generation; there are two for each source
+MAX_FRAMES = 500  # a repeated frame follows soon
 REMEMBER_MS = 900_000  # event time; a replay comes within seconds of a reconnect
 # An event cannot come before it happened. Venue clocks run ahead by fractions of a second; more than the
 # disorder the windows allow would push the newest second forward and make every honest event late.
@@ -47,13 +48,17 @@ class Identifier:
         """The new liquidations of a frame as rows, in the order of the frame.
 
         The n-th event with the same facts since the connection was made has its own id; after a gap counting
-        begins again, so what the venue sends once more consumes one remembered occurrence each.
+        begins again, so what the venue sends once more consumes one remembered occurrence each. A whole
+        frame that came before on this connection is the same frame again, and holds nothing new.
         """
         seen = self._seen_of(frame.source)
         if frame.gap is not None:
             seen.reconnect()
         events = frame.liquidations
         if not events:
+            return []
+        if seen.is_repeated((len(events), events[0], events[-1])):
+            self.duplicates += len(events)
             return []
         newest_ms = max(map(_event_ms, events))
         latest_ms = self._arrivals.latest_allowed(frame.ts_init_ms, newest_ms)
@@ -147,7 +152,7 @@ class SeenIds:
     """Ids of one source in two generations of at most `MAX_IDS`, each kept for at least 15 min of event time
     where that many suffice."""
 
-    __slots__ = ("_is_older_from_before", "_repeats", "_since_ms", "ids", "older")
+    __slots__ = ("_frames", "_is_older_from_before", "_repeats", "_since_ms", "ids", "older")
 
     def __init__(self) -> None:
         self.ids: set[int] = set()
@@ -156,6 +161,19 @@ class SeenIds:
         self._repeats: dict[int, int] = {}
         self._since_ms: int | None = None
         self._is_older_from_before = False
+        self._frames: dict[Hashable, None] = {}  # of this connection, newest last
+
+    def is_repeated(self, frame: Hashable) -> bool:
+        """Whether this frame came a short while ago; frame: its number of events, its first and its last.
+
+        Two equal orders of one millisecond are twins, the same hundred orders once more are a repetition.
+        """
+        if frame in self._frames:
+            return True
+        self._frames[frame] = None
+        if len(self._frames) > MAX_FRAMES:
+            del self._frames[next(iter(self._frames))]
+        return False
 
     def again(self, source: str, event: LiquidationEvent, key: int) -> int | None:
         """The id of an event whose facts are known: a twin's (new), or None where it is a replay."""
@@ -183,6 +201,7 @@ class SeenIds:
             self.ids |= self.older
         self.older, self.ids = self.ids, set()
         self._repeats = {}
+        self._frames = {}
         self._since_ms = None
         self._is_older_from_before = True
 

@@ -54,12 +54,22 @@ class TestTwins:
         assert [row.id for row in rows] == [liquidation_id(*facts, nth) for nth in range(3)]
         assert identifier.duplicates == 0
 
+    def test_a_whole_frame_that_comes_again_is_a_repetition(self) -> None:
+        identifier = Identifier()
+        both = frame(event(), event(usd=7.0))
+        assert len(identifier.identify(both)) == 2
+        assert identifier.identify(both) == []
+        assert identifier.duplicates == 2
+        # The same order beside another is its twin.
+        assert len(identifier.identify(frame(event(), event(usd=8.0)))) == 2
+
     def test_other_sources_are_counted_alone(self) -> None:
         identifier = Identifier()
         first = identifier.identify(frame(event()))
         second = identifier.identify(frame(event(), source="okx", gap_s=1.0))
         assert first[0].id != second[0].id
-        assert identifier.identify(frame(event()))[0].id not in (first[0].id, second[0].id)
+        twin = identifier.identify(frame(event(), event(usd=7.0)))
+        assert twin[0].id not in (first[0].id, second[0].id)
 
 
 class TestReplays:
@@ -138,8 +148,8 @@ class TestMemory:
         rows = identifier.identify(frame(one))
         identifier.identify(frame(*(event(usd=1_000.0 + k, at_s=60.0) for k in range(MAX_IDS - 1))))
         rows += identifier.identify(frame(one, event(usd=7.0, at_s=60.0)))
-        rows += identifier.identify(frame(one))
-        assert len({row.id for row in rows}) == 4
+        rows += identifier.identify(frame(one, event(usd=8.0, at_s=60.0)))
+        assert len({row.id for row in rows}) == 5
         assert identifier.duplicates == 0
 
 
