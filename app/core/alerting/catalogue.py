@@ -67,6 +67,11 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "distribusi paus: penjual besar, {usd} dalam {window}",
     ),
     "what.VOLUME_SPIKE": ("volume spike, {usd} in {window}", "lonjakan volume, {usd} dalam {window}"),
+    "measure.share": (", {share} of the volume", ", {share} dari volume"),
+    "measure.times": (
+        ", {times}x the mean of the minutes before",
+        ", {times}x rata-rata menit-menit sebelumnya",
+    ),
     "what.WHALE_POSITION": ("whale position of {usd}", "posisi paus sebesar {usd}"),
     "what.WHALE_POSITION.opened.LONG": (
         "a whale opened a long of {usd}",

@@ -26,8 +26,13 @@ from app.core.domain.stored import LiquidatedSide
 
 MAX_TARGETS = 5
 MAX_FEEDS = 4
-# Detectors that compare with the tier's threshold; for the others the ratio says nothing to a reader.
-_WITH_THRESHOLD = frozenset(AlertKind) - {AlertKind.FUNDING_EXTREME, AlertKind.OI_SPIKE}
+# Sums of liquidations and positions, which have a threshold in USD. Taker volume, funding and open interest
+# have none: a multiple of what a cascade must hold would say nothing about them.
+WITH_THRESHOLD = frozenset(
+    {AlertKind.STOP_HUNT, AlertKind.LIQUIDATION_ZSCORE, AlertKind.HEATMAP, AlertKind.WHALE_POSITION}
+)
+_BUYERS = frozenset({AlertKind.ACCUMULATION, AlertKind.WHALE_ACCUMULATION})
+_SELLERS = frozenset({AlertKind.DISTRIBUTION, AlertKind.WHALE_DISTRIBUTION})
 
 # From this share on a sum of liquidations is called that of its side.
 ONE_SIDED = 0.995
@@ -58,11 +63,11 @@ def headline(alert: Alert, language: Language) -> str:
         reclaim = "" if alert.follows is None else ".reclaim"
         return say(f"what.{alert.kind}{reclaim}", language, **values) + mix
     detail = _detail(alert, facts, values)
-    return say(f"what.{alert.kind}{detail}", language, **values)
+    return say(f"what.{alert.kind}{detail}", language, **values) + _measure(alert, facts, language)
 
 
 def ratio_note(alert: Alert, language: Language) -> str:
-    if alert.kind not in _WITH_THRESHOLD or alert.ratio <= 0:
+    if alert.kind not in WITH_THRESHOLD or alert.ratio <= 0:
         return ""
     decimals = 1 if alert.ratio < 99.95 else 0
     return say("ratio", language, ratio=f"{alert.ratio:,.{decimals}f}")
@@ -187,6 +192,17 @@ def _is_swept(alert: Alert) -> bool | None:
     if low is None or high is None or extreme is None:
         return None
     return extreme < low if alert.side is LiquidatedSide.LONG else extreme > high
+
+
+def _measure(alert: Alert, facts: Mapping[str, float], language: Language) -> str:
+    """What makes taker volume one-sided or sudden: its share, or its multiple of the minutes before."""
+    buys, ratio = facts.get("buy_share_frac"), facts.get("ratio_to_mean")
+    if alert.kind is AlertKind.VOLUME_SPIKE and ratio is not None:
+        return say("measure.times", language, times=f"{ratio:.1f}")
+    if buys is None or alert.kind not in _BUYERS | _SELLERS:
+        return ""
+    share = buys if alert.kind in _BUYERS else 1.0 - buys
+    return say("measure.share", language, share=format_percent(share, 0))
 
 
 def _side_mix(alert: Alert, facts: Mapping[str, float], language: Language) -> str:

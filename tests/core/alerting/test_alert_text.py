@@ -233,6 +233,21 @@ class TestWhatAnAlertSays:
             (AlertKind.WHALE_DISTRIBUTION, (), "whale distribution: large sellers, $12.0M in 30 s"),
             (AlertKind.VOLUME_SPIKE, (), "volume spike, $12.0M in 30 s"),
             (
+                AlertKind.VOLUME_SPIKE,
+                (("ratio_to_mean", 4.25), ("buy_share_frac", 0.5)),
+                "volume spike, $12.0M in 30 s, 4.2x the mean of the minutes before",
+            ),
+            (
+                AlertKind.ACCUMULATION,
+                (("buy_share_frac", 0.78),),
+                "accumulation: buyers dominate, $12.0M in 30 s, 78 % of the volume",
+            ),
+            (
+                AlertKind.WHALE_DISTRIBUTION,
+                (("buy_share_frac", 0.22),),
+                "whale distribution: large sellers, $12.0M in 30 s, 78 % of the volume",
+            ),
+            (
                 AlertKind.WHALE_POSITION,
                 (("is_opened", 1.0), ("is_long", 0.0)),
                 "a whale opened a short of $12.0M",
@@ -266,6 +281,15 @@ class TestWhatAnAlertSays:
     ) -> None:
         first = lines(alert(kind=kind, side=None, evidence=evidence))[0]
         assert first.split(": ", 1)[1].removesuffix(" (6.0x the threshold)") == expected
+
+    @pytest.mark.parametrize("language", list(Language))
+    @pytest.mark.parametrize("kind", list(AlertKind))
+    def test_only_what_has_a_threshold_in_usd_is_measured_with_it(
+        self, kind: AlertKind, language: Language
+    ) -> None:
+        """Taker volume is compared with shares and minutes, not with what a cascade must hold."""
+        has_one = kind in {"STOP_HUNT", "LIQUIDATION_ZSCORE", "HEATMAP", "WHALE_POSITION"}
+        assert ("(6.0x " in lines(alert(kind=kind), language)[0]) == has_one
 
     @pytest.mark.parametrize("language", list(Language))
     @pytest.mark.parametrize("kind", list(AlertKind))
