@@ -207,10 +207,18 @@ def _measure(alert: Alert, facts: Mapping[str, float], language: Language) -> st
 
 def _side_mix(alert: Alert, facts: Mapping[str, float], language: Language) -> str:
     """How much of the sum was the side it is about, where both were liquidated; "" where all of it was."""
-    share = facts.get("side_share_frac")
+    share = facts.get("side_share_frac", _share_of_side(alert, facts))
     if alert.side is None or share is None or share >= ONE_SIDED:
         return ""
     return say(f"mix.{alert.side}", language, share=format_percent(share, 0))
+
+
+def _share_of_side(alert: Alert, facts: Mapping[str, float]) -> float | None:
+    """Of an unusual minute, which is counted on both sides; the tiles of a heatmap name no side."""
+    longs, shorts = facts.get("long_usd"), facts.get("short_usd")
+    if alert.kind is not AlertKind.LIQUIDATION_ZSCORE or longs is None or shorts is None:
+        return None
+    return (longs if alert.side is LiquidatedSide.LONG else shorts) / (longs + shorts)
 
 
 def _detail(alert: Alert, facts: Mapping[str, float], values: dict[str, object]) -> str:

@@ -120,6 +120,17 @@ class TestWhatAnAlertSays:
         assert f"$12.0M liquidated in 4 min, 93 % {word}" in said
         assert f"of {word} liquidated" not in said
 
+    @pytest.mark.parametrize(
+        ("side", "word"), [(LiquidatedSide.LONG, "longs"), (LiquidatedSide.SHORT, "shorts")]
+    )
+    def test_an_unusual_minute_of_both_sides_is_not_called_that_of_one(
+        self, side: LiquidatedSide, word: str
+    ) -> None:
+        usd = (7e6, 5e6) if side is LiquidatedSide.LONG else (5e6, 7e6)
+        evidence = (("long_usd", usd[0]), ("short_usd", usd[1]))
+        title = lines(alert(kind=AlertKind.LIQUIDATION_ZSCORE, side=side, phase=None, evidence=evidence))[0]
+        assert f"unusually large liquidations, $12.0M in 30 s, 58 % {word} (6.0x" in title
+
     def test_a_reclaim_of_its_own_is_short_and_names_the_cascade_it_follows(self) -> None:
         way_back = alert(follows="00000000000000aa", severity=Severity.URGENT, context=None, sources=())
         assert lines(way_back) == [
