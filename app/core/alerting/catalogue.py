@@ -173,6 +173,14 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "Higher than {share} of its own past",
         "Lebih tinggi dari {share} riwayatnya sendiri",
     ),
+    "percentile.minute": (
+        "Its busiest minute is larger than {share} of the coin's minutes of up to 24 h",
+        "Menit tersibuknya lebih besar dari {share} menit koin ini, paling jauh 24 jam",
+    ),
+    "percentile.past": (
+        "Higher than {share} of its last {past}",
+        "Lebih tinggi dari {share} dalam {past} terakhir",
+    ),
     "levels": (
         "Entry {entry} · stop {stop} ({stop_change}) · targets {targets}",
         "Masuk {entry} · stop {stop} ({stop_change}) · target {targets}",

@@ -115,9 +115,16 @@ def price_line(alert: Alert, language: Language) -> str:
 
 
 def percentile_line(alert: Alert, language: Language) -> str:
+    """Where the figure lies in the coin's past, and how long a past that is."""
     if alert.percentile is None or alert.follows is not None:  # the message it follows has it
         return ""
-    return say("percentile", language, share=format_percent(alert.percentile))
+    facts, share = dict(alert.evidence), format_percent(alert.percentile)
+    if alert.kind is AlertKind.STOP_HUNT:
+        return say("percentile.minute", language, share=share)
+    past_s = 60.0 * facts.get("minutes", 0.0) + 86_400.0 * facts.get("history_days", 0.0)
+    if past_s <= 0:
+        return say("percentile", language, share=share)
+    return say("percentile.past", language, share=share, past=span(past_s, language))
 
 
 def levels_line(alert: Alert, language: Language) -> str:

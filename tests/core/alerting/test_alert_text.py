@@ -83,7 +83,7 @@ class TestWhatAnAlertSays:
             "🟢 LONG",
             "Price $96,200",
             "Entry $96,200 · stop $95,238 (-1.0 %) · targets $97,162 (+1.0 %), $98,124 (+2.0 %)",
-            "Higher than 99.3 % of its own past",
+            "Its busiest minute is larger than 99.3 % of the coin's minutes of up to 24 h",
             "Market context neutral: funding +0.01 % per 8 h (above 50 % of its own 30 days), "
             "open interest +1.2 % in 1 h (above 70 % of its own 30 days)",
             "Confidence 82/100 · 33 of 60 like this won after costs (+0.8 points)",
@@ -99,7 +99,7 @@ class TestWhatAnAlertSays:
             "🟢 LONG",
             "Harga $96,200",
             "Masuk $96,200 · stop $95,238 (-1.0 %) · target $97,162 (+1.0 %), $98,124 (+2.0 %)",
-            "Lebih tinggi dari 99.3 % riwayatnya sendiri",
+            "Menit tersibuknya lebih besar dari 99.3 % menit koin ini, paling jauh 24 jam",
             "Konteks pasar netral: funding +0.01 % per 8 jam (di atas 50 % dari 30 harinya sendiri), "
             "open interest +1.2 % dalam 1 jam (di atas 70 % dari 30 harinya sendiri)",
             "Keyakinan 82/100 · 33 dari 60 yang serupa untung setelah biaya (+0.8 poin)",
@@ -152,6 +152,22 @@ class TestWhatAnAlertSays:
         end = lines(alert(direction=NEUTRAL, levels=None, record=None))
         assert end[1] == "Reclaimed: the price is back up in its range from before the cascade."
         assert end[2] == "⚪ The way back is an alert of its own"
+
+    @pytest.mark.parametrize(
+        ("kind", "evidence", "english", "indonesian"),
+        [
+            (AlertKind.LIQUIDATION_ZSCORE, ("minutes", 300.0), "last 5 h", "dalam 5 jam terakhir"),
+            (AlertKind.FUNDING_EXTREME, ("history_days", 29.96), "last 30 d", "dalam 30 hari terakhir"),
+            (AlertKind.OI_SPIKE, ("history_days", 2.0), "last 2 d", "dalam 2 hari terakhir"),
+            (AlertKind.OI_SPIKE, ("events", 2.0), "own past", "riwayatnya sendiri"),
+        ],
+    )
+    def test_a_percentile_says_of_how_long_a_past(
+        self, kind: AlertKind, evidence: tuple[str, float], english: str, indonesian: str
+    ) -> None:
+        shown = alert(kind=kind, side=None, phase=None, evidence=(evidence,))
+        assert f"Higher than 99.3 % of its {english}" in lines(shown)
+        assert any(line.endswith(indonesian) for line in lines(shown, ID))
 
     def test_a_small_price_keeps_its_digits(self) -> None:
         tiny = alert(symbol="SHIB", price=0.00001182, levels=TradeLevels(0.00001182, 0.0000117, (0.0000122,)))
