@@ -53,7 +53,7 @@ replay-data:
 test: $(VENV)/.dev ## all tests; ARGS="-k name" passes arguments on, JOBS=1 runs one after the other
 	@$(PY) -m pytest -rs -n $(or $(JOBS),auto) --dist loadfile $(ARGS)
 
-chaos: $(VENV)/.dev ## the fault tests in their long form (a hundred kills, about an hour); ARGS="-k r15"
+chaos: $(VENV)/.dev ## the fault tests in their long form (a hundred kills each, half an hour); ARGS="-k r15"
 	@CHAOS=full $(PY) -m pytest -rs -s tests/chaos $(ARGS)
 
 soak: $(VENV)/.dev ## the worker under load with random faults; SOAK_S=600 is how long

@@ -153,7 +153,7 @@ def build_pushed_bot(base: Base, use_cases: UseCases) -> tuple[Bot, ChatBook] | 
     if settings.telegram_mode != "webhook" or settings.runs_worker_embedded():
         return None
     book = build_chats(base)
-    board = StatusBoard(base.warm, now_ms=base.clock.now_ms)
+    board = StatusBoard(base.warm, now_ms=base.clock.now_ms, speed=settings.market_speed())
 
     async def report() -> ServiceReport:
         told = await board.read()

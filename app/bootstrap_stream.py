@@ -158,6 +158,7 @@ class _Builder:
             notes=self.poller.notes,
             loops=loops,
             is_clock=self.role is Role.ALL,
+            speed=self.base.settings.market_speed(),
         )
 
     # --- where events come from -----------------------------------------------------------------------------
@@ -337,7 +338,7 @@ class _Builder:
     def _announcer(self) -> Announcer:
         base = self.base
         parts = AnnouncerParts(
-            reports=StatusBoard(base.warm, now_ms=base.clock.now_ms).read,
+            reports=StatusBoard(base.warm, now_ms=base.clock.now_ms, speed=base.settings.market_speed()).read,
             chats=self.book.all,
             tell=self.delivery.notify,
             alerts=base.store.alerts,

@@ -34,7 +34,7 @@ from app.services.charts.zones_png import ZonePngPainter
 from app.services.context_service import ContextService, IsFresh, SourceOrder
 from app.services.derivatives_service import DerivativesService
 from app.services.export_service import ExportService
-from app.services.flow_service import FlowService
+from app.services.flow_service import NO_WORKER, FlowService
 from app.services.health_service import HealthService
 from app.services.heatmap_service import HeatmapService, SwingsNow
 from app.services.history_recorder import HistoryRecorder
@@ -172,7 +172,14 @@ def build_use_cases(base: Base) -> UseCases:
         replay=OpenInterestReplay(bars=store.bars, upstream=derivatives, recorder=recorder, clock=clock),
         record=record,
         exports=ExportService(store.exports, resolve=resolve),
-        flow=FlowService(base.warm, resolve=resolve, config=base.flow, clock=clock),
+        flow=FlowService(
+            base.warm,
+            resolve=resolve,
+            config=base.flow,
+            clock=clock,
+            no_worker=_no_worker(base.redis),
+            speed=settings.market_speed(),
+        ),
         alerts=AlertService(store.alerts, resolve=resolve),
     )
     return UseCases(
@@ -301,6 +308,16 @@ def _derivatives(
         deadline_s=settings.request_deadline_seconds,
         watch=[Symbol(base) for base in settings.symbols],
         shortcuts=stream.views(),
+    )
+
+
+def _no_worker(redis: RedisLink | None) -> str:
+    """Without Redis a worker beside this process may well run, but its windows are in its own memory."""
+    if redis is not None:
+        return NO_WORKER
+    return (
+        "no worker in this process, and without REDIS_URL one beside it cannot be seen: "
+        "set REDIS_URL for both, or WORKER=embedded here"
     )
 
 

@@ -169,6 +169,10 @@ class Settings(BaseSettings):
             return f"sqlite:///data/{self.data_mode}.db"
         return url
 
+    def market_speed(self) -> float:
+        """Market seconds per second: 1 but in a replay."""
+        return self.replay_speed if self.data_mode == "replay" else 1.0
+
     def runs_worker_embedded(self) -> bool:
         """Whether the web process streams and alerts itself: by default where nobody starts a second process.
 
@@ -233,6 +237,9 @@ def _production_problems(settings: Settings) -> list[str]:
         secret: SecretStr | None = getattr(settings, name)
         if secret is not None and _PLACEHOLDER.fullmatch(secret.get_secret_value()):
             problems.append(f"{name.upper()}: this is a placeholder, not a key")
+    for name in ("telegram_webhook_secret", "alert_webhook_secret"):
+        weakness = _weakness(getattr(settings, name))
+        problems += [f"{name.upper()}: this {weakness}"] if weakness else []
     if "*" in settings.cors_origins:
         problems.append("CORS_ORIGINS: '*' is not allowed in production; list the origins")
     problems += _public_url_problems(settings.public_url)
@@ -256,16 +263,19 @@ def _public_url_problems(url: str | None) -> list[str]:
 
 
 def _api_key_problems(key: ApiKey) -> list[str]:
-    text = key.key.get_secret_value()
+    weakness = _weakness(key.key)
+    return [f"API_KEYS: the key named {key.name} {weakness}"] if weakness else []
+
+
+def _weakness(secret: SecretStr | None) -> str | None:
+    """What is wrong with a secret that was made up here, None if nothing."""
+    text = "" if secret is None else secret.get_secret_value()
     if _PLACEHOLDER.fullmatch(text):
-        return [f"API_KEYS: the key named {key.name} is a placeholder"]
+        return "is a placeholder"
     # Few different characters (aaaa...) are as easy to guess as few characters.
-    if len(text) < MIN_API_KEY_CHARS or len(set(text)) < MIN_API_KEY_CHARS // 2:
-        return [
-            f"API_KEYS: the key named {key.name} is too easy to guess; "
-            f"use at least {MIN_API_KEY_CHARS} random characters"
-        ]
-    return []
+    if text and (len(text) < MIN_API_KEY_CHARS or len(set(text)) < MIN_API_KEY_CHARS // 2):
+        return f"is too easy to guess; use at least {MIN_API_KEY_CHARS} random characters"
+    return None
 
 
 def _is_default_password(url: SecretStr | None, *, required: bool) -> bool:

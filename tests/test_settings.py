@@ -193,6 +193,11 @@ class TestRefusing:
     def test_an_older_name_is_reported_as_it_was_given(self) -> None:
         assert problems({"API_PORT": "0"})[0].startswith("API_PORT: ")
 
+    def test_only_a_replay_has_a_market_that_runs_faster(self, tmp_path: Path) -> None:
+        fast = {"REPLAY_SPEED": "60", "REPLAY_DATA": str(tmp_path)}
+        assert load_settings(fast).market_speed() == 1.0
+        assert load_settings(fast | {"DATA_MODE": "replay"}).market_speed() == 60.0
+
     def test_replay_needs_a_folder(self, tmp_path: Path) -> None:
         assert problems({"DATA_MODE": "replay"})[0].startswith("REPLAY_DATA: ")
         assert load_settings({"DATA_MODE": "replay", "REPLAY_DATA": str(tmp_path)}).replay_data == tmp_path

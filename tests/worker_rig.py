@@ -211,7 +211,7 @@ class Child:
             self.process.kill()
         await self.process.wait()
 
-    async def stop(self, within_s: float = 20.0) -> tuple[int, float]:
+    async def stop(self, within_s: float = 25.0) -> tuple[int, float]:
         """SIGTERM; the exit status and how long it took."""
         begun_s = time.monotonic()
         self.process.send_signal(signal.SIGTERM)

@@ -15,7 +15,7 @@ import pytest
 from tests.chaos.conftest import note
 from tests.worker_rig import CHATS, COINS, Truth, Upstream, alerts_config, full, repeated, until, upstream
 
-KILLS = full(100, 3)
+KILLS = full(100, 2)
 START_LIMIT_S = 5.0
 # A coin comes again when its last cascade is long over.
 EVERY_S = full(3, 0.5)

@@ -24,9 +24,9 @@ from tests.live_rig import fault
 from tests.services.transport.conftest import RedisServer
 from tests.worker_rig import COINS, REPLAYED, Child, Truth, Upstream, alerts_config, full, until, upstream
 
-SOAK_S = float(os.environ.get("SOAK_S") or full(60, 9))
+SOAK_S = float(os.environ.get("SOAK_S") or full(60, 7))
 # Everything has been opened once by then.
-WARM_UP_S = full(20, 3)
+WARM_UP_S = min(20.0, SOAK_S / 3)
 EVENTS_PER_S = 300
 MAX_MORE = {"descriptors": 6, "tasks": 6}
 MAX_GROWTH_BYTES = full(40, 25) * 2**20

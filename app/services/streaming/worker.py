@@ -55,7 +55,7 @@ class WorkerParts:
     name: of this process, among all that share the cache. pipelines: by partition, as they come and go.
     delivery: None in a process that sends nothing. links: how the upstream streams do. notes: why something
     is not watched for just now. is_clock: whether pipelines are told here that time passes; those of the bus
-    are told by who reads them, in turn with their frames.
+    are told by who reads them, in turn with their frames. speed: of a replay, market seconds per second.
     """
 
     name: str
@@ -70,6 +70,7 @@ class WorkerParts:
     notes: Callable[[], tuple[str, ...]] = tuple
     loops: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     is_clock: bool = True
+    speed: float = 1.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
@@ -78,7 +79,7 @@ class StreamWorker:
 
     def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
-        self._board = StatusBoard(parts.warm, now_ms=parts.clock.now_ms)
+        self._board = StatusBoard(parts.warm, now_ms=parts.clock.now_ms, speed=parts.speed)
         self._gaps: Sequence[StreamGap] = ()
         self.ready = asyncio.Event()
 
