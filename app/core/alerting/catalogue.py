@@ -67,6 +67,11 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "distribusi paus: penjual besar, {usd} dalam {window}",
     ),
     "what.VOLUME_SPIKE": ("volume spike, {usd} in {window}", "lonjakan volume, {usd} dalam {window}"),
+    "measure.share": (", {share} of the volume", ", {share} dari volume"),
+    "measure.times": (
+        ", {times}x the mean of the minutes before",
+        ", {times}x rata-rata menit-menit sebelumnya",
+    ),
     "what.WHALE_POSITION": ("whale position of {usd}", "posisi paus sebesar {usd}"),
     "what.WHALE_POSITION.opened.LONG": (
         "a whale opened a long of {usd}",
@@ -167,6 +172,14 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "percentile": (
         "Higher than {share} of its own past",
         "Lebih tinggi dari {share} riwayatnya sendiri",
+    ),
+    "percentile.minute": (
+        "Its busiest minute is larger than {share} of the coin's minutes of up to 24 h",
+        "Menit tersibuknya lebih besar dari {share} menit koin ini, paling jauh 24 jam",
+    ),
+    "percentile.past": (
+        "Higher than {share} of its last {past}",
+        "Lebih tinggi dari {share} dalam {past} terakhir",
     ),
     "levels": (
         "Entry {entry} · stop {stop} ({stop_change}) · targets {targets}",

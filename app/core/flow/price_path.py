@@ -82,6 +82,11 @@ class PricePath:
         last_ms = self._voice.last_ms
         return self._voice.last if last_ms and now_ms - last_ms <= STALE_MS else None
 
+    def reaches_back_to(self, second: int) -> bool:
+        """Whether prices were known that early."""
+        first = self._seconds[0] or (self._seconds[1] if len(self._seconds) > 1 else second + 1)
+        return first <= second
+
     def range_between(self, from_s: int, to_s: int) -> PriceRange | None:
         """Low and high from the beginning of one second to the beginning of another; None if nothing traded.
 

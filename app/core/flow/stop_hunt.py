@@ -24,12 +24,15 @@ FALLING: Final = 0.75
 # for only at the start, so that a share that hovers there does not tear one cascade into ten.
 STILL_DOMINANT: Final = 0.5
 MAX_TARGETS: Final = 3
+# Share of the range's five minutes for which prices must be known at the least.
+LEAST_RANGE: Final = 0.2
 
 
 class Cascade:
     """One episode. sums: what it liquidated, as of the last event at which it was under way; last_on_s: of
     that event; peak_minute_usd: most within a minute; extreme: furthest traded price since it began, None
-    without a price path; before: traded range of the five minutes before its first event."""
+    without a price path; before: traded range of the five minutes before its first event, None where less
+    than one of them is known."""
 
     __slots__ = (
         "_hot",
@@ -66,13 +69,20 @@ class Cascade:
         self._hot = self._rate = (self._start.long_usd, self._start.short_usd)
         self._minute_usd = self._start.long_usd + self._start.short_usd
         self.sums = minus(market.windows.totals(), self._start)
-        self.before = market.path.range_between(started_s - market.config.pre_cascade_range_s, started_s)
+        self.before = self._range_before()
         self.extreme: float | None = None
         # To the newest price that is known: liquidations may be told later than the trades they made.
         self._see(market.path.range_between(started_s, max(as_of_s, market.path.last_ms // 1000) + 1))
         trades = market.trades
         self._taken = self._taken_before = None if trades is None else trades.before(started_s)
         self._percentile: tuple[float, float | None] = (0.0, None)
+
+    def _range_before(self) -> PriceRange | None:
+        """None where prices are known for so short a time (a start) that any move would leave their range."""
+        span_s, path = self.market.config.pre_cascade_range_s, self.market.path
+        if not path.reaches_back_to(self.started_s - round(LEAST_RANGE * span_s)):
+            return None
+        return path.range_between(self.started_s - span_s, self.started_s)
 
     @property
     def side(self) -> LiquidatedSide:

@@ -246,6 +246,20 @@ class TestPhases:
         lowest = 61_000.0 if is_mirrored else 59_000.0
         assert dict(last.evidence)["sweep_extreme"] == lowest
 
+    @pytest.mark.parametrize(("known_s", "phase"), [(70, Phase.RECLAIM), (59, Phase.ENDED), (5, Phase.ENDED)])
+    def test_prices_of_a_few_seconds_are_no_range_to_reclaim(self, known_s: int, phase: Phase) -> None:
+        """Just started: every dip would be a sweep and every bounce a signal."""
+        play = Play()
+        for second in range(-known_s, 0):
+            play.tick(LEVEL, float(second))
+        for k in range(4):
+            play.liquidate("LONG", MILLION, k + 0.5)
+        play.tick(LEVEL - 5.0, 2.0)
+        for second in range(5, 60):
+            play.tick(LEVEL, float(second))
+            play.pass_time(float(second))
+        assert hunts(play.found)[-1].phase is phase
+
     def test_a_new_rush_after_the_peak_is_building_again(self) -> None:
         play = Play()
         for at_s, usd in ((0, 1.0), (1, 1.0), (2, 1.0), (13, 0.1), (14, 4.0), (15, 4.0)):
