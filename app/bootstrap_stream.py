@@ -154,7 +154,7 @@ class _Builder:
             stages=self.stages,
             clock=self.base.clock,
             links=links,
-            notes=self.poller.notes,
+            notes=lambda: (*self.base.settings.message_notes(), *self.poller.notes()),
             loops=loops,
             is_clock=self.role is Role.ALL,
             speed=self.base.settings.market_speed(),

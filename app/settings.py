@@ -188,6 +188,20 @@ class Settings(BaseSettings):
             "funding_rate": self.retention_funding_days,
         }
 
+    def message_notes(self) -> tuple[str, ...]:
+        """Halves of pairs: allowed, but nothing is sent by them, which somebody should be told."""
+        has_bot, has_chat = self.telegram_bot_token is not None, bool(self.telegram_chat_id)
+        found = []
+        if has_bot and not has_chat:
+            found.append("telegram: TELEGRAM_BOT_TOKEN is set and TELEGRAM_CHAT_ID is not: no chat is told")
+        if has_chat and not has_bot:
+            found.append("telegram: TELEGRAM_CHAT_ID is set and TELEGRAM_BOT_TOKEN is not: no chat is told")
+        if self.alert_webhook_secret is not None and self.alert_webhook_url is None:
+            found.append(
+                "webhook: ALERT_WEBHOOK_SECRET is set and ALERT_WEBHOOK_URL is not: nothing is called"
+            )
+        return tuple(found)
+
     def secret_values(self) -> tuple[str, ...]:
         """Every secret in the clear, for the redaction of logs and errors; never log this."""
         held = [self.coinglass_api_key, self.coinapi_key, self.lunarcrush_api_key, self.telegram_bot_token]
