@@ -38,6 +38,7 @@ from app.services.okx.stream import OkxStream, public_socket
 from app.services.streaming.announcer import Announcer, AnnouncerParts
 from app.services.streaming.baselines import Baselines
 from app.services.streaming.chat_addresses import ChatAddresses
+from app.services.streaming.company import Company
 from app.services.streaming.delivery import DeliveryOptions, DeliveryService
 from app.services.streaming.ingest import FrameIngest
 from app.services.streaming.keeper import AlertKeeper
@@ -117,6 +118,7 @@ class _Builder:
             atr_of=self._atr_of,
         )
         self.poller = self._poller()
+        self.company = Company(self.name, base.store.state)
         self.closers: list[Callable[[], Awaitable[None]]] = [*self.messengers.closers]
 
     def build(self) -> StreamProcess:
@@ -129,6 +131,8 @@ class _Builder:
             loops |= {"sources": self._feed(switch), "watch": watcher.run}
         if self.role in (Role.ALL, Role.DETECT):
             loops |= {"poll": self.poller.run, "outcomes": self.outcomes.run, "hours": self._baselines().run}
+        if self.role is Role.ALL:
+            loops["company"] = self.company.run
         if self.role is Role.DETECT:
             loops["detect"] = self._detect()
         worker = StreamWorker(self._parts(loops, links))
@@ -155,6 +159,7 @@ class _Builder:
             clock=self.base.clock,
             links=links,
             notes=lambda: (*self.base.settings.message_notes(), *self.poller.notes()),
+            alarms=self.company.alarms,
             loops=loops,
             is_clock=self.role is Role.ALL,
             speed=self.base.settings.market_speed(),
