@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     telegram_mode: Literal["polling", "webhook", "off"] = "polling"
     telegram_webhook_secret: Secret | None = None
     app_language: Literal["en", "id"] = "en"
-    alert_webhook_url: HttpUrl | None = None
+    alert_webhook_url: HttpUrl | None = Field(default=None, repr=False)  # its path may be a key
     alert_webhook_secret: Secret | None = None
     alert_channels: bool = False
     alerts_config: Path = _PROJECT_ROOT / "config" / "alerts.toml"
@@ -208,6 +208,7 @@ class Settings(BaseSettings):
         held += [self.telegram_webhook_secret, self.alert_webhook_secret]
         held += [key.key for key in self.api_keys]
         values = [secret.get_secret_value() for secret in held if secret is not None]
+        values += [self.alert_webhook_url] if self.alert_webhook_url is not None else []
         return tuple(values + _url_passwords(self.database_url) + _url_passwords(self.redis_url))
 
 

@@ -243,6 +243,11 @@ class TestSecrets:
         assert error.__cause__ is None
         assert error.__suppress_context__
 
+    def test_the_address_of_a_webhook_is_a_secret_too(self) -> None:
+        settings = load_settings({"ALERT_WEBHOOK_URL": f"https://hooks.test/services/{CANARY}"})
+        assert CANARY not in f"{settings} {settings!r}"
+        assert f"https://hooks.test/services/{CANARY}" in settings.secret_values()
+
     @pytest.mark.parametrize(
         ("given", "missing"),
         [
