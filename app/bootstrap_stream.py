@@ -29,6 +29,7 @@ from app.core.domain.symbol import Symbol
 from app.core.errors import ConfigurationError
 from app.core.flow.engine import FlowEngine, Scope
 from app.core.flow.identify import Identifier
+from app.core.flow.market import MAX_FIGURES_AGE_MS
 from app.services.bus.leases import RedisLeases
 from app.services.bus.link import BusLink
 from app.services.bus.streams import RedisFrameLog
@@ -314,7 +315,9 @@ class _Builder:
 
     def _atr_of(self, symbol: str) -> float | None:
         figures = self.levels.get(symbol)
-        return None if figures is None else figures.atr_1h_usd
+        if figures is None or self.base.clock.now_ms() - figures.as_of_ms > MAX_FIGURES_AGE_MS:
+            return None
+        return figures.atr_1h_usd
 
     # --- who is told ----------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 from sqlalchemy import text
@@ -40,18 +40,19 @@ COINS = (
 REPLAYED = fault("coinglass", "replay", 60, endpoint="ws")
 # What is polled tells nothing here: the truth are scripted cascades alone.
 UNPOLLED = {"whale_position_usd": 10**12, "extreme_percentile": 0.999999, "heatmap_score": 1}
+T = TypeVar("T")
 IS_FULL = os.environ.get("CHAOS") == "full"
 READY_S = 30.0
 _COIN = re.compile(r"^\S+ (?:<b>)?([A-Z0-9]+): ", re.MULTILINE)
 
 
-def full(long: int, short: int) -> int:
-    """How many of something: the long form when CHAOS=full asks for it."""
+def full(long: T, short: T) -> T:
+    """What the long form takes, which CHAOS=full asks for, or the short one."""
     return long if IS_FULL else short
 
 
 class Inbox(list[dict[str, Any]]):
-    """The simulated Telegram's messages, and beside them each as it was when it arrived: edits change them."""
+    """The simulated Telegram's messages, and each as it was when it arrived, before edits changed it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +79,7 @@ def is_repeat(message: Mapping[str, Any]) -> bool:
 
 
 class Hook:
-    """Another system that takes alerts: (id, revision) of every call. delay_s: how long it takes to answer."""
+    """Another system that takes alerts: (id, revision) of every call. delay_s: how late it answers."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, int]] = []
@@ -154,7 +155,8 @@ class Upstream:
 class Child:
     """One process of ours. `start_s`: from its start until it said that it is ready."""
 
-    def __init__(self, process: asyncio.subprocess.Process, output: Path, port: int) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, output: Path, port: int, *, is_web: bool) -> None:
+        self.is_web = is_web
         self.process = process
         self.output = output
         self.url = f"http://127.0.0.1:{port}"
@@ -176,7 +178,7 @@ class Child:
                 stdout=sink,
                 stderr=asyncio.subprocess.STDOUT,
             )
-        return cls(process, output, port)
+        return cls(process, output, port, is_web=module == "app.main")
 
     @property
     def pid(self) -> int:
@@ -194,7 +196,7 @@ class Child:
         self.start_s = time.monotonic() - self.begun_s
 
     async def _is_ready(self) -> bool:
-        if self.output.name.startswith("worker"):
+        if not self.is_web:
             return "worker ready" in self.log()
         with suppress(httpx2.TransportError):
             return (await self.get("/health/live")).status_code == 200
@@ -209,7 +211,7 @@ class Child:
             self.process.kill()
         await self.process.wait()
 
-    async def stop(self, within_s: float = 20.0) -> tuple[int, float]:
+    async def stop(self, within_s: float = 25.0) -> tuple[int, float]:
         """SIGTERM; the exit status and how long it took."""
         begun_s = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
@@ -234,6 +236,7 @@ async def upstream(folder: Path, database_url: str, **settings: str) -> AsyncIte
             "DATABASE_URL": database_url,
             "SYMBOLS": "BTC",
             "PLANNER": "off",
+            "RATE_LIMIT_PER_MINUTE": "1000000",
             "TELEGRAM_CHAT_ID": ",".join(CHATS),
             "TELEGRAM_MODE": "off",
             "ALERT_WEBHOOK_URL": hook_url,
@@ -326,8 +329,10 @@ class Truth:
 
 
 def repeated(inbox: Inbox, rows: Sequence[Sent], alerts: Mapping[str, str]) -> int:
-    """How many messages arrived beside the one their rows know. Each must have been followed by a message that
-    says "Repeat", of the same coins; nothing else may say so."""
+    """How many messages arrived beside those that their rows know.
+
+    Each must have been followed by one of the same coins that says "Repeat"; nothing else may say so.
+    """
     found = 0
     for chat in CHATS:
         known: dict[str, list[Sent]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""R15: the worker is killed at any moment under load; what was stored is there, what was to be told is told once."""
+"""R15: a worker killed at any moment under load loses nothing that was stored and tells everything once."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from contextlib import asynccontextmanager
 from itertools import cycle
 from pathlib import Path
 
+import pytest
+
 from tests.chaos.conftest import note
 from tests.worker_rig import CHATS, COINS, Truth, Upstream, alerts_config, full, repeated, until, upstream
 
-KILLS = full(100, 4)
+KILLS = full(100, 2)
 START_LIMIT_S = 5.0
 # A coin comes again when its last cascade is long over.
 EVERY_S = full(3, 0.5)
@@ -51,12 +53,28 @@ class Load:
             await asyncio.sleep(EVERY_S)
 
 
-async def test_random_kills_lose_nothing_and_repeat_only_what_nobody_could_mark(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'signals.db'}"
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'signals.db'}"
+
+
+@pytest.mark.parametrize(
+    ("database", "is_replayed"),
+    [("sqlite_url", True), *full([("postgres_url", True), ("sqlite_url", False)], [])],
+)
+async def test_random_kills_lose_nothing_and_repeat_only_what_nobody_could_mark(
+    tmp_path: Path, request: pytest.FixtureRequest, database: str, is_replayed: bool
+) -> None:
+    """is_replayed: whether the market tells a new connection what it missed; then nothing is missed."""
+    url = request.getfixturevalue(database)
     config = alerts_config(tmp_path, cooldown_s=0, forget_s=1, hourly_cap=1000)
     draw, truth = random.Random(15), Truth(url)
     starts: list[float] = []
+    stored_before: Counter[tuple[str, int]] = Counter()
+    known_before: dict[str, str] = {}
     async with upstream(tmp_path, url, ALERTS_CONFIG=config) as around:
+        if not is_replayed:
+            around.sim.break_with()
         # A message is in the chat a quarter of a second before the worker hears so: time to be killed in.
         around.sim.state.latency_ms = 250
         around.hook.delay_s = 0.1
@@ -68,17 +86,21 @@ async def test_random_kills_lose_nothing_and_repeat_only_what_nobody_could_mark(
                 await asyncio.sleep(draw.uniform(0.0, full(2.0, 1.5)))
                 await worker.kill()
                 stored, known = await truth.liquidations(), await truth.alerts()
-                if len(starts) > 1:
-                    assert stored_before <= stored
-                    assert known_before.items() <= known.items()
+                assert stored_before <= stored
+                assert known_before.items() <= known.items()
                 stored_before, known_before = stored, known
         around.sim.state.latency_ms = 0
         worker = await around.start()
         liquidated = Counter((row["base"], row["ts_ms"]) for row in around.liquidated)
-        await until(lambda: is_stored(truth, liquidated), within_s=20, why=worker.log)
+        if is_replayed:
+            await until(lambda: is_stored(truth, liquidated), within_s=20, why=worker.log)
         await until(truth.is_all_sent, within_s=60, why=worker.log)
         alerts, rows = await truth.alerts(), await truth.outbox()
-        assert Counter(alerts.values()) == load.cascades
+        found = Counter(alerts.values())
+        assert found <= load.cascades
+        assert await truth.liquidations() <= liquidated
+        if is_replayed:
+            assert found == load.cascades
         assert {row.chat for row in rows} == {"webhook", *(f"telegram:{chat}" for chat in CHATS)}
         assert len(rows) == len(alerts) * (1 + len(CHATS))
         again = repeated(around.inbox, rows, alerts)
@@ -87,8 +109,11 @@ async def test_random_kills_lose_nothing_and_repeat_only_what_nobody_could_mark(
         hooked_again = sum(copies.values()) - len(copies)
         marked = sum(row.repeats for row in rows if row.chat != "webhook")
         note(
-            f"R15 {KILLS} kills, {len(alerts)} alerts to {1 + len(CHATS)} places, {sum(liquidated.values())} "
-            f"liquidations; lost 0; copies: telegram {again} (marked {marked}), webhook {hooked_again}; "
+            f"R15 {database} {KILLS} kills, replayed {is_replayed}: {load.cascades.total()} cascades, "
+            f"{len(alerts)} alerts "
+            f"to {1 + len(CHATS)} places, {sum(liquidated.values())} "
+            f"liquidations; lost 0; "
+            f"copies: telegram {again} (marked {marked}), webhook {hooked_again}; "
             f"longest start {max(starts):.2f} s"
         )
         assert max(starts) <= START_LIMIT_S

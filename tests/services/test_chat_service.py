@@ -207,7 +207,7 @@ async def test_details_show_evidence_context_and_the_fate_in_this_chat() -> None
     lines = said.splitlines()
     assert lines[0] == "[DEMO] BTC LONG, Liquidation cascade"
     assert "longs closed by force (selling)" in lines
-    assert "• side_share_frac 0.97" in lines
+    assert "• side_share_frac 1" in lines
     assert "Confidence 82 (81 before record and context)" in lines
     assert "Not sent: quiet hours" in lines
     assert f"Alert {ALERT_ID}, revision 1" in lines

@@ -31,6 +31,12 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "reclaimed after {usd} of shorts liquidated in {window}",
         "pulih setelah {usd} posisi short dilikuidasi dalam {window}",
     ),
+    "what.STOP_HUNT.reclaim": (
+        "reclaimed after {usd} liquidated in {window}",
+        "pulih setelah {usd} dilikuidasi dalam {window}",
+    ),
+    "mix.LONG": (", {share} longs", ", {share} posisi long"),
+    "mix.SHORT": (", {share} shorts", ", {share} posisi short"),
     "what.STOP_HUNT": ("{usd} liquidated in {window}", "{usd} dilikuidasi dalam {window}"),
     "what.LIQUIDATION_ZSCORE.LONG": (
         "unusually many longs liquidated, {usd} in {window}",
@@ -131,6 +137,10 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "Over. Without traded prices nobody can say whether it was reclaimed.",
         "Selesai. Tanpa harga transaksi, tidak dapat dinilai apakah harga pulih.",
     ),
+    "phase.ended.inside": (
+        "Over: the price did not leave its range from before the cascade.",
+        "Selesai: harga tidak keluar dari rentang sebelum kaskade.",
+    ),
     # Direction.
     "direction.LONG": ("🟢 <b>LONG</b>", "🟢 <b>LONG</b>"),
     "direction.SHORT": ("🔴 <b>SHORT</b>", "🔴 <b>SHORT</b>"),
@@ -183,8 +193,8 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     # Confidence and what it rests on.
     "confidence": ("Confidence {points}/100", "Keyakinan {points}/100"),
     "record.weighed": (
-        "{wins} of {scored} like this reached the target ({shift} points)",
-        "{wins} dari {scored} yang serupa mencapai target ({shift} poin)",
+        "{wins} of {scored} like this won after costs ({shift} points)",
+        "{wins} dari {scored} yang serupa untung setelah biaya ({shift} poin)",
     ),
     "record.few": (
         "n = {scored} outcomes, too few to weigh",

@@ -15,9 +15,9 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from app.core.alerting.episodes import Episode, EpisodeBook
-from app.core.alerting.memory import ChatMemory, told_by
+from app.core.alerting.memory import ChatMemory, Told, told_by
 from app.core.alerting.merge import Candidate, is_echo, merge, weight_of
-from app.core.alerting.policy import HOUSE, GateRules, decide, edit_is_due
+from app.core.alerting.policy import HOUSE, SETTLED_FACTOR, GateRules, decide, edit_is_due
 from app.core.alerting.record import Records, look_up
 from app.core.alerting.restoring import told_chats
 from app.core.alerting.severity import URGENT_RATIO, louder, severity_of
@@ -121,7 +121,7 @@ class AlertDesk:
 
     def _consider_one(self, finding: Finding, episode: Episode, now_ms: int) -> list[GateVerdict]:
         """Judge a finding together with what stands beside it in its coin."""
-        if _is_reclaim(finding) and episode.told and episode.told_direction() is Direction.NEUTRAL:
+        if _is_reclaim_of_told(finding, episode):
             return self._consider_reclaim(finding, episode, now_ms)
         if self._is_echo(finding, episode):
             self._counts["merged"] += 1
@@ -230,8 +230,10 @@ class AlertDesk:
     ) -> None:
         """Set from when on the next finding of this episode could change anything."""
         is_dropped = bool(verdict.dropped) or verdict.reason not in (None, DropReason.NO_CHAT)
+        next_usd = self._next_size(episode, verdict, chats)
         episode.sleep(
-            usd=self._next_size(episode, verdict, chats),
+            usd=next_usd,
+            peak_usd=min(next_usd, _next_shown(verdict.alert, _seen(episode), SETTLED_FACTOR)),
             confidence=lead.confidence + _missing_confidence(verdict, chats, self._rules.house),
             until_ms=now_ms + ASK_AGAIN_MS if is_dropped else NEVER_MS,
         )
@@ -239,8 +241,7 @@ class AlertDesk:
     def _next_size(self, episode: Episode, verdict: GateVerdict, chats: Sequence[ChatSettings]) -> float:
         """The next size in USD at which a message grows, gets urgent, or reaches a chat's threshold."""
         alert = verdict.alert
-        seen = [*episode.told.values(), *([episode.shown] if episode.shown else [])]
-        sizes = [self._rules.change_factor * told.usd for told in seen]
+        sizes = [_next_shown(alert, _seen(episode), self._rules.change_factor)]
         if alert.kind is AlertKind.STOP_HUNT and alert.ratio > 0:
             sizes.append(alert.usd * self._urgent_ratio / alert.ratio)
         sizes += [
@@ -299,8 +300,22 @@ class AlertDesk:
             self._counts[reason] += 1
 
 
-def _is_reclaim(finding: Finding) -> bool:
-    return finding.kind is AlertKind.STOP_HUNT and finding.direction is not Direction.NEUTRAL
+def _is_reclaim_of_told(finding: Finding, episode: Episode) -> bool:
+    """Whether a cascade that somebody was told takes its first direction."""
+    is_reclaim = finding.kind is AlertKind.STOP_HUNT and finding.direction is not Direction.NEUTRAL
+    is_told = bool(episode.told) and episode.told_direction() is Direction.NEUTRAL
+    return is_reclaim and is_told and episode.follows is None
+
+
+def _seen(episode: Episode) -> list[Told]:
+    """What anybody was shown of it last."""
+    return [*episode.told.values(), *([episode.shown] if episode.shown else [])]
+
+
+def _next_shown(alert: Alert, seen: Sequence[Told], factor: float) -> float:
+    """The next size in USD that is `factor` times what somebody sees, infinite for none."""
+    sizes = (factor * told.usd for told in seen)
+    return min((size for size in sizes if size > alert.usd), default=math.inf)
 
 
 def _is_usable(finding: Finding) -> bool:

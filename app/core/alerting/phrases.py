@@ -29,6 +29,8 @@ MAX_FEEDS = 4
 # Detectors that compare with the tier's threshold; for the others the ratio says nothing to a reader.
 _WITH_THRESHOLD = frozenset(AlertKind) - {AlertKind.FUNDING_EXTREME, AlertKind.OI_SPIKE}
 
+# From this share on a sum of liquidations is called that of its side.
+ONE_SIDED = 0.995
 _UNJUDGED = (Phase.BUILDING, Phase.PEAK)
 
 
@@ -51,6 +53,10 @@ def headline(alert: Alert, language: Language) -> str:
         "usd": format_usd_compact(alert.usd),
         "window": span(alert.window_s, language),
     }
+    mix = _side_mix(alert, facts, language)
+    if mix:
+        reclaim = "" if alert.follows is None else ".reclaim"
+        return say(f"what.{alert.kind}{reclaim}", language, **values) + mix
     detail = _detail(alert, facts, values)
     return say(f"what.{alert.kind}{detail}", language, **values)
 
@@ -66,7 +72,7 @@ def phase_line(alert: Alert, language: Language) -> str:
     if alert.phase is None or alert.follows is not None:  # the headline says it
         return ""
     if alert.phase is Phase.ENDED:
-        return say("phase.ended", language)
+        return say("phase.ended" if _is_swept(alert) is not False else "phase.ended.inside", language)
     return "" if alert.side is None else say(f"phase.{alert.phase}.{alert.side}", language)
 
 
@@ -80,7 +86,7 @@ def direction_line(alert: Alert, language: Language) -> str:
             short=f"{facts['opposed_short_confidence']:.0f}",
         )
     is_open = alert.direction is Direction.NEUTRAL and alert.phase in _UNJUDGED
-    if is_open and alert.price is not None:
+    if is_open and _is_swept(alert):
         return say("direction.waiting", language)
     if alert.direction is Direction.NEUTRAL and alert.phase is Phase.RECLAIM:
         return say("direction.apart", language)
@@ -172,6 +178,23 @@ def origin_line(alert: Alert, language: Language, *, now_ms: int) -> str:
     if alert.revision == 1:
         return say("origin", language, **values)
     return say("origin.update", language, revision=alert.revision, **values)
+
+
+def _is_swept(alert: Alert) -> bool | None:
+    """Whether a cascade took the traded price out of its range from before; None where that is not known."""
+    facts = dict(alert.evidence)
+    low, high, extreme = (facts.get(name) for name in ("range_low", "range_high", "sweep_extreme"))
+    if low is None or high is None or extreme is None:
+        return None
+    return extreme < low if alert.side is LiquidatedSide.LONG else extreme > high
+
+
+def _side_mix(alert: Alert, facts: Mapping[str, float], language: Language) -> str:
+    """How much of the sum was the side it is about, where both were liquidated; "" where all of it was."""
+    share = facts.get("side_share_frac")
+    if alert.side is None or share is None or share >= ONE_SIDED:
+        return ""
+    return say(f"mix.{alert.side}", language, share=format_percent(share, 0))
 
 
 def _detail(alert: Alert, facts: Mapping[str, float], values: dict[str, object]) -> str:

@@ -155,17 +155,23 @@ class FlowEngine:
             coin.break_off()
 
     def note_market(
-        self, symbol: str, *, atr: float | None, below: Sequence[float], above: Sequence[float]
+        self,
+        symbol: str,
+        *,
+        atr: float | None,
+        below: Sequence[float],
+        above: Sequence[float],
+        as_of_ms: int | None = None,
     ) -> None:
-        """What levels are built from: ATR of 1 h in USD, prices of clusters, nearest first. Kept for a coin
-        that nobody saw yet: its first event may be a cascade's."""
+        """What levels are built from: ATR of 1 h in USD, prices of clusters, nearest first; as_of_ms: when
+        they were measured. Kept for a coin that nobody saw yet: its first event may be a cascade's."""
         self._figures.pop(symbol, None)
-        figures = self._figures[symbol] = Figures(atr, tuple(below), tuple(above))
+        figures = self._figures[symbol] = Figures(atr, tuple(below), tuple(above), as_of_ms)
         if len(self._figures) > self._config.max_symbols:
             del self._figures[next(iter(self._figures))]
         coin = self._coins.get(symbol)
         if coin is not None:
-            coin.market.know(figures)
+            coin.market.figures = figures
 
     def snapshot(self, symbol: str, now_ms: int) -> FlowSnapshot | None:
         """Rolling aggregates as of now; MARKET for all coins together; None for a coin nobody saw."""
@@ -209,7 +215,7 @@ class FlowEngine:
         self._adds[symbol] = coin.market.windows.add
         figures = self._figures.get(symbol)
         if figures is not None:
-            coin.market.know(figures)
+            coin.market.figures = figures
         return coin
 
     def _evict(self, symbols: Iterable[str]) -> None:

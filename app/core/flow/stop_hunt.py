@@ -12,7 +12,7 @@ from typing import Final
 from app.core.domain.flow import CascadeNow, Phase, TradeLevels
 from app.core.domain.stored import LiquidatedSide
 from app.core.flow.columns import minus
-from app.core.flow.market import CoinMarket
+from app.core.flow.market import CoinMarket, Figures
 from app.core.flow.price_path import PriceRange
 from app.core.flow.windows import RETAINED_S
 
@@ -68,7 +68,8 @@ class Cascade:
         self.sums = minus(market.windows.totals(), self._start)
         self.before = market.path.range_between(started_s - market.config.pre_cascade_range_s, started_s)
         self.extreme: float | None = None
-        self._see(market.path.range_between(started_s, as_of_s + 1))
+        # To the newest price that is known: liquidations may be told later than the trades they made.
+        self._see(market.path.range_between(started_s, max(as_of_s, market.path.last_ms // 1000) + 1))
         trades = market.trades
         self._taken = self._taken_before = None if trades is None else trades.before(started_s)
         self._percentile: tuple[float, float | None] = (0.0, None)
@@ -92,7 +93,8 @@ class Cascade:
             self._see(PriceRange(price, price))
 
     def step(self, as_of_s: int) -> bool:
-        """Look at the windows as of a second; whether the phase changed to one that is worth saying."""
+        """Look at the windows as of a second; whether it is worth saying: a new phase, or it has stopped."""
+        was_on = self.is_on
         if self._has_lapsed(as_of_s):
             self.is_on, self.rate_usd = False, 0.0
         elif self.is_on or self.phase is Phase.BUILDING or self._read_at[0] != self.market.windows.version:
@@ -104,7 +106,7 @@ class Cascade:
             self.phase, self.peak_s = Phase.PEAK, min(as_of_s, self.last_on_s + RATE_S + 1)
             self._judge(as_of_s)
             return True
-        return self._judge(as_of_s)
+        return self._judge(as_of_s) or (was_on and not self.is_on)
 
     def _has_lapsed(self, as_of_s: int) -> bool:
         """Over long ago, although nobody looked in between: what comes now belongs to another cascade."""
@@ -212,15 +214,14 @@ class Cascade:
         price = self.market.path.at(as_of_ms)
         return CascadeNow(self.side, self.phase, self.started_s * 1000, self.usd, events, price)
 
-    def levels(self, price: float | None) -> TradeLevels | None:
+    def levels(self, price: float | None, figures: Figures) -> TradeLevels | None:
         """Levels of a reclaim, None where any part is unknown or they would not stand in order."""
-        market = self.market
-        if self.phase is not Phase.RECLAIM or price is None or self.extreme is None or not market.atr_usd:
+        if self.phase is not Phase.RECLAIM or price is None or self.extreme is None or not figures.atr_usd:
             return None
-        away = market.config.stop_atr * market.atr_usd
+        away = self.market.config.stop_atr * figures.atr_usd
         if self.is_long:
-            return long_levels(price, self.extreme - away, market.clusters_above)
-        return short_levels(price, self.extreme + away, market.clusters_below)
+            return long_levels(price, self.extreme - away, figures.above)
+        return short_levels(price, self.extreme + away, figures.below)
 
 
 def long_levels(entry: float, stop: float, clusters: tuple[float, ...]) -> TradeLevels | None:

@@ -35,8 +35,10 @@ class PartitionHandler:
         on_filled: Callable[[], None],
         on_close: Callable[[], None],
     ) -> None:
-        """is_ours: whether a coin is of this partition. market and keeper are those of the process. on_filled:
-        called once its windows are whole; until then nobody else may look at the pipeline."""
+        """is_ours: whether a coin is of this partition. market and keeper are those of the process.
+
+        on_filled: called once its windows are whole; until then nobody else may look at the pipeline.
+        """
         self._pipeline = pipeline
         self._is_ours = is_ours
         self._tail = tail

@@ -86,7 +86,7 @@ class TestWhatAnAlertSays:
             "Higher than 99.3 % of its own past",
             "Market context neutral: funding +0.01 % per 8 h (above 50 % of its own 30 days), "
             "open interest +1.2 % in 1 h (above 70 % of its own 30 days)",
-            "Confidence 82/100 · 33 of 60 like this reached the target (+0.8 points)",
+            "Confidence 82/100 · 33 of 60 like this won after costs (+0.8 points)",
             "Agreeing: stop hunt, accumulation",
             "Source: coinglass · 3 s old · id 0123456789abcdef",
             "Market data, not advice.",
@@ -102,11 +102,23 @@ class TestWhatAnAlertSays:
             "Lebih tinggi dari 99.3 % riwayatnya sendiri",
             "Konteks pasar netral: funding +0.01 % per 8 jam (di atas 50 % dari 30 harinya sendiri), "
             "open interest +1.2 % dalam 1 jam (di atas 70 % dari 30 harinya sendiri)",
-            "Keyakinan 82/100 · 33 dari 60 yang serupa mencapai target (+0.8 poin)",
+            "Keyakinan 82/100 · 33 dari 60 yang serupa untung setelah biaya (+0.8 poin)",
             "Sepakat: perburuan stop, akumulasi",
             "Sumber: coinglass · 3 dtk lalu · id 0123456789abcdef",
             "Data pasar, bukan nasihat.",
         ]
+
+    @pytest.mark.parametrize(
+        ("side", "word"), [(LiquidatedSide.LONG, "longs"), (LiquidatedSide.SHORT, "shorts")]
+    )
+    @pytest.mark.parametrize("follows", [None, "a" * 16])
+    def test_a_sum_of_both_sides_is_not_called_that_of_one(
+        self, side: LiquidatedSide, word: str, follows: str | None
+    ) -> None:
+        mixed = alert(side=side, evidence=(("side_share_frac", 0.93),), follows=follows, window_s=240)
+        said = render_alert(mixed, Language.EN, now_ms=NOW_MS, data_mode="live").plain
+        assert f"$12.0M liquidated in 4 min, 93 % {word}" in said
+        assert f"of {word} liquidated" not in said
 
     def test_a_reclaim_of_its_own_is_short_and_names_the_cascade_it_follows(self) -> None:
         way_back = alert(follows="00000000000000aa", severity=Severity.URGENT, context=None, sources=())
@@ -115,7 +127,7 @@ class TestWhatAnAlertSays:
             "🟢 LONG",
             "Price $96,200",
             "Entry $96,200 · stop $95,238 (-1.0 %) · targets $97,162 (+1.0 %), $98,124 (+2.0 %)",
-            "Confidence 82/100 · 33 of 60 like this reached the target (+0.8 points)",
+            "Confidence 82/100 · 33 of 60 like this won after costs (+0.8 points)",
             "Source: coinglass · 3 s old · id 0123456789abcdef, follows 00000000000000aa",
             "Market data, not advice.",
         ]
@@ -145,11 +157,46 @@ class TestWhatAnAlertSays:
         assert "Confidence 82/100 · no outcomes counted yet" in lines(alert(record=None))
 
     def test_what_has_no_direction_is_not_scored(self) -> None:
-        silent = lines(alert(direction=NEUTRAL, levels=None, record=None, phase=Phase.BUILDING))
+        swept = (("range_low", 96_500.0), ("range_high", 96_900.0), ("sweep_extreme", 96_100.0))
+        building = alert(direction=NEUTRAL, levels=None, record=None, phase=Phase.BUILDING, evidence=swept)
+        silent = lines(building)
         assert "⚪ No direction unless the price comes back into its range" in silent
         assert "⚪ No direction" in lines(alert(direction=NEUTRAL, levels=None, phase=Phase.ENDED))
+        # Where no range is known, or the price is still in it, there is nothing to come back to.
+        assert "⚪ No direction" in lines(replace(building, evidence=()))
+        assert "⚪ No direction" in lines(
+            replace(building, evidence=(*swept[:2], ("sweep_extreme", 96_600.0)))
+        )
         assert "Confidence 82/100" in silent
         assert "Cascade under way: forced selling pushes the price down." in silent
+
+    @pytest.mark.parametrize(
+        ("side", "extreme", "is_inside"),
+        [
+            (LiquidatedSide.LONG, 95.5, True),
+            (LiquidatedSide.LONG, 94.9, False),
+            (LiquidatedSide.SHORT, 104.5, True),
+            (LiquidatedSide.SHORT, 105.1, False),
+            (LiquidatedSide.LONG, None, False),
+        ],
+    )
+    def test_an_end_without_a_sweep_is_not_an_end_without_prices(
+        self, side: LiquidatedSide, extreme: float | None, is_inside: bool
+    ) -> None:
+        evidence: list[tuple[str, float]] = [("range_low", 95.0), ("range_high", 105.0)]
+        evidence += [] if extreme is None else [("sweep_extreme", extreme)]
+        over = alert(
+            side=side,
+            phase=Phase.ENDED,
+            direction=NEUTRAL,
+            levels=None,
+            price=100.0,
+            evidence=tuple(evidence),
+        )
+        inside = "Over: the price did not leave its range from before the cascade."
+        assert (inside in lines(over)) == is_inside
+        assert any(line.startswith("Over. Without traded prices") for line in lines(over)) != is_inside
+        assert ("Selesai: harga tidak keluar dari rentang sebelum kaskade." in lines(over, ID)) == is_inside
 
     def test_sources_that_disagree_are_said_to(self) -> None:
         evidence = (("opposed_long_confidence", 80.0), ("opposed_short_confidence", 70.0))
