@@ -132,8 +132,6 @@ class _Builder:
             loops |= {"sources": self._feed(switch), "watch": watcher.run}
         if self.role in (Role.ALL, Role.DETECT):
             loops |= {"poll": self.poller.run, "outcomes": self.outcomes.run, "hours": self._baselines().run}
-        if self.role is Role.ALL:
-            loops["company"] = self.company.run
         if self.role is Role.DETECT:
             loops["detect"] = self._detect()
         worker = StreamWorker(self._parts(loops, links))
@@ -192,6 +190,7 @@ class _Builder:
     def _feed(self, switch: SourceSwitch) -> Callable[[], Awaitable[None]]:
         """Straight into the analysis of this process, or onto the bus for those of others."""
         if self.role is Role.ALL:
+            self.stages.add("company", self.company.run)
             pipeline = self.pipelines[_WHOLE] = self._pipeline(_WHOLE)
             return partial(switch.run, pipeline.handle)
         link, log, leases = self._bus()
@@ -357,10 +356,8 @@ class _Builder:
         def symbols() -> list[str]:
             return sorted({coin for one in self.pipelines.values() for coin in one.symbols()})
 
-        store = self.base.store
-        return Baselines(
-            reader=store.liquidations, writer=store.market, symbols=symbols, clock=self.base.clock
-        )
+        store, clock = self.base.store, self.base.clock
+        return Baselines(reader=store.liquidations, writer=store.market, symbols=symbols, clock=clock)
 
     def _bot(self, worker: StreamWorker) -> Bot | None:
         """Pushed updates reach the web process: a worker beside it leaves the conversation to that one."""

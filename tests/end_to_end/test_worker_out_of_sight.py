@@ -25,7 +25,10 @@ async def test_without_redis_the_answer_names_what_to_set(
     async with httpx2.AsyncClient(transport=transport, base_url="http://service.test") as client:
         answer = (await client.get(path)).json()
     assert answer["state"] == "no_worker"
-    assert "set REDIS_URL for both, or WORKER=embedded" in answer["reason"]
+    assert (
+        "with the same DATABASE_URL, without REDIS_URL, as this process, or set WORKER=embedded"
+        in answer["reason"]
+    )
 
 
 async def test_a_bot_without_a_chat_is_said_in_the_status_of_the_worker(

@@ -1,7 +1,7 @@
-"""Notices that a second whole worker runs on the same database, which nobody wants and nothing else shows.
+"""Notices that a second whole worker runs on the same database, which nobody wants and nothing else says.
 
-Both would read every stream and spend the budget twice; alerts still come once, by their ids. Owns one line of
-state under which each such worker writes its name: who finds another's there was not the last to write.
+Both would read every stream and spend the budget twice; alerts still come once, by their ids. Owns one line
+of state under which each such worker writes its name: who finds another's there was not the last to write.
 """
 
 from __future__ import annotations

@@ -54,8 +54,9 @@ class WorkerParts:
 
     name: of this process, among all that share the cache. pipelines: by partition, as they come and go.
     delivery: None in a process that sends nothing. links: how the upstream streams do. notes: why something
-    is not watched for just now. alarms: what else is wrong. is_clock: whether pipelines are told here that time passes; those of the bus
-    are told by who reads them, in turn with their frames. speed: of a replay, market seconds per second.
+    is not watched for just now. alarms: what else is wrong. is_clock: whether pipelines are told here that
+    time passes; those of the bus are told by who reads them, in turn with their frames. speed: of a replay,
+    market seconds per second.
     """
 
     name: str
