@@ -39,6 +39,7 @@ from app.services.okx.stream import OkxStream, public_socket
 from app.services.streaming.announcer import Announcer, AnnouncerParts
 from app.services.streaming.baselines import Baselines
 from app.services.streaming.chat_addresses import ChatAddresses
+from app.services.streaming.company import Company
 from app.services.streaming.delivery import DeliveryOptions, DeliveryService
 from app.services.streaming.ingest import FrameIngest
 from app.services.streaming.keeper import AlertKeeper
@@ -118,6 +119,7 @@ class _Builder:
             atr_of=self._atr_of,
         )
         self.poller = self._poller()
+        self.company = Company(self.name, base.store.state)
         self.closers: list[Callable[[], Awaitable[None]]] = [*self.messengers.closers]
 
     def build(self) -> StreamProcess:
@@ -155,7 +157,8 @@ class _Builder:
             stages=self.stages,
             clock=self.base.clock,
             links=links,
-            notes=self.poller.notes,
+            notes=lambda: (*self.base.settings.message_notes(), *self.poller.notes()),
+            alarms=self.company.alarms,
             loops=loops,
             is_clock=self.role is Role.ALL,
             speed=self.base.settings.market_speed(),
@@ -187,6 +190,7 @@ class _Builder:
     def _feed(self, switch: SourceSwitch) -> Callable[[], Awaitable[None]]:
         """Straight into the analysis of this process, or onto the bus for those of others."""
         if self.role is Role.ALL:
+            self.stages.add("company", self.company.run)
             pipeline = self.pipelines[_WHOLE] = self._pipeline(_WHOLE)
             return partial(switch.run, pipeline.handle)
         link, log, leases = self._bus()
@@ -352,10 +356,8 @@ class _Builder:
         def symbols() -> list[str]:
             return sorted({coin for one in self.pipelines.values() for coin in one.symbols()})
 
-        store = self.base.store
-        return Baselines(
-            reader=store.liquidations, writer=store.market, symbols=symbols, clock=self.base.clock
-        )
+        store, clock = self.base.store, self.base.clock
+        return Baselines(reader=store.liquidations, writer=store.market, symbols=symbols, clock=clock)
 
     def _bot(self, worker: StreamWorker) -> Bot | None:
         """Pushed updates reach the web process: a worker beside it leaves the conversation to that one."""

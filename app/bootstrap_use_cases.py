@@ -177,7 +177,7 @@ def build_use_cases(base: Base) -> UseCases:
             resolve=resolve,
             config=base.flow,
             clock=clock,
-            no_worker=_no_worker(base.redis),
+            no_worker=_no_worker(settings),
             speed=settings.market_speed(),
         ),
         alerts=AlertService(store.alerts, resolve=resolve),
@@ -311,13 +311,14 @@ def _derivatives(
     )
 
 
-def _no_worker(redis: RedisLink | None) -> str:
-    """Without Redis a worker beside this process may well run, but its windows are in its own memory."""
-    if redis is not None:
+def _no_worker(settings: Settings) -> str:
+    """A worker beside this process may well run, and publish where this one does not look."""
+    if settings.runs_worker_embedded():
         return NO_WORKER
+    where = "DATABASE_URL, without REDIS_URL," if settings.redis_url is None else "REDIS_URL"
     return (
-        "no worker in this process, and without REDIS_URL one beside it cannot be seen: "
-        "set REDIS_URL for both, or WORKER=embedded here"
+        "no worker publishes: run `python -m app.worker` with the same "
+        f"{where} as this process, or set WORKER=embedded"
     )
 
 

@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     telegram_mode: Literal["polling", "webhook", "off"] = "polling"
     telegram_webhook_secret: Secret | None = None
     app_language: Literal["en", "id"] = "en"
-    alert_webhook_url: HttpUrl | None = None
+    alert_webhook_url: HttpUrl | None = Field(default=None, repr=False)  # its path may be a key
     alert_webhook_secret: Secret | None = None
     alert_channels: bool = False
     alerts_config: Path = _PROJECT_ROOT / "config" / "alerts.toml"
@@ -188,12 +188,27 @@ class Settings(BaseSettings):
             "funding_rate": self.retention_funding_days,
         }
 
+    def message_notes(self) -> tuple[str, ...]:
+        """Halves of pairs: allowed, but nothing is sent by them, which somebody should be told."""
+        has_bot, has_chat = self.telegram_bot_token is not None, bool(self.telegram_chat_id)
+        found = []
+        if has_bot and not has_chat:
+            found.append("telegram: TELEGRAM_BOT_TOKEN is set and TELEGRAM_CHAT_ID is not: no chat is told")
+        if has_chat and not has_bot:
+            found.append("telegram: TELEGRAM_CHAT_ID is set and TELEGRAM_BOT_TOKEN is not: no chat is told")
+        if self.alert_webhook_secret is not None and self.alert_webhook_url is None:
+            found.append(
+                "webhook: ALERT_WEBHOOK_SECRET is set and ALERT_WEBHOOK_URL is not: nothing is called"
+            )
+        return tuple(found)
+
     def secret_values(self) -> tuple[str, ...]:
         """Every secret in the clear, for the redaction of logs and errors; never log this."""
         held = [self.coinglass_api_key, self.coinapi_key, self.lunarcrush_api_key, self.telegram_bot_token]
         held += [self.telegram_webhook_secret, self.alert_webhook_secret]
         held += [key.key for key in self.api_keys]
         values = [secret.get_secret_value() for secret in held if secret is not None]
+        values += [self.alert_webhook_url] if self.alert_webhook_url is not None else []
         return tuple(values + _url_passwords(self.database_url) + _url_passwords(self.redis_url))
 
 

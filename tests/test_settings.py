@@ -243,6 +243,30 @@ class TestSecrets:
         assert error.__cause__ is None
         assert error.__suppress_context__
 
+    def test_the_address_of_a_webhook_is_a_secret_too(self) -> None:
+        settings = load_settings({"ALERT_WEBHOOK_URL": f"https://hooks.test/services/{CANARY}"})
+        assert CANARY not in f"{settings} {settings!r}"
+        assert f"https://hooks.test/services/{CANARY}" in settings.secret_values()
+
+    @pytest.mark.parametrize(
+        ("given", "missing"),
+        [
+            ({"TELEGRAM_BOT_TOKEN": f"1:{CANARY}"}, "TELEGRAM_CHAT_ID is not"),
+            ({"TELEGRAM_CHAT_ID": "-1001234567"}, "TELEGRAM_BOT_TOKEN is not"),
+            ({"ALERT_WEBHOOK_SECRET": CANARY}, "ALERT_WEBHOOK_URL is not"),
+        ],
+    )
+    def test_half_of_a_pair_is_said_without_the_secret(self, given: dict[str, str], missing: str) -> None:
+        (note,) = load_settings(given).message_notes()
+        assert missing in note
+        assert CANARY not in note
+
+    def test_whole_pairs_are_worth_no_note(self) -> None:
+        bot = {"TELEGRAM_BOT_TOKEN": "1:abc", "TELEGRAM_CHAT_ID": "-1001234567"}
+        hook = {"ALERT_WEBHOOK_URL": "https://hooks.test/x", "ALERT_WEBHOOK_SECRET": "s"}
+        assert load_settings(bot | hook | {"ENV": "dev"}).message_notes() == ()
+        assert load_settings({}).message_notes() == ()
+
     def test_redaction_knows_every_secret_and_both_spellings_of_a_url_password(self) -> None:
         settings = load_settings(
             {"TELEGRAM_BOT_TOKEN": "tt:1", "API_KEYS": "kk1", "REDIS_URL": "redis://:p%40ss@h:1/0"}

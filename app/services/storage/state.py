@@ -38,6 +38,14 @@ class SqlState:
             async with self._engine.begin() as connection:
                 await connection.execute(statement, rows)
 
+    async def forget(self, prefix: str, before_ms: int) -> None:
+        """Drop the keys that begin with `prefix` and were last written before then."""
+        key = worker_state.c.key
+        old = (key.startswith(prefix, autoescape=True), worker_state.c.ts_init_ms < before_ms)
+        with storage_errors("clearing worker_state"):
+            async with self._engine.begin() as connection:
+                await connection.execute(delete(worker_state).where(*old))
+
     async def newest(self, prefix: str, since_ms: int, limit: int) -> Sequence[str]:
         """Values of the keys that begin with `prefix`, written since then, by key."""
         key = worker_state.c.key

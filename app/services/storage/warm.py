@@ -22,7 +22,9 @@ READ_EVERY_S = 1.0
 REST_S = 3.0
 MAX_SYMBOLS = 5_000
 MAX_REMEMBERED = 1_000
-_COIN, _TEXT = "warm:coin:", "warm:text:"
+# Every start of a worker leaves a report under a name of its own, and coins go.
+SWEEP_EVERY_S = 600.0
+_ALL, _COIN, _TEXT = "warm:", "warm:coin:", "warm:text:"
 
 _encode = msgspec.json.Encoder().encode
 _DECODER = msgspec.json.Decoder(FlowSnapshot)
@@ -46,7 +48,7 @@ class StoreWarmCache:
         self._now_ms = now_ms
         self._monotonic = monotonic
         self._pending: dict[str, FlowSnapshot] = {}
-        self._written_s = float("-inf")
+        self._written_s = self._swept_s = float("-inf")
         self._rests_until_s = float("-inf")
         self._read: dict[str, tuple[float, str | None]] = {}
         self._all: tuple[float, Sequence[FlowSnapshot]] = (float("-inf"), ())
@@ -64,6 +66,9 @@ class StoreWarmCache:
             texts = {f"{_COIN}{symbol}": _encode(one).decode() for symbol, one in rows.items()}
             if not await self._put(texts):
                 self._pending = rows | self._pending
+            elif self._monotonic() - self._swept_s >= SWEEP_EVERY_S:
+                self._swept_s = self._monotonic()
+                await self._sweep()
 
     async def read(self, symbol: str) -> FlowSnapshot | None:
         """The newer of what the database and what this process knows."""
@@ -128,6 +133,13 @@ class StoreWarmCache:
             self._note_fault()
             return False
         return True
+
+    async def _sweep(self) -> None:
+        """What nobody has written for a day is not told any more."""
+        try:
+            await self._state.forget(_ALL, self._now_ms() - DAY_MS)
+        except StorageUnavailable:
+            self._note_fault()
 
     def _decode(self, text: str) -> FlowSnapshot | None:
         try:

@@ -121,3 +121,16 @@ async def test_while_the_database_is_away_memory_answers_and_the_rest_is_written
         rig.times.tick(REST_S)
         await rig.worker.publish([])
         assert [one.symbol for one in await rig.web.read_all()] == ["BTC", "ETH"]
+
+
+async def test_what_nobody_has_written_for_a_day_is_swept_out_and_nothing_else(database_url: str) -> None:
+    async with rig_on(database_url) as rig:
+        await rig.worker.put_text("status:all-1", "a start ago", keep_s=600)
+        await rig.worker.publish([snapshot("GONE")])
+        await rig.state.put_state("data_mode", "live")
+        rig.times.tick(DAY_MS / 1000 + 1)
+        await rig.worker.publish([snapshot("BTC", as_of_ms=rig.times.now_ms)])
+        assert await rig.state.get_state("warm:text:status:all-1") is None
+        assert await rig.state.get_state("warm:coin:GONE") is None
+        assert await rig.state.get_state("warm:coin:BTC") is not None
+        assert await rig.state.get_state("data_mode") == "live"
