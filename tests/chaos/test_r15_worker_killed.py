@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import cycle
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -54,22 +55,25 @@ class Load:
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of an empty database: of Postgres, or of a SQLite file."""
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_url"))
     return f"sqlite:///{tmp_path / 'signals.db'}"
 
 
 @pytest.mark.parametrize(
-    ("database", "is_replayed"),
-    [("sqlite_url", True), *full([("postgres_url", True), ("sqlite_url", False)], [])],
+    ("url", "is_replayed"),
+    [("sqlite", True), *full([("postgres", True), ("sqlite", False)], [])],
+    indirect=["url"],
 )
 async def test_random_kills_lose_nothing_and_repeat_only_what_nobody_could_mark(
-    tmp_path: Path, request: pytest.FixtureRequest, database: str, is_replayed: bool
+    tmp_path: Path, url: str, is_replayed: bool
 ) -> None:
     """is_replayed: whether the market tells a new connection what it missed; then nothing is missed."""
-    url = request.getfixturevalue(database)
     config = alerts_config(tmp_path, cooldown_s=0, forget_s=1, hourly_cap=1000)
     draw, truth = random.Random(15), Truth(url)
-    starts: list[float] = []
+    starts: list[tuple[float, float]] = []
     stored_before: Counter[tuple[str, int]] = Counter()
     known_before: dict[str, str] = {}
     async with upstream(tmp_path, url, ALERTS_CONFIG=config) as around:
@@ -82,7 +86,7 @@ async def test_random_kills_lose_nothing_and_repeat_only_what_nobody_could_mark(
         async with load.running():
             for _ in range(KILLS):
                 worker = await around.start()
-                starts.append(worker.start_s)
+                starts.append((worker.start_cpu_s, worker.start_s))
                 await asyncio.sleep(draw.uniform(0.0, full(2.0, 1.5)))
                 await worker.kill()
                 stored, known = await truth.liquidations(), await truth.alerts()
@@ -105,18 +109,18 @@ async def test_random_kills_lose_nothing_and_repeat_only_what_nobody_could_mark(
         assert len(rows) == len(alerts) * (1 + len(CHATS))
         again = repeated(around.inbox, rows, alerts)
         copies = around.hook.copies()
-        assert set(copies) == set(alerts)
+        assert around.hook.told() == set(alerts)
         hooked_again = sum(copies.values()) - len(copies)
         marked = sum(row.repeats for row in rows if row.chat != "webhook")
         note(
-            f"R15 {database} {KILLS} kills, replayed {is_replayed}: {load.cascades.total()} cascades, "
-            f"{len(alerts)} alerts "
-            f"to {1 + len(CHATS)} places, {sum(liquidated.values())} "
-            f"liquidations; lost 0; "
-            f"copies: telegram {again} (marked {marked}), webhook {hooked_again}; "
-            f"longest start {max(starts):.2f} s"
+            f"R15 {url.partition(':')[0]} {KILLS} kills, replayed {is_replayed}: "
+            f"{load.cascades.total()} cascades, {len(alerts)} alerts to {1 + len(CHATS)} places, "
+            f"{sum(liquidated.values())} liquidations; lost 0; copies: telegram {again} "
+            f"({marked} times in doubt), webhook {hooked_again}; starts took {max(starts)[0]:.2f} s of work, "
+            f"{median(taken for _, taken in starts):.2f} s in the middle, "
+            f"{max(taken for _, taken in starts):.2f} s at most"
         )
-        assert max(starts) <= START_LIMIT_S
+        assert max(starts)[0] <= START_LIMIT_S
         assert (await worker.stop())[0] == 0
 
 
