@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from app.api.deps import ApiServices
 from app.bootstrap_base import Base
+from app.core.alerting.signal_message import encode_signal
 from app.core.clock import Clock
 from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
 from app.core.domain.engine_config import AbsoluteScales, EngineConfig, MaxAge, Thresholds
@@ -25,13 +26,15 @@ from app.core.errors import ConfigurationError
 from app.core.heatmap.composite import Swings
 from app.core.ports import Fetched, Provider
 from app.services.alert_service import AlertService
+from app.services.bus.channels import RedisChannels
+from app.services.bus.signals import SignalChannel
 from app.services.calibration_service import CalibrationService, CandlesNow
 from app.services.charts.heatmap_png import HeatmapPngPainter
 from app.services.charts.zones_png import ZonePngPainter
 from app.services.context_service import ContextService, IsFresh, SourceOrder
 from app.services.derivatives_service import DerivativesService
 from app.services.export_service import ExportService
-from app.services.flow_service import FlowService
+from app.services.flow_service import NO_WORKER, FlowService
 from app.services.health_service import HealthService
 from app.services.heatmap_service import HeatmapService, SwingsNow
 from app.services.history_recorder import HistoryRecorder
@@ -55,7 +58,7 @@ Resolve: TypeAlias = Callable[[str], Symbol]
 
 @dataclass(frozen=True, slots=True)
 class UseCases:
-    """The use cases of one process. record, calibration: to be run beside the rest (`running`).
+    """The use cases of one process. record, calibration, channel: to be run beside the rest (`running`).
 
     dependencies: what readiness looks at besides providers; a worker in the same process adds itself.
     """
@@ -69,11 +72,14 @@ class UseCases:
     heatmap: HeatmapService
     candles: CandlesNow
     dependencies: list[Callable[[], DependencyStatus]]
+    channel: SignalChannel | None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The two logs while it lasts; the last bars are handed to the store at its end."""
+        """The logs and the channel while it lasts; the last bars are handed to the store at its end."""
         tasks = [asyncio.create_task(self.record.run()), asyncio.create_task(self.calibration.run())]
+        if self.channel is not None:
+            tasks.append(asyncio.create_task(self.channel.run()))
         try:
             yield
         finally:
@@ -102,9 +108,12 @@ def build_use_cases(base: Base) -> UseCases:
     stream = _stream(base)
     contexts = _contexts(settings, engine, order, clock, providers, stream)
     recorder = HistoryRecorder(store.market)
+    channel = _channel(base)
 
     def on_signal(signal: Signal, context: EnhancedSignalContext) -> None:
         base.metrics.observe_signal(signal.direction, signal.mode)
+        if channel is not None:
+            channel.tell(encode_signal(signal))
         record.keep(signal, context, Trigger.REQUEST)
 
     async def candles(symbol: Symbol, interval: str) -> Candles | None:
@@ -163,10 +172,26 @@ def build_use_cases(base: Base) -> UseCases:
         replay=OpenInterestReplay(bars=store.bars, upstream=derivatives, recorder=recorder, clock=clock),
         record=record,
         exports=ExportService(store.exports, resolve=resolve),
-        flow=FlowService(base.warm, resolve=resolve, config=base.flow, clock=clock),
+        flow=FlowService(
+            base.warm,
+            resolve=resolve,
+            config=base.flow,
+            clock=clock,
+            no_worker=_no_worker(settings),
+            speed=settings.market_speed(),
+        ),
         alerts=AlertService(store.alerts, resolve=resolve),
     )
-    return UseCases(services, contexts, record, calibration, resolve, stream, heatmap, candles, dependencies)
+    return UseCases(
+        services, contexts, record, calibration, resolve, stream, heatmap, candles, dependencies, channel
+    )
+
+
+def _channel(base: Base) -> SignalChannel | None:
+    """Where signals are published; None unless that is wanted."""
+    if base.redis is None or not base.settings.alert_channels:
+        return None
+    return SignalChannel(RedisChannels(base.redis, prefix=base.prefix))
 
 
 def build_poller(
@@ -283,6 +308,17 @@ def _derivatives(
         deadline_s=settings.request_deadline_seconds,
         watch=[Symbol(base) for base in settings.symbols],
         shortcuts=stream.views(),
+    )
+
+
+def _no_worker(settings: Settings) -> str:
+    """A worker beside this process may well run, and publish where this one does not look."""
+    if settings.runs_worker_embedded():
+        return NO_WORKER
+    where = "DATABASE_URL, without REDIS_URL," if settings.redis_url is None else "REDIS_URL"
+    return (
+        "no worker publishes: run `python -m app.worker` with the same "
+        f"{where} as this process, or set WORKER=embedded"
     )
 
 

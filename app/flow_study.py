@@ -147,7 +147,7 @@ def study(
     replay, found, seen = Replay(capture, config, data_mode), Study(capture), set[str]()
     for verdict in replay.verdicts():
         alert = verdict.alert
-        if alert.revision == 1:
+        if alert.revision == 1 and alert.follows is None:
             found.alerts[alert.kind.value] += 1
         if alert.id in seen or not is_followed(alert, verdict.reason):
             continue

@@ -103,9 +103,11 @@ class Play:
     def _price(self, price: float) -> float:
         return 2 * LEVEL - price if self._is_mirrored else price
 
-    def liquidate(self, side: str, usd: float, at_s: float, price: float = LEVEL) -> list[Finding]:
+    def liquidate(
+        self, side: str, usd: float, at_s: float, price: float = LEVEL, *, late_s: float = 0.2
+    ) -> list[Finding]:
         side = _OTHER[side] if self._is_mirrored else side
-        one = row(side, usd, at_s, price=self._price(price), symbol=self._symbol)
+        one = row(side, usd, at_s, price=self._price(price), symbol=self._symbol, late_s=late_s)
         return self._keep(self.engine.on_liquidations((one,), one.ts_init_ms))
 
     def tick(self, price: float, at_s: float) -> list[Finding]:
@@ -136,6 +138,8 @@ _MIRRORED_EVIDENCE = {
     "short_usd": "long_usd",
     "range_low": "range_high",
     "range_high": "range_low",
+    "venue_low_usd": "venue_high_usd",
+    "venue_high_usd": "venue_low_usd",
     "buy_usd": "sell_usd",
     "sell_usd": "buy_usd",
     "large_buys": "large_sells",
@@ -147,7 +151,7 @@ _MIRRORED_KINDS = {
     "WHALE_ACCUMULATION": "WHALE_DISTRIBUTION",
     "WHALE_DISTRIBUTION": "WHALE_ACCUMULATION",
 }
-_PRICES = {"range_low", "range_high", "sweep_extreme"}
+_PRICES = {"range_low", "range_high", "sweep_extreme", "venue_low_usd", "venue_high_usd"}
 
 
 def mirrored(finding: Finding) -> Finding:
@@ -159,10 +163,12 @@ def mirrored(finding: Finding) -> Finding:
     if finding.side is not None and side is not None:
         episode = episode.replace(f":{finding.side}:", f":{side}:")
     levels = finding.levels
+    direction = opposite.get(finding.direction, finding.direction)
     return replace(
         finding,
         kind=kind,
-        direction=opposite.get(finding.direction, finding.direction),
+        direction=direction,
+        burst=finding.burst.replace(f":trades:{finding.direction}", f":trades:{direction}"),
         side=side,
         episode=episode,
         price=None if finding.price is None else 2 * LEVEL - finding.price,

@@ -97,6 +97,7 @@ def _item(found: StoredAlert, now_ms: int) -> schema.AlertItem:
         base_confidence=places(body.base_confidence, 1),
         levels=None if body.levels is None else _levels(body.levels),
         final=body.is_final,
+        follows=body.follows,
         kept=found.drop_reason is None,
         drop_reason=found.drop_reason,
         data_mode=_mode(body),

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.sim.coinglass_plans import Gate, is_in_plan
 from app.sim.listings import Listing, find_pair, list_on
-from app.sim.market import LiquidationEvent, MarketSource, TradeEvent
+from app.sim.market import Coin, LiquidationEvent, MarketSource, TradeEvent
 from app.sim.state import SimState
 from app.sim.streams import Connection, run_both
 from app.sim.wire import BAD_KEY
@@ -121,12 +121,11 @@ class CoinglassStream:
         return [
             self._row(
                 spelling,
-                list_on(event.exchange, coins[event.base]),
+                list_on(event.exchange, coins.get(event.base) or _unlisted(event.base)),
                 event,
                 _LIQUIDATED_CODE[event.liquidated],
             )
             for event in events
-            if event.base in coins
         ]
 
     def _trades(self, market: MarketSource, channel: str, start_ms: int, end_ms: int) -> list[dict[str, Any]]:
@@ -155,6 +154,11 @@ class CoinglassStream:
             "time": event.ts_ms,
             spelling.usd: str(usd) if is_text else usd,
         }
+
+
+def _unlisted(base: str) -> Coin:
+    """A coin that only a script knows: a stream carries every coin there is, this market a few dozen."""
+    return Coin(base, base, 0, 1.0, 1, 8, 1e-8, 0.0)
 
 
 def _ticker_row(listing: Listing, price: float, made_ms: int) -> dict[str, Any]:

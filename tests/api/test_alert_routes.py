@@ -48,6 +48,7 @@ async def test_an_alert_of_the_list_says_what_it_was_and_what_became_of_it(rig: 
             ],
         },
         "final": False,
+        "follows": None,
         "kept": True,
         "dropReason": None,
         "dataMode": "demo",

@@ -73,10 +73,9 @@ async def fill(store: SqlStore, count: int) -> int:
 
 async def test_a_page_limit_fills_the_file_and_lifting_it_writes_everything(store: SqlStore) -> None:
     await store.market.flush()
-    connection = await store.market._backend._connect()  # the limit is a property of the connection
-    cursor = await connection.execute("PRAGMA page_count")
-    (pages,) = await cursor.fetchone()
-    await connection.execute(f"PRAGMA max_page_count = {pages + 40}")
+    connection = store.market._backend._connect()  # the limit is a property of the connection
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages + 40}")
     offered = await fill(store, 20_000)
     assert store.status().state is StoreState.FULL
     assert "full" in store.status().detail
@@ -84,7 +83,7 @@ async def test_a_page_limit_fills_the_file_and_lifting_it_writes_everything(stor
     # Reading and small writes by others go on: the record and the state have their own connections.
     await store.state.put_state("while", "full")
     assert await store.state.get_state("while") == "full"
-    await connection.execute("PRAGMA max_page_count = 1073741823")
+    connection.execute("PRAGMA max_page_count = 1073741823")
     await until(lambda: store.status().buffered_rows == 0)
     assert store.status().state is StoreState.OK
     found = await exported(store, ExportName.LIQUIDATIONS)

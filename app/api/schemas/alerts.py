@@ -71,7 +71,10 @@ class SetupRecordItem(ApiModel):
 
     setup: Name = Field(description="Kind, direction and class of coin.")
     scored: int = Field(ge=0, description="Number of them with an outcome.")
-    wins: int = Field(ge=0, description="Number of them that reached the target first.")
+    wins: int = Field(
+        ge=0,
+        description="Number of them that earned more than their costs within 4 h.",
+    )
     shift: float = Field(
         description="Points the confidence was moved by it; positive is up, 0 below 30 outcomes."
     )
@@ -112,6 +115,7 @@ class AlertItem(ApiModel):
     )
     levels: AlertLevelsItem | None = Field(description="Null where the kind has none.")
     final: bool = Field(description="True when it will not grow any more.")
+    follows: AlertId | None = Field(description="Of a reclaim: the alert of its cascade, null for others.")
     kept: bool = Field(description="True when somebody was told, or was to be.")
     drop_reason: DropReason | None = Field(description="Why nobody was told, null when it was kept.")
     data_mode: DataMode = Field(description="live, demo (simulated market) or replay (recorded past).")

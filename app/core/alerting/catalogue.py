@@ -23,6 +23,20 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "{usd} of shorts liquidated in {window}",
         "{usd} posisi short dilikuidasi dalam {window}",
     ),
+    "what.STOP_HUNT.reclaim.LONG": (
+        "reclaimed after {usd} of longs liquidated in {window}",
+        "pulih setelah {usd} posisi long dilikuidasi dalam {window}",
+    ),
+    "what.STOP_HUNT.reclaim.SHORT": (
+        "reclaimed after {usd} of shorts liquidated in {window}",
+        "pulih setelah {usd} posisi short dilikuidasi dalam {window}",
+    ),
+    "what.STOP_HUNT.reclaim": (
+        "reclaimed after {usd} liquidated in {window}",
+        "pulih setelah {usd} dilikuidasi dalam {window}",
+    ),
+    "mix.LONG": (", {share} longs", ", {share} posisi long"),
+    "mix.SHORT": (", {share} shorts", ", {share} posisi short"),
     "what.STOP_HUNT": ("{usd} liquidated in {window}", "{usd} dilikuidasi dalam {window}"),
     "what.LIQUIDATION_ZSCORE.LONG": (
         "unusually many longs liquidated, {usd} in {window}",
@@ -53,6 +67,11 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "distribusi paus: penjual besar, {usd} dalam {window}",
     ),
     "what.VOLUME_SPIKE": ("volume spike, {usd} in {window}", "lonjakan volume, {usd} dalam {window}"),
+    "measure.share": (", {share} of the volume", ", {share} dari volume"),
+    "measure.times": (
+        ", {times}x the mean of the minutes before",
+        ", {times}x rata-rata menit-menit sebelumnya",
+    ),
     "what.WHALE_POSITION": ("whale position of {usd}", "posisi paus sebesar {usd}"),
     "what.WHALE_POSITION.opened.LONG": (
         "a whale opened a long of {usd}",
@@ -123,6 +142,10 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "Over. Without traded prices nobody can say whether it was reclaimed.",
         "Selesai. Tanpa harga transaksi, tidak dapat dinilai apakah harga pulih.",
     ),
+    "phase.ended.inside": (
+        "Over: the price did not leave its range from before the cascade.",
+        "Selesai: harga tidak keluar dari rentang sebelum kaskade.",
+    ),
     # Direction.
     "direction.LONG": ("🟢 <b>LONG</b>", "🟢 <b>LONG</b>"),
     "direction.SHORT": ("🔴 <b>SHORT</b>", "🔴 <b>SHORT</b>"),
@@ -130,6 +153,10 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "direction.waiting": (
         "⚪ No direction unless the price comes back into its range",
         "⚪ Belum ada arah, kecuali harga kembali ke rentangnya",
+    ),
+    "direction.apart": (
+        "⚪ The way back is an alert of its own",
+        "⚪ Arah baliknya adalah peringatan tersendiri",
     ),
     "direction.opposed": (
         "⚪ No direction: sources disagree (LONG {long}, SHORT {short} of 100)",
@@ -145,6 +172,14 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "percentile": (
         "Higher than {share} of its own past",
         "Lebih tinggi dari {share} riwayatnya sendiri",
+    ),
+    "percentile.minute": (
+        "Its busiest minute is larger than {share} of the coin's minutes of up to 24 h",
+        "Menit tersibuknya lebih besar dari {share} menit koin ini, paling jauh 24 jam",
+    ),
+    "percentile.past": (
+        "Higher than {share} of its last {past}",
+        "Lebih tinggi dari {share} dalam {past} terakhir",
     ),
     "levels": (
         "Entry {entry} · stop {stop} ({stop_change}) · targets {targets}",
@@ -171,8 +206,8 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     # Confidence and what it rests on.
     "confidence": ("Confidence {points}/100", "Keyakinan {points}/100"),
     "record.weighed": (
-        "{wins} of {scored} like this reached the target ({shift} points)",
-        "{wins} dari {scored} yang serupa mencapai target ({shift} poin)",
+        "{wins} of {scored} like this won after costs ({shift} points)",
+        "{wins} dari {scored} yang serupa untung setelah biaya ({shift} poin)",
     ),
     "record.few": (
         "n = {scored} outcomes, too few to weigh",
@@ -200,6 +235,10 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "origin.update": (
         "Source: {feeds} · {age} old · update {revision} · id <code>{id}</code>",
         "Sumber: {feeds} · {age} lalu · pembaruan {revision} · id <code>{id}</code>",
+    ),
+    "origin.follows": (
+        "Source: {feeds} · {age} old · id <code>{id}</code>, follows <code>{follows}</code>",
+        "Sumber: {feeds} · {age} lalu · id <code>{id}</code>, lanjutan <code>{follows}</code>",
     ),
     "origin.unknown": ("unknown", "tidak diketahui"),
     "advice": ("<i>Market data, not advice.</i>", "<i>Data pasar, bukan nasihat.</i>"),

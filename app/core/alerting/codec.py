@@ -28,6 +28,7 @@ from app.core.domain.signal import Direction
 from app.core.domain.stored import LiquidatedSide
 
 VERSION: Final = 1
+AlertId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -73,11 +74,12 @@ class AlertMessage(msgspec.Struct, rename="camel", frozen=True):
 
     side: whose positions were closed; usd: size, summed over windowS seconds; ratio: over the threshold of
     the coin's tier; price: last traded, null when unknown; confidence: after record and context moved
-    baseConfidence. evidence: numbers by name, units in the names.
+    baseConfidence. evidence: numbers by name, units in the names. follows: id of the cascade of which this is
+    the reclaim.
     """
 
     v: Literal[1]
-    id: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+    id: AlertId
     revision: Annotated[int, msgspec.Meta(ge=1)]
     kind: AlertKind
     symbol: str
@@ -103,6 +105,7 @@ class AlertMessage(msgspec.Struct, rename="camel", frozen=True):
     evidence: dict[str, float]
     is_final: bool
     data_mode: str
+    follows: AlertId | None = None
 
 
 class SettingsText(msgspec.Struct, rename="camel", frozen=True, omit_defaults=False):
@@ -225,6 +228,7 @@ def alert_message(alert: Alert) -> AlertMessage:
         evidence=dict(alert.evidence),
         is_final=alert.is_final,
         data_mode=alert.data_mode,
+        follows=alert.follows,
     )
 
 
@@ -288,4 +292,5 @@ def _alert_of(held: AlertMessage) -> Alert:
         evidence=tuple(held.evidence.items()),
         is_final=held.is_final,
         data_mode=held.data_mode,
+        follows=held.follows,
     )

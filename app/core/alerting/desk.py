@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from app.core.alerting.episodes import Episode, EpisodeBook
-from app.core.alerting.memory import ChatMemory, told_by
-from app.core.alerting.merge import Candidate, merge, weight_of
-from app.core.alerting.policy import HOUSE, GateRules, decide, edit_is_due
+from app.core.alerting.memory import ChatMemory, Told, told_by
+from app.core.alerting.merge import Candidate, is_echo, merge, weight_of
+from app.core.alerting.policy import HOUSE, SETTLED_FACTOR, GateRules, decide, edit_is_due
 from app.core.alerting.record import Records, look_up
 from app.core.alerting.restoring import told_chats
 from app.core.alerting.severity import URGENT_RATIO, louder, severity_of
@@ -120,6 +121,12 @@ class AlertDesk:
 
     def _consider_one(self, finding: Finding, episode: Episode, now_ms: int) -> list[GateVerdict]:
         """Judge a finding together with what stands beside it in its coin."""
+        if _is_reclaim_of_told(finding, episode):
+            return self._consider_reclaim(finding, episode, now_ms)
+        if self._is_echo(finding, episode):
+            self._counts["merged"] += 1
+            episode.rest(finding, now_ms + MERGE_WINDOW_MS)
+            return []
         peers = self._peers(finding, episode)
         candidate = merge([peer.latest for peer in peers if peer.latest is not None])
         if candidate.lead is finding:
@@ -135,6 +142,25 @@ class AlertDesk:
         self._counts["merged"] += 1
         episode.rest(finding, now_ms + MERGE_WINDOW_MS)
         return verdicts
+
+    def _consider_reclaim(self, finding: Finding, cascade: Episode, now_ms: int) -> list[GateVerdict]:
+        """A told cascade is over: its message ends as it is, and the way back is an alert of its own.
+
+        An edit calls nobody, and the reclaim is what can be acted on (docs/adr/0031).
+        """
+        end = cascade.latest = replace(finding, direction=Direction.NEUTRAL, levels=None)
+        verdicts = self._ask(cascade, merge([end]), now_ms)
+        way_back = replace(finding, episode=f"{finding.episode}:reclaim")
+        episode = self._book.find(way_back) or self._book.open(way_back)
+        episode.latest, episode.follows = way_back, cascade.id
+        return verdicts + self._consider_one(way_back, episode, now_ms)
+
+    def _is_echo(self, finding: Finding, episode: Episode) -> bool:
+        """Whether it only repeats a cascade that was told. What has a message of its own is finished."""
+        cascade = self._book.newest(finding.symbol, AlertKind.STOP_HUNT)
+        if cascade is None or cascade.latest is None or not (cascade.told or cascade.follows) or episode.told:
+            return False
+        return is_echo(cascade.latest, finding)
 
     def _peers(self, finding: Finding, episode: Episode) -> list[Episode]:
         """Episodes of the coin that say something within the same minute, this one included.
@@ -204,8 +230,10 @@ class AlertDesk:
     ) -> None:
         """Set from when on the next finding of this episode could change anything."""
         is_dropped = bool(verdict.dropped) or verdict.reason not in (None, DropReason.NO_CHAT)
+        next_usd = self._next_size(episode, verdict, chats)
         episode.sleep(
-            usd=self._next_size(episode, verdict, chats),
+            usd=next_usd,
+            peak_usd=min(next_usd, _next_shown(verdict.alert, _seen(episode), SETTLED_FACTOR)),
             confidence=lead.confidence + _missing_confidence(verdict, chats, self._rules.house),
             until_ms=now_ms + ASK_AGAIN_MS if is_dropped else NEVER_MS,
         )
@@ -213,8 +241,7 @@ class AlertDesk:
     def _next_size(self, episode: Episode, verdict: GateVerdict, chats: Sequence[ChatSettings]) -> float:
         """The next size in USD at which a message grows, gets urgent, or reaches a chat's threshold."""
         alert = verdict.alert
-        seen = [*episode.told.values(), *([episode.shown] if episode.shown else [])]
-        sizes = [self._rules.change_factor * told.usd for told in seen]
+        sizes = [_next_shown(alert, _seen(episode), self._rules.change_factor)]
         if alert.kind is AlertKind.STOP_HUNT and alert.ratio > 0:
             sizes.append(alert.usd * self._urgent_ratio / alert.ratio)
         sizes += [
@@ -261,6 +288,7 @@ class AlertDesk:
             evidence=(*(item for item in lead.evidence if math.isfinite(item[1])), *candidate.evidence),
             is_final=lead.is_final,
             data_mode=self._data_mode,
+            follows=episode.follows,
         )
 
     def _count(self, verdict: GateVerdict) -> None:
@@ -270,6 +298,24 @@ class AlertDesk:
             self._counts[verdict.reason] += 1
         for reason in verdict.dropped.values():
             self._counts[reason] += 1
+
+
+def _is_reclaim_of_told(finding: Finding, episode: Episode) -> bool:
+    """Whether a cascade that somebody was told takes its first direction."""
+    is_reclaim = finding.kind is AlertKind.STOP_HUNT and finding.direction is not Direction.NEUTRAL
+    is_told = bool(episode.told) and episode.told_direction() is Direction.NEUTRAL
+    return is_reclaim and is_told and episode.follows is None
+
+
+def _seen(episode: Episode) -> list[Told]:
+    """What anybody was shown of it last."""
+    return [*episode.told.values(), *([episode.shown] if episode.shown else [])]
+
+
+def _next_shown(alert: Alert, seen: Sequence[Told], factor: float) -> float:
+    """The next size in USD that is `factor` times what somebody sees, infinite for none."""
+    sizes = (factor * told.usd for told in seen)
+    return min((size for size in sizes if size > alert.usd), default=math.inf)
 
 
 def _is_usable(finding: Finding) -> bool:

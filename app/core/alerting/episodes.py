@@ -32,21 +32,25 @@ def alert_id(kind: AlertKind, symbol: str, episode: str) -> str:
 class Episode:
     """One alert in the making.
 
+    follows: id of the cascade's alert where this is its reclaim.
     latest: newest finding, None after a restart until one comes; passed_over: the one it had when it was last
     spared from being forgotten. told: what each chat saw last. shown: newest
-    revision that was handed out, whoever saw it. wake_*: size, confidence and time from which on a finding
-    may change something; the fields after them: what it must be like not to change anything before.
+    revision that was handed out, whoever saw it. wake_*: size (also past the peak), confidence and time from
+    which on a finding may change something; the fields after them: what it must be like not to change
+    anything before.
     """
 
     id: str
     revision: int = 0
     severity: Severity = Severity.INFO
     reason: DropReason | None = None
+    follows: str | None = None
     latest: Finding | None = None
     passed_over: Finding | None = None
     shown: Told | None = None
     told: dict[str, Told] = field(default_factory=dict)
     wake_usd: float = 0.0
+    wake_peak_usd: float = 0.0
     wake_confidence: float = 0.0
     wake_ms: int = 0
     phase: Phase | None = None
@@ -57,7 +61,7 @@ class Episode:
     def sleeps_through(self, finding: Finding, now_ms: int) -> bool:
         """Whether this finding changes nothing for anybody."""
         return (
-            finding.usd < self.wake_usd
+            finding.usd < (self.wake_peak_usd if finding.phase is Phase.PEAK else self.wake_usd)
             and finding.confidence < self.wake_confidence
             and now_ms < self.wake_ms
             and (finding.phase is self.phase or (finding.phase in _RUNNING and self.phase in _RUNNING))
@@ -66,15 +70,16 @@ class Episode:
             and (finding.price is None) is self.is_blind
         )
 
-    def sleep(self, *, usd: float, confidence: float, until_ms: int) -> None:
+    def sleep(self, *, usd: float, peak_usd: float, confidence: float, until_ms: int) -> None:
         self.wake_usd = usd
+        self.wake_peak_usd = peak_usd
         self.wake_confidence = confidence
         self.wake_ms = until_ms
 
     def rest(self, finding: Finding, until_ms: int) -> None:
         """It was told as part of a heavier one: not asked about again before."""
         self._looks_like(finding)
-        self.sleep(usd=math.inf, confidence=math.inf, until_ms=until_ms)
+        self.sleep(usd=math.inf, peak_usd=math.inf, confidence=math.inf, until_ms=until_ms)
 
     def judged(self, verdict: GateVerdict, finding: Finding, *, is_news: bool) -> None:
         """The gate has answered; `is_news`: its verdict is handed out as the next revision."""
@@ -92,7 +97,7 @@ class Episode:
         self.reason = stored.drop_reason
         self.shown = told_by(stored.alert)
         self.told = dict(told)
-        self.sleep(usd=0.0, confidence=0.0, until_ms=0)
+        self.sleep(usd=0.0, peak_usd=0.0, confidence=0.0, until_ms=0)
 
     def told_direction(self) -> Direction:
         """The direction some chat was told, NEUTRAL when none was."""
@@ -122,6 +127,9 @@ class EpisodeBook:
     def of_coin(self, symbol: str) -> Iterable[Episode]:
         """The newest episode of each kind."""
         return self._by_coin.get(symbol, {}).values()
+
+    def newest(self, symbol: str, kind: AlertKind) -> Episode | None:
+        return self._by_coin.get(symbol, {}).get(kind)
 
     def open(self, finding: Finding) -> Episode:
         """The episode of a finding that `find` does not know: restored, or new."""

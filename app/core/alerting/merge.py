@@ -13,11 +13,14 @@ from enum import StrEnum
 
 from app.core.domain.flow import AlertKind, Finding
 from app.core.domain.signal import Direction
+from app.core.domain.stored import LiquidatedSide
 
 # Points that all other sources together can add by agreeing.
 MAX_AGREEMENT = 10.0
 # Weight of everything that can agree with a stop hunt: agreement of all of it earns MAX_AGREEMENT.
 _FULL_SUPPORT = 0.5
+# Below this a finding has not reached its own threshold: such a one cancels nothing.
+MIN_OPPOSITION = 50.0
 
 
 class Source(StrEnum):
@@ -70,7 +73,9 @@ def merge(findings: Sequence[Finding]) -> Candidate:
     Confidence is the mean of the sources that speak, by weight, but never under what the heaviest one says
     alone (agreement confirms, it does not dilute); each further source that agrees adds 20 points times its
     weight. One burst is one source, however many detectors saw it, and so is one class of detectors. A
-    finding without direction neither supports nor opposes one that has a direction.
+    finding without direction neither supports nor opposes one that has a direction. Opposite directions
+    cancel only where both sides are sure (`MIN_OPPOSITION`) and neither is the other's own burst; otherwise
+    the opposite finding is left out, to be judged by itself.
 
     Worked numbers: stop hunt 70 and order flow 80, both LONG: mean (0.50 * 70 + 0.35 * 80) / 0.85 = 74.1,
     agreement 0.35 * 20 = 7.0, together 81.1. Stop hunt 80 with whale window 60: the mean 75.4 gives way to
@@ -86,6 +91,8 @@ def merge(findings: Sequence[Finding]) -> Candidate:
     if not is_opposed:
         agreement = min(MAX_AGREEMENT, MAX_AGREEMENT * sum(weights[1:]) / _FULL_SUPPORT)
         confidence = min(100.0, max(confidence, lead.confidence) + agreement)
+    else:
+        confidence = min(confidence, lead.confidence)  # nobody is surer of what is disputed
     return Candidate(
         lead=lead,
         direction=Direction.NEUTRAL if is_opposed else lead.direction,
@@ -105,7 +112,37 @@ def _rank(finding: Finding) -> tuple[float, bool, float, str, str]:
 def _speaks_with(lead: Finding, other: Finding) -> bool:
     if lead.kind not in SOURCE_OF or other.kind not in SOURCE_OF:
         return False
-    return (lead.direction is Direction.NEUTRAL) == (other.direction is Direction.NEUTRAL)
+    if Direction.NEUTRAL in (lead.direction, other.direction) or lead.direction is other.direction:
+        return lead.direction is other.direction
+    is_sure = min(lead.confidence, other.confidence) >= MIN_OPPOSITION
+    return is_sure and not _is_own_burst(lead, other)
+
+
+def _is_own_burst(lead: Finding, other: Finding) -> bool:
+    """Whether the two saw the same orders: named so, or taker flow that began with a cascade or after it.
+
+    Forced orders are market orders, so the trades of a cascade are one-sided by themselves, and so are those
+    of the way back. Flow that held before the first of them is a witness of its own.
+    """
+    began_with_it = lead.kind is AlertKind.STOP_HUNT and other.started_ms >= lead.started_ms
+    return other.burst == lead.burst or began_with_it
+
+
+def is_echo(cascade: Finding, finding: Finding) -> bool:
+    """Whether a detector sees a cascade's own orders again: it began with the cascade or after it, its window
+    still reaches back into it, and it says nothing that the cascade does not say.
+
+    Worked numbers: longs liquidated from 100 to 130 s; sellers dominate since 110 s, in windows of 300 s: an
+    echo up to 430 s. Buyers who dominate take the other side and are none.
+    """
+    if finding.kind is AlertKind.STOP_HUNT or finding.kind not in SOURCE_OF:
+        return False
+    ended_ms = cascade.started_ms + 1000 * cascade.window_s
+    began_with_it = finding.started_ms >= cascade.started_ms
+    looks_back = finding.ts_event_ms - 1000 * finding.window_s < ended_ms
+    push = Direction.SHORT if cascade.side is LiquidatedSide.LONG else Direction.LONG
+    goes_along = finding.direction in (Direction.NEUTRAL, push) and finding.side in (None, cascade.side)
+    return began_with_it and looks_back and goes_along
 
 
 def _independent(voices: Sequence[Finding]) -> list[Finding]:
@@ -115,7 +152,7 @@ def _independent(voices: Sequence[Finding]) -> list[Finding]:
     classes: set[Source | None] = set()
     for finding in voices:
         source = SOURCE_OF.get(finding.kind)
-        if finding.burst in bursts or source in classes:
+        if finding.burst in bursts or source in classes or (heard and _is_own_burst(heard[0], finding)):
             continue
         heard.append(finding)
         bursts.add(finding.burst)

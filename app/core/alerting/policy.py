@@ -23,7 +23,7 @@ from app.core.domain.alerts import (
     GateVerdict,
     Severity,
 )
-from app.core.domain.flow import AlertKind, TradeLevels
+from app.core.domain.flow import AlertKind, Phase, TradeLevels
 from app.core.domain.signal import Direction
 
 # Judged in place of a chat when no chat takes the alert: what it would have been told by default.
@@ -35,6 +35,8 @@ POLLED = frozenset(
 )
 # The name under which `core.flow` finds what concerns all coins together.
 MARKET = "MARKET"
+# Past its peak a cascade hardly grows: what is shown then may lack less than at the 2x steps before.
+SETTLED_FACTOR = 1.1
 # A funding rate has no size in USD: no threshold in USD can be under or over it.
 UNSIZED = frozenset({AlertKind.FUNDING_EXTREME})
 
@@ -109,8 +111,10 @@ def _is_addressed(alert: Alert, chat: ChatSettings, told: Mapping[str, Told]) ->
 
 
 def edit_is_due(alert: Alert, seen: Told, rules: GateRules) -> bool:
-    """Whether a message already sent has something new to show: twice the size, a direction, or the end."""
-    has_grown = alert.usd >= rules.change_factor * seen.usd > 0
+    """Whether a message already sent has something new to show: twice the size, past the peak a tenth more, a
+    direction, or the end."""
+    factor = SETTLED_FACTOR if alert.phase is Phase.PEAK else rules.change_factor
+    has_grown = alert.usd >= factor * seen.usd > 0
     return has_grown or alert.direction is not seen.direction or (alert.is_final and not seen.is_final)
 
 

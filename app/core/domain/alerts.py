@@ -63,7 +63,8 @@ class Alert:
     id: 16 hex digits of kind, coin and episode: the same episode is the same alert in every process, for
     ever.
     sources: detectors that agree, heaviest first. base_confidence: before record and context moved it.
-    feeds: upstream streams its events came from. is_final: it will not grow any more.
+    feeds: upstream streams its events came from. is_final: it will not grow any more. follows: id of the
+    cascade's alert, where this is its reclaim.
     """
 
     id: str
@@ -92,6 +93,7 @@ class Alert:
     evidence: tuple[tuple[str, float], ...]
     is_final: bool
     data_mode: str
+    follows: str | None = None
 
 
 class DropReason(StrEnum):

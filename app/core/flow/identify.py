@@ -1,14 +1,16 @@
 """From normalised events to stored rows: ids, replays after a reconnect, clocks that are wrong.
 
-Owns which event is new and what its time is. Nothing here looks at sizes or prices. Called by the pipeline
-for every frame, before windows and detectors; the database key stays the final guard.
+Owns which event is new, and what its time is (of trades and ticks, too). Nothing here looks at sizes or
+prices. Called by the pipeline for every frame, before windows and detectors; the database key stays the
+final guard.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from dataclasses import replace
 from math import floor, log
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from app.core.domain.flow import LiquidationEvent, StreamFrame
 from app.core.domain.stored import LiquidationRow
@@ -16,6 +18,7 @@ from app.core.flow.ids import PRIME, liquidation_id, pack
 from app.core.heatmap.buckets import GROWTH
 
 MAX_IDS = 50_000  # of one generation; there are two for each source
+MAX_FRAMES = 500  # a repeated frame follows soon
 REMEMBER_MS = 900_000  # event time; a replay comes within seconds of a reconnect
 # An event cannot come before it happened. Venue clocks run ahead by fractions of a second; more than the
 # disorder the windows allow would push the newest second forward and make every honest event late.
@@ -23,6 +26,7 @@ MAX_AHEAD_MS = 5_000
 
 _new_row = tuple.__new__  # a third of the time of LiquidationRow(...), which checks what is known here
 _event_ms = itemgetter(7)
+_stated_ms = attrgetter("ts_event_ms")
 _int = int.from_bytes
 _LOG_GROWTH = log(GROWTH)
 
@@ -31,7 +35,7 @@ class Identifier:
     """Gives ids and leaves out what was seen before. One for the process, for all sources.
 
     duplicates: events left out since the start. skewed: events whose stated time lay ahead of their arrival
-    by more than 5 s; their row has the time of arrival, and `extras` says what the venue stated.
+    by more than 5 s; they have the time of arrival, and `extras` of a row says what the venue stated.
     """
 
     def __init__(self) -> None:
@@ -44,7 +48,8 @@ class Identifier:
         """The new liquidations of a frame as rows, in the order of the frame.
 
         The n-th event with the same facts since the connection was made has its own id; after a gap counting
-        begins again, so what the venue sends once more consumes one remembered occurrence each.
+        begins again, so what the venue sends once more consumes one remembered occurrence each. A whole
+        frame that came before on this connection is the same frame again, and holds nothing new.
         """
         seen = self._seen_of(frame.source)
         if frame.gap is not None:
@@ -52,11 +57,38 @@ class Identifier:
         events = frame.liquidations
         if not events:
             return []
+        if seen.is_repeated((len(events), events[0], events[-1])):
+            self.duplicates += len(events)
+            return []
         newest_ms = max(map(_event_ms, events))
         latest_ms = self._arrivals.latest_allowed(frame.ts_init_ms, newest_ms)
         seen.age(min(newest_ms, latest_ms), len(events))
         rows = self._rows(frame, seen)
         return rows if newest_ms <= latest_ms else [self._in_time(row, latest_ms) for row in rows]
+
+    def in_time(self, frame: StreamFrame) -> StreamFrame:
+        """The frame with every trade and price that claims to be from the future at the time of its arrival.
+
+        One of them would stand as the last price, never too old, until its time has come. Its liquidations
+        are `identify`'s, because their ids are made of what the venue stated.
+        """
+        newest_ms = max(map(_stated_ms, (*frame.trades, *frame.ticks)), default=0)
+        latest_ms = self._arrivals.latest_allowed(frame.ts_init_ms, newest_ms)
+        if newest_ms <= latest_ms:
+            return frame
+        arrived_ms = latest_ms - MAX_AHEAD_MS
+        self.skewed += sum(_stated_ms(one) > latest_ms for one in (*frame.trades, *frame.ticks))
+        return replace(
+            frame,
+            trades=tuple(
+                one if one.ts_event_ms <= latest_ms else one._replace(ts_event_ms=arrived_ms)
+                for one in frame.trades
+            ),
+            ticks=tuple(
+                one if one.ts_event_ms <= latest_ms else one._replace(ts_event_ms=arrived_ms)
+                for one in frame.ticks
+            ),
+        )
 
     def _rows(self, frame: StreamFrame, seen: SeenIds) -> list[LiquidationRow]:
         """The hot loop: `liquidation_id` and `bucket_of` written out: calls cost a tenth of it."""
@@ -120,7 +152,7 @@ class SeenIds:
     """Ids of one source in two generations of at most `MAX_IDS`, each kept for at least 15 min of event time
     where that many suffice."""
 
-    __slots__ = ("_is_older_from_before", "_repeats", "_since_ms", "ids", "older")
+    __slots__ = ("_frames", "_is_older_from_before", "_repeats", "_since_ms", "ids", "older")
 
     def __init__(self) -> None:
         self.ids: set[int] = set()
@@ -129,6 +161,19 @@ class SeenIds:
         self._repeats: dict[int, int] = {}
         self._since_ms: int | None = None
         self._is_older_from_before = False
+        self._frames: dict[Hashable, None] = {}  # of this connection, newest last
+
+    def is_repeated(self, frame: Hashable) -> bool:
+        """Whether this frame came a short while ago; frame: its number of events, its first and its last.
+
+        Two equal orders of one millisecond are twins, the same hundred orders once more are a repetition.
+        """
+        if frame in self._frames:
+            return True
+        self._frames[frame] = None
+        if len(self._frames) > MAX_FRAMES:
+            del self._frames[next(iter(self._frames))]
+        return False
 
     def again(self, source: str, event: LiquidationEvent, key: int) -> int | None:
         """The id of an event whose facts are known: a twin's (new), or None where it is a replay."""
@@ -156,6 +201,7 @@ class SeenIds:
             self.ids |= self.older
         self.older, self.ids = self.ids, set()
         self._repeats = {}
+        self._frames = {}
         self._since_ms = None
         self._is_older_from_before = True
 

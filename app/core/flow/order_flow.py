@@ -130,5 +130,6 @@ class OrderFlow:
 
     def _say(self, stretch: Stretch, *, is_final: bool) -> Finding:
         market = self._market
-        burst = market.burst(stretch.started_ms, stretch.last_ms)
+        # Who trades in one direction at one time is one burst, however many detectors see it.
+        burst = f"{market.symbol}:trades:{stretch.best.direction}"
         return stretch.finding(burst=burst, price=market.path.at(stretch.last_ms), is_final=is_final)

@@ -81,7 +81,8 @@ def pragmas(*, cache_mb: int = 8) -> tuple[str, ...]:
             f"busy_timeout={_BUSY_MS}",
             "temp_store=MEMORY",
             f"cache_size=-{cache_mb * 1024}",
-            "wal_autocheckpoint=16000",
+            # Normally the bulk writer does it in its own time (`sqlite_bulk`).
+            "wal_autocheckpoint=32000",
             "journal_size_limit=67108864",
         )
     )

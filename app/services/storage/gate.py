@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import TypeAlias
 
 from sqlalchemy import Dialect, select
@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.core.errors import StorageUnavailable
 from app.services.storage.faults import DRIVER_FAULTS, storage_errors
 from app.services.storage.tables import worker_state
+from app.services.storage.turns import WriteTurns
 
 _log = logging.getLogger(__name__)
 
@@ -38,8 +39,12 @@ class GatedEngine:
     watch has seen it answer again everybody is told at once.
     """
 
-    def __init__(self, engine: AsyncEngine, *, answer_s: float = ANSWER_S) -> None:
+    def __init__(
+        self, engine: AsyncEngine, *, answer_s: float = ANSWER_S, turns: WriteTurns | None = None
+    ) -> None:
+        """turns: taken by transactions of an embedded database."""
         self._engine = engine
+        self._turns = turns
         self._answer_s = answer_s
         self._closed: StorageUnavailable | None = StorageUnavailable("the database is not open yet")
         self._silent: StorageUnavailable | None = None
@@ -72,7 +77,7 @@ class GatedEngine:
 
     def begin(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """The same in a transaction that is committed at the end."""
-        return self._visit(self._engine.begin)
+        return self._visit(self._engine.begin if self._turns is None else self._begin_in_turn)
 
     async def doubted(self, *, within_s: float) -> None:
         """Return when a visit failed, or after `within_s`."""
@@ -92,6 +97,12 @@ class GatedEngine:
         if self._silent is not None:
             _log.info("the database answers again")
         self._silent = None
+
+    @asynccontextmanager
+    async def _begin_in_turn(self) -> AsyncIterator[AsyncConnection]:
+        turns = nullcontext() if self._turns is None else self._turns.urgent()
+        async with turns, self._engine.begin() as connection:
+            yield connection
 
     @asynccontextmanager
     async def _visit(

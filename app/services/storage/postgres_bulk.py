@@ -39,6 +39,7 @@ class PostgresBulk:
 
     lanes = 2
     batch_rows = 10_000  # larger ones leave one lane waiting for the other
+    polite_rows = 10_000  # nobody waits: rows are locked, not the database
 
     def __init__(self, url: str, partitions: PartitionBook) -> None:
         self._url = url

@@ -33,6 +33,7 @@ from app.services.storage.signal_log import MAX_BUFFERED_SIGNALS, SqlSignalLog
 from app.services.storage.sqlite_bulk import SqliteBulk
 from app.services.storage.state import SqlState
 from app.services.storage.tiles import SqlTiles
+from app.services.storage.turns import WriteTurns
 from app.services.storage.writer import MAX_AGE_S, MAX_BUFFERED_ROWS, BufferedWriter, BulkBackend
 
 _log = logging.getLogger(__name__)
@@ -59,14 +60,15 @@ class SqlStore:
         max_buffered_rows: int = MAX_BUFFERED_ROWS,
     ) -> None:
         self._engine: AsyncEngine = open_engine(url)
-        self._gate = GatedEngine(self._engine)
         self._is_embedded = is_embedded(url)
+        turns = WriteTurns() if self._is_embedded else None
+        self._gate = GatedEngine(self._engine, turns=turns)
         self._data_mode = data_mode
         self._now_ms = now_ms
         self._url = url
         self._keep = keep
         backend: BulkBackend = (
-            SqliteBulk(url) if self._is_embedded else PostgresBulk(url, PartitionBook(now_ms))
+            PostgresBulk(url, PartitionBook(now_ms)) if turns is None else SqliteBulk(url, turns)
         )
         self.market = BufferedWriter(backend, monotonic=monotonic, max_buffered_rows=max_buffered_rows)
         self.signals = SqlSignalLog(self._gate, now_ms=now_ms, monotonic=monotonic)

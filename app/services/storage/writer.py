@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 
 MAX_AGE_S = 1.0
 MAX_BUFFERED_ROWS = 200_000
+# With more full batches than these waiting, throughput counts more than whoever waits behind a batch.
+HURRY_BATCHES = 2
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 
@@ -43,6 +45,11 @@ class BulkBackend(Protocol):
     @property
     def batch_rows(self) -> int:
         """Rows of a full batch."""
+        ...
+
+    @property
+    def polite_rows(self) -> int:
+        """Rows of a batch while there is no hurry: others wait behind each."""
         ...
 
     async def write(self, table: Table, rows: Sequence[tuple[Any, ...]], *, lane: int) -> int: ...
@@ -229,8 +236,17 @@ class BufferedWriter:
                 async with asyncio.timeout(rest_s):
                     await self._wake.wait()
 
+    def _next_chunk(self) -> _Chunk:
+        """The oldest rows: as many as others may wait for, or a full batch once much has gathered."""
+        chunk, polite = self._waiting.popleft(), self._backend.polite_rows
+        is_hurried = self._is_urgent or self._buffered > HURRY_BATCHES * self._batch_rows
+        if len(chunk.rows) <= polite or is_hurried:
+            return chunk
+        self._waiting.appendleft(_Chunk(chunk.table, chunk.rows[polite:], chunk.since_s, chunk.number))
+        return _Chunk(chunk.table, chunk.rows[:polite], chunk.since_s, chunk.number)
+
     async def _write_next(self, lane: int) -> None:
-        chunk = self._waiting.popleft()
+        chunk = self._next_chunk()
         self._flying[lane] = chunk
         try:
             await self._write(chunk.table, chunk.rows, lane)

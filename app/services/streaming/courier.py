@@ -44,6 +44,8 @@ _TURN_S = 10.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _DEFAULT_RETRY_S = 5.0
 _MARK_PAUSE_S = 0.5
+# What a bug looks like, in a text of ours or in the reading of an answer.
+_BUGS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 # Older than this nothing is shown as if it had just happened: it becomes part of a digest.
 STALE_MS = 2 * 3_600_000
 # Other systems get no digest: what they did not take for a day is given up.
@@ -135,21 +137,27 @@ class Courier:
         job, alerts = await self._readable(job)
         if not alerts:
             return True
-        message = self._render(job, alerts)
+        try:
+            message_id = await self._hand_over(job, self._render(job, alerts))
+        except DeliveryError as error:
+            return await self._on_failure(job, error)
+        except _BUGS as bug:
+            # Left as it is, it would be taken for killed and sent again every lease, for ever.
+            await self._on_failure(job, _failure_of(job, bug))
+            raise
+        await self._on_success(job, message_id)
+        return True
+
+    async def _hand_over(self, job: Job, message: Message) -> str:
+        """The id of the message. Raises: DeliveryError."""
         first = job.deliveries[0]
         sender = self._parts.senders[scheme_of(job.chat)]
         address = await self._parts.addresses.address(job.chat)
         self._pacer.took(job.chat, is_edit=job.is_edit)
-        try:
-            if job.is_edit:
-                await sender.edit(address, first, message)
-                message_id = first.message_id or ""
-            else:
-                message_id = await sender.send(address, first, message)
-        except DeliveryError as error:
-            return await self._on_failure(job, error)
-        await self._on_success(job, message_id)
-        return True
+        if not job.is_edit:
+            return await sender.send(address, first, message)
+        await sender.edit(address, first, message)
+        return first.message_id or ""
 
     async def _readable(self, job: Job) -> tuple[Job, Sequence[Alert]]:
         """The job without what nobody can ever read (that is given up), and the alerts its message shows.
@@ -306,6 +314,12 @@ class Courier:
         """Since the service learned of this revision, in market time; 0 for what cannot be read."""
         alert = alert_of(row)
         return 0 if alert is None else self._parts.clock.now_ms() - alert.ts_init_ms
+
+
+def _failure_of(job: Job, bug: Exception) -> DeliveryError:
+    """A message may have left before the bug, as before a timeout; an edit leaves what the reader has."""
+    why = f"a bug ({type(bug).__name__})"
+    return DeliveryRejected(job.chat, why) if job.is_edit else DeliveryUncertain(job.chat, why)
 
 
 def alert_of(row: Delivery) -> Alert | None:

@@ -137,7 +137,8 @@ class DeliveryService:
                 if not await self._round():
                     await self._rest()
                 if self._bug is not None:
-                    raise self._bug
+                    bug, self._bug = self._bug, None  # told once: the next run sends again
+                    raise bug
         finally:
             await self._finish()
 

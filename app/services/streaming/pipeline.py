@@ -109,6 +109,7 @@ class Pipeline:
             await self.record_gap(frame.gap)
         if self._pause is not None and frame.source == self._pause.source:
             await self._end_pause(self._pause, frame.ts_init_ms)
+        frame = self._parts.identifier.in_time(frame)
         rows, findings = self._analyse(frame, self._clock.now_ms())
         if frame.ticks or frame.trades:
             for symbol, price, at_ms in self._prices.choose(frame.ticks, frame.trades):
@@ -123,7 +124,7 @@ class Pipeline:
         if frame.gap is not None:
             self.note_gap(frame.gap)
         # Time stands where it stood: an idle partition would else see its own past as late.
-        self._analyse(frame, frame.ts_init_ms)
+        self._analyse(self._parts.identifier.in_time(frame), frame.ts_init_ms)
 
     def note_gap(self, gap: StreamGap) -> None:
         """Windows that reach back into it are not whole."""
@@ -206,7 +207,11 @@ class Pipeline:
     def note_market(self, figures: LevelFigures) -> None:
         """What levels of this coin are built from."""
         self._parts.engine.note_market(
-            figures.symbol, atr=figures.atr_1h_usd, below=figures.below, above=figures.above
+            figures.symbol,
+            atr=figures.atr_1h_usd,
+            below=figures.below,
+            above=figures.above,
+            as_of_ms=figures.as_of_ms,
         )
 
     def status(self) -> PipelineStatus:

@@ -54,8 +54,9 @@ class WorkerParts:
 
     name: of this process, among all that share the cache. pipelines: by partition, as they come and go.
     delivery: None in a process that sends nothing. links: how the upstream streams do. notes: why something
-    is not watched for just now. is_clock: whether pipelines are told here that time passes; those of the bus
-    are told by who reads them, in turn with their frames.
+    is not watched for just now. alarms: what else is wrong. is_clock: whether pipelines are told here that
+    time passes; those of the bus are told by who reads them, in turn with their frames. speed: of a replay,
+    market seconds per second.
     """
 
     name: str
@@ -68,8 +69,10 @@ class WorkerParts:
     clock: Clock
     links: Callable[[], tuple[LinkStatus, ...]]
     notes: Callable[[], tuple[str, ...]] = tuple
+    alarms: Callable[[], tuple[str, ...]] = tuple
     loops: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     is_clock: bool = True
+    speed: float = 1.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
@@ -78,7 +81,7 @@ class StreamWorker:
 
     def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
-        self._board = StatusBoard(parts.warm, now_ms=parts.clock.now_ms)
+        self._board = StatusBoard(parts.warm, now_ms=parts.clock.now_ms, speed=parts.speed)
         self._gaps: Sequence[StreamGap] = ()
         self.ready = asyncio.Event()
 
@@ -168,7 +171,7 @@ class StreamWorker:
 
     def _alarms(self) -> tuple[str, ...]:
         keeper = self._parts.keeper
-        found = list(self._parts.stages.alarms())
+        found = [*self._parts.stages.alarms(), *self._parts.alarms()]
         if keeper.trouble is not None:
             found.append(f"{keeper.waiting} alerts wait for the database: {keeper.trouble}")
         if keeper.lost:

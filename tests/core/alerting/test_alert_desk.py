@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,9 +38,10 @@ def reclaim(**changes: Any) -> Finding:
 
 
 def flow(direction: Direction = Direction.LONG, **changes: Any) -> Finding:
-    """Order flow of the same coin, its own episode and burst."""
+    """Order flow of the same coin that held before the cascade, its own episode and burst."""
     kind = AlertKind.ACCUMULATION if direction is Direction.LONG else AlertKind.DISTRIBUTION
     given = {"kind": kind, "direction": direction, "episode": "f1", "burst": "f1"}
+    given |= {"started_ms": NOW_MS - 90_000, "window_s": 300}
     return finding(**{**given, "side": None, "phase": None, **changes})
 
 
@@ -137,14 +139,33 @@ class TestGrowth:
             assert at.consider([finding()], now_ms=NOW_MS) == []
         assert at.counters() == {"kept": 1, "repeat": 1_000}
 
-    def test_the_reclaim_gives_the_message_its_direction_and_levels(self) -> None:
+    def test_the_reclaim_of_a_told_cascade_ends_its_message_and_is_one_of_its_own(self) -> None:
         at = desk(chat())
-        at.consider([finding()], now_ms=NOW_MS)
+        first = one(at.consider([finding()], now_ms=NOW_MS)).alert
         assert at.consider([finding(phase=Phase.PEAK)], now_ms=NOW_MS + 30_000) == []
-        verdict = one(at.consider([reclaim()], now_ms=NOW_MS + 60_000))
-        assert verdict.is_edit
-        assert (verdict.alert.direction, verdict.alert.levels) == (Direction.LONG, LEVELS)
-        assert verdict.alert.severity is Severity.URGENT
+        end, way_back = at.consider([reclaim()], now_ms=NOW_MS + 60_000)
+        assert (end.is_edit, end.alert.id, end.alert.is_final) == (True, first.id, True)
+        assert (end.alert.direction, end.alert.levels, end.alert.follows) == (Direction.NEUTRAL, None, None)
+        assert (way_back.is_edit, way_back.chats, way_back.alert.revision) == (False, (CHAT,), 1)
+        assert way_back.alert.id == alert_id(AlertKind.STOP_HUNT, "BTC", "e1:reclaim")
+        assert (way_back.alert.direction, way_back.alert.levels) == (Direction.LONG, LEVELS)
+        assert (way_back.alert.follows, way_back.alert.severity) == (first.id, Severity.URGENT)
+        assert at.consider([reclaim()], now_ms=NOW_MS + 61_000) == []
+
+    def test_a_cascade_that_nobody_was_told_becomes_its_reclaim(self) -> None:
+        at = desk(chat(min_confidence=75.0))
+        at.consider([finding(confidence=74.0)], now_ms=NOW_MS)
+        verdict = one(at.consider([reclaim(confidence=76.0)], now_ms=NOW_MS + 60_000))
+        assert (verdict.is_edit, verdict.chats) == (False, (CHAT,))
+        assert (verdict.alert.direction, verdict.alert.revision) == (Direction.LONG, 2)
+        assert verdict.alert.follows is None
+
+    def test_a_reclaim_that_the_gate_holds_back_still_ends_the_message(self) -> None:
+        at = desk(chat(), context=lambda *_: AlertContext(ContextVerdict.UNFAVORABLE, 0.001, 0.95, 0.0, 0.5))
+        at.consider([finding()], now_ms=NOW_MS)
+        end, way_back = at.consider([reclaim()], now_ms=NOW_MS + 60_000)
+        assert (end.is_edit, end.chats) == (True, (CHAT,))
+        assert (way_back.reason, way_back.chats) == (DropReason.CONTEXT, ())
 
     def test_a_cascade_falling_asleep_in_one_chat_still_ends_in_the_other(self) -> None:
         muting = [chat(), chat("telegram:-2")]
@@ -190,6 +211,30 @@ class TestMergedFindings:
         alert = one(at.consider([flow(Direction.SHORT), reclaim()], now_ms=NOW_MS)).alert
         assert (alert.kind, alert.direction, alert.levels) == (AlertKind.STOP_HUNT, Direction.NEUTRAL, None)
         assert dict(alert.evidence) == {"opposed_long_confidence": 80, "opposed_short_confidence": 80}
+
+    def test_the_forced_sells_of_a_told_cascade_are_no_message_of_their_own(self) -> None:
+        at = desk(chat())
+        forced = flow(Direction.SHORT, started_ms=NOW_MS - 15_000, confidence=95.0)
+        told = at.consider([finding(), forced], now_ms=NOW_MS)
+        told += at.consider([replace(forced, confidence=99.0)], now_ms=NOW_MS + 1_000)
+        told += at.consider([reclaim()], now_ms=NOW_MS + 10_000)
+        told += at.consider([replace(forced, ts_event_ms=NOW_MS + 200_000)], now_ms=NOW_MS + 200_000)
+        assert [(v.alert.kind, v.alert.direction) for v in told] == [
+            (AlertKind.STOP_HUNT, Direction.NEUTRAL),
+            (AlertKind.STOP_HUNT, Direction.NEUTRAL),
+            (AlertKind.STOP_HUNT, Direction.LONG),
+        ]
+        later = replace(forced, ts_event_ms=NOW_MS + 310_000)
+        assert one(at.consider([later], now_ms=NOW_MS + 310_000)).alert.kind is AlertKind.DISTRIBUTION
+
+    def test_the_forced_sells_of_a_cascade_that_nobody_was_told_count(self) -> None:
+        at = desk(chat())
+        forced = flow(Direction.SHORT, started_ms=NOW_MS - 15_000, confidence=95.0)
+        told = at.consider([finding(confidence=60.0), forced], now_ms=NOW_MS)
+        assert [(v.alert.kind, v.reason) for v in told] == [
+            (AlertKind.STOP_HUNT, DropReason.LOW_CONFIDENCE),
+            (AlertKind.DISTRIBUTION, None),
+        ]
 
     def test_a_direction_once_told_is_not_taken_back_and_its_opposite_waits(self) -> None:
         at = desk(chat())

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.alerting.merge import WEIGHTS, Candidate, merge, weight_of
+from app.core.alerting.merge import WEIGHTS, Candidate, is_echo, merge, weight_of
 from app.core.domain.flow import AlertKind, Finding
 from app.core.domain.signal import Direction
-from tests.alert_facts import finding
+from app.core.domain.stored import LiquidatedSide
+from tests.alert_facts import NOW_MS, finding
 
 LONG, SHORT, NEUTRAL = Direction.LONG, Direction.SHORT, Direction.NEUTRAL
 MIRROR = {
@@ -25,8 +26,19 @@ MIRROR = {
 }
 
 
-def say(kind: AlertKind, direction: Direction, confidence: float, burst: str = "") -> Finding:
-    return finding(kind=kind, direction=direction, confidence=confidence, burst=burst or kind, episode=kind)
+def say(
+    kind: AlertKind, direction: Direction, confidence: float, burst: str = "", began_s: int = -120
+) -> Finding:
+    """Taker flow holds since two minutes before now unless told; a cascade began 20 s ago."""
+    started_ms = NOW_MS + 1_000 * (-20 if kind is AlertKind.STOP_HUNT else began_s)
+    return finding(
+        kind=kind,
+        direction=direction,
+        confidence=confidence,
+        burst=burst or kind,
+        episode=kind,
+        started_ms=started_ms,
+    )
 
 
 def hunt(direction: Direction = LONG, confidence: float = 80.0, burst: str = "") -> Finding:
@@ -87,8 +99,39 @@ class TestSources:
         )
         assert two.confidence == one.confidence
 
-    def test_one_burst_can_contradict_itself(self) -> None:
-        assert merge([hunt(burst="b"), say(AlertKind.DISTRIBUTION, SHORT, 60, "b")]).is_opposed
+    def test_one_burst_does_not_contradict_itself(self) -> None:
+        alone = merge([hunt(burst="b"), say(AlertKind.DISTRIBUTION, SHORT, 90, "b")])
+        assert (alone.direction, alone.confidence, alone.sources) == (LONG, 80, (AlertKind.STOP_HUNT,))
+
+    @pytest.mark.parametrize(
+        ("cascade", "flow"), [(LONG, AlertKind.DISTRIBUTION), (SHORT, AlertKind.ACCUMULATION)]
+    )
+    def test_what_a_cascade_sold_by_itself_is_no_witness_against_the_way_back(
+        self, cascade: Direction, flow: AlertKind
+    ) -> None:
+        against = SHORT if cascade is LONG else LONG
+        during = merge([hunt(cascade, 100), say(flow, against, 90, began_s=-19)])
+        assert (during.direction, during.is_opposed, during.sources) == (
+            cascade,
+            False,
+            (AlertKind.STOP_HUNT,),
+        )
+        assert merge([hunt(cascade, 100), say(flow, against, 90, began_s=-21)]).is_opposed
+
+    def test_a_faint_voice_cancels_nothing(self) -> None:
+        faint = merge([hunt(confidence=100), say(AlertKind.DISTRIBUTION, SHORT, 49.9)])
+        assert (faint.direction, faint.confidence) == (LONG, 100)
+        assert merge([hunt(confidence=100), say(AlertKind.DISTRIBUTION, SHORT, 50)]).is_opposed
+        # Nor does a faint source cancel a sure one because it is the heavier of the two.
+        light = say(AlertKind.WHALE_DISTRIBUTION, SHORT, 90)
+        assert merge([say(AlertKind.ACCUMULATION, LONG, 30), light]).sources == (AlertKind.ACCUMULATION,)
+
+    def test_a_dispute_is_no_surer_than_its_lead(self) -> None:
+        assert merge([hunt(confidence=60), say(AlertKind.DISTRIBUTION, SHORT, 99)]).confidence == 60
+
+    def test_flow_that_began_with_the_cascade_adds_nothing_to_it(self) -> None:
+        both = merge([hunt(), say(AlertKind.ACCUMULATION, LONG, 90, began_s=-10)])
+        assert (both.confidence, len(both.sources)) == (80, 2)
 
     def test_a_finding_without_direction_lends_none_and_takes_none(self) -> None:
         building = merge([hunt(NEUTRAL), say(AlertKind.ACCUMULATION, LONG, 90)])
@@ -130,6 +173,37 @@ def voices(drawn: list[tuple[tuple[AlertKind, Direction], int, str]]) -> list[Fi
 
 def numbers(candidate: Candidate) -> tuple[object, ...]:
     return (candidate.direction, candidate.confidence, candidate.is_opposed, candidate.lead.episode)
+
+
+class TestEchoes:
+    """Longs were liquidated from 20 s ago for 30 s; the push is down."""
+
+    @pytest.mark.parametrize(
+        ("kind", "direction", "began_s", "now_s", "is_one"),
+        [
+            (AlertKind.DISTRIBUTION, SHORT, -20, 0, True),
+            (AlertKind.WHALE_DISTRIBUTION, SHORT, 5, 309, True),
+            (AlertKind.DISTRIBUTION, SHORT, 5, 310, False),  # its five minutes hold none of it any more
+            (AlertKind.DISTRIBUTION, SHORT, -21, 0, False),  # held before
+            (AlertKind.ACCUMULATION, LONG, -10, 0, False),  # takes the other side
+            (AlertKind.VOLUME_SPIKE, NEUTRAL, -10, 0, True),
+            (AlertKind.LIQUIDATION_ZSCORE, NEUTRAL, -10, 0, True),
+            (AlertKind.STOP_HUNT, NEUTRAL, -10, 0, False),
+            (AlertKind.FUNDING_EXTREME, SHORT, -10, 0, False),
+        ],
+    )
+    def test_a_detector_that_sees_the_same_orders_again_is_one(
+        self, kind: AlertKind, direction: Direction, began_s: int, now_s: int, is_one: bool
+    ) -> None:
+        seen = replace(
+            say(kind, direction, 90, began_s=began_s),
+            ts_event_ms=NOW_MS + 1_000 * now_s,
+            window_s=300,
+            side=None,
+        )
+        assert is_echo(hunt(NEUTRAL), seen) is is_one
+        other = replace(seen, direction=MIRROR[direction], kind=MIRROR.get(kind, kind))  # type: ignore[arg-type]
+        assert is_echo(replace(hunt(NEUTRAL), side=LiquidatedSide.SHORT), other) is is_one
 
 
 class TestLaws:

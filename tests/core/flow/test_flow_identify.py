@@ -7,12 +7,13 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core.domain.flow import StreamFrame
 from app.core.domain.stored import LiquidationRow
 from app.core.flow import identify
 from app.core.flow.identify import MAX_IDS, Identifier
 from app.core.flow.ids import liquidation_id
 from app.core.heatmap.buckets import bucket_of
-from tests.event_facts import T, event, frame
+from tests.event_facts import T, event, frame, tick, trade
 
 
 class TestRows:
@@ -53,12 +54,22 @@ class TestTwins:
         assert [row.id for row in rows] == [liquidation_id(*facts, nth) for nth in range(3)]
         assert identifier.duplicates == 0
 
+    def test_a_whole_frame_that_comes_again_is_a_repetition(self) -> None:
+        identifier = Identifier()
+        both = frame(event(), event(usd=7.0))
+        assert len(identifier.identify(both)) == 2
+        assert identifier.identify(both) == []
+        assert identifier.duplicates == 2
+        # The same order beside another is its twin.
+        assert len(identifier.identify(frame(event(), event(usd=8.0)))) == 2
+
     def test_other_sources_are_counted_alone(self) -> None:
         identifier = Identifier()
         first = identifier.identify(frame(event()))
         second = identifier.identify(frame(event(), source="okx", gap_s=1.0))
         assert first[0].id != second[0].id
-        assert identifier.identify(frame(event()))[0].id not in (first[0].id, second[0].id)
+        twin = identifier.identify(frame(event(), event(usd=7.0)))
+        assert twin[0].id not in (first[0].id, second[0].id)
 
 
 class TestReplays:
@@ -137,8 +148,8 @@ class TestMemory:
         rows = identifier.identify(frame(one))
         identifier.identify(frame(*(event(usd=1_000.0 + k, at_s=60.0) for k in range(MAX_IDS - 1))))
         rows += identifier.identify(frame(one, event(usd=7.0, at_s=60.0)))
-        rows += identifier.identify(frame(one))
-        assert len({row.id for row in rows}) == 4
+        rows += identifier.identify(frame(one, event(usd=8.0, at_s=60.0)))
+        assert len({row.id for row in rows}) == 5
         assert identifier.duplicates == 0
 
 
@@ -151,6 +162,16 @@ class TestClocks:
         assert json.loads(ahead.extras or "") == {"stated_ts_ms": T + 310_000}
         assert ahead.id == liquidation_id("coinglass", "Binance", "BTCUSDT", T + 310_000, "LONG", 6e4, 5e2, 0)
         assert identifier.skewed == 1
+
+    def test_prices_from_the_future_have_the_time_of_their_arrival(self) -> None:
+        identifier = Identifier()
+        prices = StreamFrame(
+            "okx", T + 10_000, trades=(trade(True, 5e3, 3_600.0),), ticks=(tick(6e4, 9.0), tick(9e9, 16.0))
+        )
+        checked = identifier.in_time(prices)
+        assert [one.ts_event_ms - T for one in (*checked.trades, *checked.ticks)] == [10_000, 9_000, 10_000]
+        assert identifier.skewed == 2
+        assert identifier.in_time(checked) is checked
 
     def test_a_venue_a_little_ahead_is_believed(self) -> None:
         identifier = Identifier()

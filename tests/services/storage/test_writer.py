@@ -23,7 +23,7 @@ class Backend:
     lanes = 1
 
     def __init__(self, *, batch_rows: int = 1_000) -> None:
-        self.batch_rows = batch_rows
+        self.batch_rows = self.polite_rows = batch_rows
         self.stored: list[tuple[Any, ...]] = []
         self.batches: list[tuple[str, int]] = []
         self.broken: str | None = None
