@@ -43,6 +43,8 @@ UNPOLLED = {"whale_position_usd": 10**12, "extreme_percentile": 0.999999, "heatm
 T = TypeVar("T")
 IS_FULL = os.environ.get("CHAOS") == "full"
 READY_S = 30.0
+# Senders wait five seconds for an answer, and they are no less held up than we are.
+LONG_STALL_S = 0.5
 _COIN = re.compile(r"^\S+ (?:<b>)?([A-Z0-9]+): ", re.MULTILINE)
 
 
@@ -119,6 +121,7 @@ class Upstream:
     settings: dict[str, str]
     folder: Path
     liquidated: list[dict[str, Any]] = field(default_factory=list)
+    longest_stall_s: float = 0.0
     _children: list[Child] = field(default_factory=list)
 
     def cascade(
@@ -150,6 +153,13 @@ class Upstream:
         self._children.append(child)
         await child.ready()
         return child
+
+    async def watch_stalls(self) -> None:
+        """How long this process, and so the messengers in it, got no turn on a busy machine."""
+        while True:
+            begun_s = time.monotonic()
+            await asyncio.sleep(0.05)
+            self.longest_stall_s = max(self.longest_stall_s, time.monotonic() - begun_s - 0.05)
 
     async def close(self) -> None:
         for child in self._children:
@@ -264,9 +274,11 @@ async def upstream(folder: Path, database_url: str, **settings: str) -> AsyncIte
             "ALERTS_CONFIG": settings.get("ALERTS_CONFIG") or alerts_config(folder),
         }
         around = Upstream(sim, inbox, hook, given | settings, folder)
+        watching = asyncio.create_task(around.watch_stalls())
         try:
             yield around
         finally:
+            watching.cancel()
             await around.close()
 
 
@@ -368,3 +380,23 @@ def repeated(inbox: Inbox, rows: Sequence[Sent], alerts: Mapping[str, str]) -> i
             else:
                 assert is_repeat(message) == any(row.repeats for row in owners), message["text"]
     return found
+
+
+def is_told_once(
+    around: Upstream, rows: Sequence[Sent], alerts: Mapping[str, str], coins: Sequence[str]
+) -> None:
+    """Every chat was told each of these coins once, the other system too, and nothing else.
+
+    A machine so busy that answers were late may have led to repeats, each with its mark.
+    """
+    is_busy = around.longest_stall_s > LONG_STALL_S
+    assert Counter(alerts.values()) == Counter(coins)
+    assert repeated(around.inbox, rows, alerts) == 0 or is_busy
+    for chat in CHATS:
+        messages = around.inbox.of(chat)
+        first = Counter(coin for one in messages if not is_repeat(one) for coin in coins_of(one))
+        again = Counter(coin for one in messages if is_repeat(one) for coin in coins_of(one))
+        assert first | again == Counter(coins)
+        assert not again or is_busy
+    assert around.hook.told() == set(alerts)
+    assert set(around.hook.copies().values()) == {1} or is_busy

@@ -6,14 +6,13 @@ Every coin is told once, the service goes on and says how it is.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
 
 from tests.services.transport.conftest import RedisServer
-from tests.worker_rig import CHATS, COINS, Child, Truth, repeated, until, upstream
+from tests.worker_rig import CHATS, COINS, Child, Truth, is_told_once, until, upstream
 
 
 async def redis_state(child: Child) -> tuple[str, str]:
@@ -75,10 +74,7 @@ async def test_every_coin_is_told_once_through_all_that_happens_to_redis(
         await until(lambda: is_redis(child, "ok"))
         await until(truth.is_all_sent, within_s=30, why=child.log)
         rows, alerts = await truth.outbox(), await truth.alerts()
-        assert Counter(alerts.values()) == Counter(told)
-        assert repeated(around.inbox, rows, alerts) == 0
-        for chat in CHATS:
-            assert around.inbox.coins(chat) == Counter(told)
+        is_told_once(around, rows, alerts, told)
         assert "redis" in {row.chat for row in rows}
         assert (await stream_status(child))["workers"]
         assert (await child.stop())[0] == 0
