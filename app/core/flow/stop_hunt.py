@@ -256,6 +256,6 @@ def short_levels(entry: float, stop: float, clusters: tuple[float, ...], reach: 
         return None
     lowest = max(entry - reach, 0.0)
     targets = sorted(
-        {price for price in clusters if 0 < price and lowest <= price <= 2 * entry - stop}, reverse=True
+        {price for price in clusters if price > 0 and lowest <= price <= 2 * entry - stop}, reverse=True
     )
     return TradeLevels(entry, stop, tuple(targets[:MAX_TARGETS])) if targets else None
