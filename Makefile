@@ -2,7 +2,7 @@
 # Every target creates what it needs: a .venv and the pinned, hashed requirements, once.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup deps demo run migrate replay replay-data test check bench lint-openapi clean
+.PHONY: help setup deps demo run migrate replay replay-data test chaos soak check bench lint-openapi clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -52,6 +52,12 @@ replay-data:
 
 test: $(VENV)/.dev ## all tests; ARGS="-k name" passes arguments on, JOBS=1 runs one after the other
 	@$(PY) -m pytest -rs -n $(or $(JOBS),auto) --dist loadfile $(ARGS)
+
+chaos: $(VENV)/.dev ## the fault tests in their long form (a hundred kills each, half an hour); ARGS="-k r15"
+	@CHAOS=full $(PY) -m pytest -rs -s tests/chaos $(ARGS)
+
+soak: $(VENV)/.dev ## the worker under load with random faults; SOAK_S=600 is how long
+	@SOAK_S=$(or $(SOAK_S),600) $(PY) -m pytest -rs -s tests/chaos/test_r20_soak.py $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, architecture and the API schema
 	$(PY) -m ruff format --check .

@@ -7,7 +7,6 @@ at the end, in the order in which nothing is used any more.
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -71,16 +70,6 @@ def build(
         monotonic=base.clock.monotonic_s,
     )
     return Application(api, base.providers, base.providers_started)
-
-
-def settle_memory() -> None:
-    """Take what is built by now out of the collector's sight; it lives as long as the process.
-
-    Walking it again and again holds up answers by a tenth of a second, several times a minute under load.
-    Called once by a process of ours before it serves.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def _api_options(settings: Settings) -> ApiOptions:

@@ -5,6 +5,7 @@ Telegram's library is loaded only where a token is set: it weighs as much as a t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -26,6 +27,8 @@ from app.services.streaming.status_board import StatusBoard
 from app.services.transport.post import PostClient
 from app.services.webhook.sender import WebhookSender
 from app.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 WEBHOOK = "webhook"
 CHANNELS = "redis"
@@ -84,6 +87,8 @@ def build_chats(base: Base) -> ChatBook:
 def build_messengers(base: Base) -> Messengers:
     """Senders of what is configured; none at all is a worker that only watches."""
     settings = base.settings
+    for note in settings.message_notes():
+        _log.warning("messages are half configured", extra={"why": note})
     senders: dict[str, Sender] = {}
     closers: list[Callable[[], Awaitable[None]]] = []
     if settings.telegram_bot_token is not None:
@@ -153,7 +158,7 @@ def build_pushed_bot(base: Base, use_cases: UseCases) -> tuple[Bot, ChatBook] | 
     if settings.telegram_mode != "webhook" or settings.runs_worker_embedded():
         return None
     book = build_chats(base)
-    board = StatusBoard(base.warm, now_ms=base.clock.now_ms)
+    board = StatusBoard(base.warm, now_ms=base.clock.now_ms, speed=settings.market_speed())
 
     async def report() -> ServiceReport:
         told = await board.read()

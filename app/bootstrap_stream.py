@@ -10,6 +10,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -28,6 +29,7 @@ from app.core.domain.symbol import Symbol
 from app.core.errors import ConfigurationError
 from app.core.flow.engine import FlowEngine, Scope
 from app.core.flow.identify import Identifier
+from app.core.flow.market import MAX_FIGURES_AGE_MS
 from app.services.bus.leases import RedisLeases
 from app.services.bus.link import BusLink
 from app.services.bus.streams import RedisFrameLog
@@ -37,6 +39,7 @@ from app.services.okx.stream import OkxStream, public_socket
 from app.services.streaming.announcer import Announcer, AnnouncerParts
 from app.services.streaming.baselines import Baselines
 from app.services.streaming.chat_addresses import ChatAddresses
+from app.services.streaming.company import Company
 from app.services.streaming.delivery import DeliveryOptions, DeliveryService
 from app.services.streaming.ingest import FrameIngest
 from app.services.streaming.keeper import AlertKeeper
@@ -116,6 +119,7 @@ class _Builder:
             atr_of=self._atr_of,
         )
         self.poller = self._poller()
+        self.company = Company(self.name, base.store.state)
         self.closers: list[Callable[[], Awaitable[None]]] = [*self.messengers.closers]
 
     def build(self) -> StreamProcess:
@@ -153,8 +157,11 @@ class _Builder:
             stages=self.stages,
             clock=self.base.clock,
             links=links,
-            notes=self.poller.notes,
+            notes=lambda: (*self.base.settings.message_notes(), *self.poller.notes()),
+            alarms=self.company.alarms,
             loops=loops,
+            is_clock=self.role is Role.ALL,
+            speed=self.base.settings.market_speed(),
         )
 
     # --- where events come from -----------------------------------------------------------------------------
@@ -183,7 +190,8 @@ class _Builder:
     def _feed(self, switch: SourceSwitch) -> Callable[[], Awaitable[None]]:
         """Straight into the analysis of this process, or onto the bus for those of others."""
         if self.role is Role.ALL:
-            pipeline = self._pipeline(_WHOLE)
+            self.stages.add("company", self.company.run)
+            pipeline = self.pipelines[_WHOLE] = self._pipeline(_WHOLE)
             return partial(switch.run, pipeline.handle)
         link, log, leases = self._bus()
         ingest = FrameIngest(
@@ -218,15 +226,16 @@ class _Builder:
     # --- analysis -------------------------------------------------------------------------------------------
 
     def _handler(self, partition: int) -> PartitionHandler:
-        store = self.base.store
+        store, pipeline = self.base.store, self._pipeline(partition)
         return PartitionHandler(
-            self._pipeline(partition),
+            pipeline,
             is_ours=partial(self._is_of, partition),
             tail=store.tail,
             alerts=store.alerts,
             market=store.market,
             keeper=self.keeper,
             clock=self.base.clock,
+            on_filled=partial(self.pipelines.__setitem__, partition, pipeline),
             on_close=partial(self._forget, partition),
         )
 
@@ -254,9 +263,8 @@ class _Builder:
             is_patient=partition != _WHOLE,
         )
         pipeline = Pipeline(parts, clock=self.base.clock)
-        self.pipelines[partition] = pipeline
         for figures in self.levels.values():
-            if self._pipeline_of(figures.symbol) is pipeline:
+            if partition in (_WHOLE, self.partitioning.of(figures.symbol)):
                 pipeline.note_market(figures)
         return pipeline
 
@@ -306,7 +314,9 @@ class _Builder:
 
     def _atr_of(self, symbol: str) -> float | None:
         figures = self.levels.get(symbol)
-        return None if figures is None else figures.atr_1h_usd
+        if figures is None or self.base.clock.now_ms() - figures.as_of_ms > MAX_FIGURES_AGE_MS:
+            return None
+        return figures.atr_1h_usd
 
     # --- who is told ----------------------------------------------------------------------------------------
 
@@ -332,7 +342,7 @@ class _Builder:
     def _announcer(self) -> Announcer:
         base = self.base
         parts = AnnouncerParts(
-            reports=StatusBoard(base.warm, now_ms=base.clock.now_ms).read,
+            reports=StatusBoard(base.warm, now_ms=base.clock.now_ms, speed=base.settings.market_speed()).read,
             chats=self.book.all,
             tell=self.delivery.notify,
             alerts=base.store.alerts,
@@ -346,10 +356,8 @@ class _Builder:
         def symbols() -> list[str]:
             return sorted({coin for one in self.pipelines.values() for coin in one.symbols()})
 
-        store = self.base.store
-        return Baselines(
-            reader=store.liquidations, writer=store.market, symbols=symbols, clock=self.base.clock
-        )
+        store, clock = self.base.store, self.base.clock
+        return Baselines(reader=store.liquidations, writer=store.market, symbols=symbols, clock=clock)
 
     def _bot(self, worker: StreamWorker) -> Bot | None:
         """Pushed updates reach the web process: a worker beside it leaves the conversation to that one."""
@@ -377,7 +385,9 @@ def _until_cancelled(
             await asyncio.shield(task)
         except asyncio.CancelledError:
             stop()
-            await asyncio.wait_for(task, STOP_S)
+            # Not in time (Redis answers nothing): it is cut off, and what it held is free when leases end.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(task, STOP_S)
             raise
 
     return loop

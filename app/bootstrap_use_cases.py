@@ -34,7 +34,7 @@ from app.services.charts.zones_png import ZonePngPainter
 from app.services.context_service import ContextService, IsFresh, SourceOrder
 from app.services.derivatives_service import DerivativesService
 from app.services.export_service import ExportService
-from app.services.flow_service import FlowService
+from app.services.flow_service import NO_WORKER, FlowService
 from app.services.health_service import HealthService
 from app.services.heatmap_service import HeatmapService, SwingsNow
 from app.services.history_recorder import HistoryRecorder
@@ -172,7 +172,14 @@ def build_use_cases(base: Base) -> UseCases:
         replay=OpenInterestReplay(bars=store.bars, upstream=derivatives, recorder=recorder, clock=clock),
         record=record,
         exports=ExportService(store.exports, resolve=resolve),
-        flow=FlowService(base.warm, resolve=resolve, config=base.flow, clock=clock),
+        flow=FlowService(
+            base.warm,
+            resolve=resolve,
+            config=base.flow,
+            clock=clock,
+            no_worker=_no_worker(settings),
+            speed=settings.market_speed(),
+        ),
         alerts=AlertService(store.alerts, resolve=resolve),
     )
     return UseCases(
@@ -304,6 +311,17 @@ def _derivatives(
     )
 
 
+def _no_worker(settings: Settings) -> str:
+    """A worker beside this process may well run, and publish where this one does not look."""
+    if settings.runs_worker_embedded():
+        return NO_WORKER
+    where = "DATABASE_URL, without REDIS_URL," if settings.redis_url is None else "REDIS_URL"
+    return (
+        "no worker publishes: run `python -m app.worker` with the same "
+        f"{where} as this process, or set WORKER=embedded"
+    )
+
+
 def _dependencies(store: SqlStore, redis: RedisLink | None) -> list[Callable[[], DependencyStatus]]:
     found: list[Callable[[], DependencyStatus]] = [lambda: _store_status(store)]
     if redis is not None:
@@ -346,7 +364,7 @@ def _store_status(store: SqlStore) -> DependencyStatus:
 
 
 def _redis_status(redis: RedisLink) -> DependencyStatus:
-    if redis.is_healthy:
+    if not redis.is_down:
         return DependencyStatus("redis", DependencyState.OK, "")
     detail = "not answering; this process works from its own memory"
     return DependencyStatus("redis", DependencyState.DOWN, detail)

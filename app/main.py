@@ -15,7 +15,8 @@ from contextlib import ExitStack
 
 import uvicorn
 
-from app.bootstrap import Application, build, settle_memory
+from app.bootstrap import Application, build
+from app.bootstrap_base import settle_memory
 from app.core.errors import ConfigurationError
 from app.data_modes import prepare
 from app.settings import Settings, SettingsError, load_settings
@@ -101,9 +102,18 @@ def _what_to_open(settings: Settings) -> str:
         f"data mode: {settings.data_mode}",
         f"signal:    {base}/signals/BTC?debug=true",
         f"market:    {base}/market/BTC",
+        f"alerts:    {base}/api/alerts",
+        f"stream:    {base}/stream/status",
         f"health:    {base}/health/ready",
         f"docs:      {base}/docs",
     ]
+    if settings.data_mode == "demo":
+        # The simulator's own door: what Telegram would show, and where scripted events go in.
+        simulator = settings.telegram_base_url.removesuffix("/telegram")
+        lines += [
+            f"messages:  {simulator}/__sim__/telegram/messages",
+            f"events:    POST {simulator}/__sim__/events (docs/streaming.md)",
+        ]
     return "\n".join(lines) + "\n"
 
 

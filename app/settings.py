@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     telegram_mode: Literal["polling", "webhook", "off"] = "polling"
     telegram_webhook_secret: Secret | None = None
     app_language: Literal["en", "id"] = "en"
-    alert_webhook_url: HttpUrl | None = None
+    alert_webhook_url: HttpUrl | None = Field(default=None, repr=False)  # its path may be a key
     alert_webhook_secret: Secret | None = None
     alert_channels: bool = False
     alerts_config: Path = _PROJECT_ROOT / "config" / "alerts.toml"
@@ -169,6 +169,10 @@ class Settings(BaseSettings):
             return f"sqlite:///data/{self.data_mode}.db"
         return url
 
+    def market_speed(self) -> float:
+        """Market seconds per second: 1 but in a replay."""
+        return self.replay_speed if self.data_mode == "replay" else 1.0
+
     def runs_worker_embedded(self) -> bool:
         """Whether the web process streams and alerts itself: by default where nobody starts a second process.
 
@@ -184,12 +188,27 @@ class Settings(BaseSettings):
             "funding_rate": self.retention_funding_days,
         }
 
+    def message_notes(self) -> tuple[str, ...]:
+        """Halves of pairs: allowed, but nothing is sent by them, which somebody should be told."""
+        has_bot, has_chat = self.telegram_bot_token is not None, bool(self.telegram_chat_id)
+        found = []
+        if has_bot and not has_chat:
+            found.append("telegram: TELEGRAM_BOT_TOKEN is set and TELEGRAM_CHAT_ID is not: no chat is told")
+        if has_chat and not has_bot:
+            found.append("telegram: TELEGRAM_CHAT_ID is set and TELEGRAM_BOT_TOKEN is not: no chat is told")
+        if self.alert_webhook_secret is not None and self.alert_webhook_url is None:
+            found.append(
+                "webhook: ALERT_WEBHOOK_SECRET is set and ALERT_WEBHOOK_URL is not: nothing is called"
+            )
+        return tuple(found)
+
     def secret_values(self) -> tuple[str, ...]:
         """Every secret in the clear, for the redaction of logs and errors; never log this."""
         held = [self.coinglass_api_key, self.coinapi_key, self.lunarcrush_api_key, self.telegram_bot_token]
         held += [self.telegram_webhook_secret, self.alert_webhook_secret]
         held += [key.key for key in self.api_keys]
         values = [secret.get_secret_value() for secret in held if secret is not None]
+        values += [self.alert_webhook_url] if self.alert_webhook_url is not None else []
         return tuple(values + _url_passwords(self.database_url) + _url_passwords(self.redis_url))
 
 
@@ -233,6 +252,9 @@ def _production_problems(settings: Settings) -> list[str]:
         secret: SecretStr | None = getattr(settings, name)
         if secret is not None and _PLACEHOLDER.fullmatch(secret.get_secret_value()):
             problems.append(f"{name.upper()}: this is a placeholder, not a key")
+    for name in ("telegram_webhook_secret", "alert_webhook_secret"):
+        weakness = _weakness(getattr(settings, name))
+        problems += [f"{name.upper()}: this {weakness}"] if weakness else []
     if "*" in settings.cors_origins:
         problems.append("CORS_ORIGINS: '*' is not allowed in production; list the origins")
     problems += _public_url_problems(settings.public_url)
@@ -256,16 +278,19 @@ def _public_url_problems(url: str | None) -> list[str]:
 
 
 def _api_key_problems(key: ApiKey) -> list[str]:
-    text = key.key.get_secret_value()
+    weakness = _weakness(key.key)
+    return [f"API_KEYS: the key named {key.name} {weakness}"] if weakness else []
+
+
+def _weakness(secret: SecretStr | None) -> str | None:
+    """What is wrong with a secret that was made up here, None if nothing."""
+    text = "" if secret is None else secret.get_secret_value()
     if _PLACEHOLDER.fullmatch(text):
-        return [f"API_KEYS: the key named {key.name} is a placeholder"]
+        return "is a placeholder"
     # Few different characters (aaaa...) are as easy to guess as few characters.
-    if len(text) < MIN_API_KEY_CHARS or len(set(text)) < MIN_API_KEY_CHARS // 2:
-        return [
-            f"API_KEYS: the key named {key.name} is too easy to guess; "
-            f"use at least {MIN_API_KEY_CHARS} random characters"
-        ]
-    return []
+    if text and (len(text) < MIN_API_KEY_CHARS or len(set(text)) < MIN_API_KEY_CHARS // 2):
+        return f"is too easy to guess; use at least {MIN_API_KEY_CHARS} random characters"
+    return None
 
 
 def _is_default_password(url: SecretStr | None, *, required: bool) -> bool:

@@ -14,8 +14,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
-from app.bootstrap import settle_memory
-from app.bootstrap_base import build_base
+from app.bootstrap_base import build_base, settle_memory
 from app.bootstrap_stream import Role, StreamProcess, build_stream
 from app.bootstrap_use_cases import build_use_cases
 from app.core.clock import Clock

@@ -21,7 +21,8 @@ import httpx2
 import uvicorn
 
 from app.api.schemas.signal import SignalResponse
-from app.bootstrap import Application, build, settle_memory
+from app.bootstrap import Application, build
+from app.bootstrap_base import settle_memory
 from app.services.transport.http import CallRecord
 from app.settings import load_settings
 from bench.children import cores, free_port, provider_env, simulator

@@ -67,7 +67,7 @@ _ALERT = Alert(
     levels=TradeLevels(96_200.0, 95_238.0, (97_162.0, 98_124.0)),
     sources=(AlertKind.STOP_HUNT, AlertKind.ACCUMULATION),
     feeds=("coinglass",),
-    evidence=(("events", 41.0), ("side_share_frac", 0.97)),
+    evidence=(("events", 41.0), ("side_share_frac", 1.0)),
     is_final=True,
     data_mode="live",
 )

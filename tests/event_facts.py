@@ -103,9 +103,11 @@ class Play:
     def _price(self, price: float) -> float:
         return 2 * LEVEL - price if self._is_mirrored else price
 
-    def liquidate(self, side: str, usd: float, at_s: float, price: float = LEVEL) -> list[Finding]:
+    def liquidate(
+        self, side: str, usd: float, at_s: float, price: float = LEVEL, *, late_s: float = 0.2
+    ) -> list[Finding]:
         side = _OTHER[side] if self._is_mirrored else side
-        one = row(side, usd, at_s, price=self._price(price), symbol=self._symbol)
+        one = row(side, usd, at_s, price=self._price(price), symbol=self._symbol, late_s=late_s)
         return self._keep(self.engine.on_liquidations((one,), one.ts_init_ms))
 
     def tick(self, price: float, at_s: float) -> list[Finding]:

@@ -20,6 +20,8 @@ TARGETS = {
     "run",
     "replay",
     "test",
+    "chaos",
+    "soak",
     "check",
     "bench",
     "lint-openapi",

@@ -193,6 +193,11 @@ class TestRefusing:
     def test_an_older_name_is_reported_as_it_was_given(self) -> None:
         assert problems({"API_PORT": "0"})[0].startswith("API_PORT: ")
 
+    def test_only_a_replay_has_a_market_that_runs_faster(self, tmp_path: Path) -> None:
+        fast = {"REPLAY_SPEED": "60", "REPLAY_DATA": str(tmp_path)}
+        assert load_settings(fast).market_speed() == 1.0
+        assert load_settings(fast | {"DATA_MODE": "replay"}).market_speed() == 60.0
+
     def test_replay_needs_a_folder(self, tmp_path: Path) -> None:
         assert problems({"DATA_MODE": "replay"})[0].startswith("REPLAY_DATA: ")
         assert load_settings({"DATA_MODE": "replay", "REPLAY_DATA": str(tmp_path)}).replay_data == tmp_path
@@ -237,6 +242,30 @@ class TestSecrets:
         assert CANARY not in f"{error} {error!r} {error.problems}"
         assert error.__cause__ is None
         assert error.__suppress_context__
+
+    def test_the_address_of_a_webhook_is_a_secret_too(self) -> None:
+        settings = load_settings({"ALERT_WEBHOOK_URL": f"https://hooks.test/services/{CANARY}"})
+        assert CANARY not in f"{settings} {settings!r}"
+        assert f"https://hooks.test/services/{CANARY}" in settings.secret_values()
+
+    @pytest.mark.parametrize(
+        ("given", "missing"),
+        [
+            ({"TELEGRAM_BOT_TOKEN": f"1:{CANARY}"}, "TELEGRAM_CHAT_ID is not"),
+            ({"TELEGRAM_CHAT_ID": "-1001234567"}, "TELEGRAM_BOT_TOKEN is not"),
+            ({"ALERT_WEBHOOK_SECRET": CANARY}, "ALERT_WEBHOOK_URL is not"),
+        ],
+    )
+    def test_half_of_a_pair_is_said_without_the_secret(self, given: dict[str, str], missing: str) -> None:
+        (note,) = load_settings(given).message_notes()
+        assert missing in note
+        assert CANARY not in note
+
+    def test_whole_pairs_are_worth_no_note(self) -> None:
+        bot = {"TELEGRAM_BOT_TOKEN": "1:abc", "TELEGRAM_CHAT_ID": "-1001234567"}
+        hook = {"ALERT_WEBHOOK_URL": "https://hooks.test/x", "ALERT_WEBHOOK_SECRET": "s"}
+        assert load_settings(bot | hook | {"ENV": "dev"}).message_notes() == ()
+        assert load_settings({}).message_notes() == ()
 
     def test_redaction_knows_every_secret_and_both_spellings_of_a_url_password(self) -> None:
         settings = load_settings(

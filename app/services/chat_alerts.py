@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.core.alerting.phrases import WITH_THRESHOLD
 from app.core.chat_ports import Inquiries
 from app.core.domain.alerts import Alert, AlertContext, AlertQuery, SetupRecord, StoredAlert
 from app.core.domain.formatting import (
@@ -84,7 +85,11 @@ def _title(voice: Voice, alert: Alert) -> Markup:
 def _size(voice: Voice, alert: Alert) -> list[Markup]:
     size = format_usd_compact(alert.usd)
     window = voice.span(alert.window_s)
-    lines = [voice.say("details.size", usd=size, window=window, ratio=f"{alert.ratio:.3g}")]
+    lines = []
+    if alert.usd > 0:  # a funding rate has no size
+        known = "_threshold" if alert.kind in WITH_THRESHOLD else ""
+        key = f"details.size{known}" if alert.window_s > 0 else "details.size_only"
+        lines.append(voice.say(key, usd=size, window=window, ratio=f"{alert.ratio:.3g}"))
     if alert.side is not None:
         lines.append(voice.say(f"liq.cascade_{alert.side.value.lower()}"))
     if alert.percentile is not None:

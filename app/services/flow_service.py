@@ -32,7 +32,7 @@ from app.services.streaming.status_board import StatusBoard
 WINDOWS_S = (10, 30, 60, 300, 3_600, 86_400)
 ORDER_FLOW_WINDOWS_S = (60, 300)
 MAX_TOP = 50
-_NO_WORKER = "no worker publishes: the stream is not running, or its cache cannot be read"
+NO_WORKER = "no worker publishes: the stream is not running, or its cache cannot be read"
 _NO_EVENTS = "the stream runs; no event of this coin in a day"
 
 
@@ -46,12 +46,18 @@ class FlowService:
         resolve: Callable[[str], Symbol],
         config: FlowConfig,
         clock: Clock,
+        no_worker: str = NO_WORKER,
+        speed: float = 1.0,
     ) -> None:
+        """no_worker: what to say, and to do, where no worker can be seen. speed: of a replay, market seconds
+        per second."""
         self._warm = warm
-        self._board = StatusBoard(warm, now_ms=clock.now_ms)
+        self._speed = speed
+        self._board = StatusBoard(warm, now_ms=clock.now_ms, speed=speed)
         self._resolve = resolve
         self._config = config
         self._clock = clock
+        self._no_worker = no_worker
 
     def resolve(self, text: str) -> Symbol:
         """Any usual spelling to a known coin. Raises: InvalidParameter, UnknownSymbol."""
@@ -98,7 +104,7 @@ class FlowService:
         if window_s not in WINDOWS_S:
             raise InvalidParameter("window", f"seconds, one of {', '.join(map(str, WINDOWS_S))}")
         now_ms, known = self._clock.now_ms(), await self._warm.read_all()
-        fresh = [one for one in known if is_snapshot_fresh(one, now_ms)]
+        fresh = [one for one in known if is_snapshot_fresh(one, now_ms, speed=self._speed)]
         state, reason = await self._state_of_all(known, fresh)
         items = [item for item in (self._imbalance(one, window_s) for one in fresh) if item is not None]
         items.sort(key=lambda item: (-abs(item.net_usd), item.symbol))
@@ -124,8 +130,8 @@ class FlowService:
     async def _state(self, snapshot: FlowSnapshot | None, now_ms: int) -> tuple[FlowState, str]:
         if snapshot is None:
             alive = await self._board.is_alive()
-            return (FlowState.NO_EVENTS, _NO_EVENTS) if alive else (FlowState.NO_WORKER, _NO_WORKER)
-        if not is_snapshot_fresh(snapshot, now_ms):
+            return (FlowState.NO_EVENTS, _NO_EVENTS) if alive else (FlowState.NO_WORKER, self._no_worker)
+        if not is_snapshot_fresh(snapshot, now_ms, speed=self._speed):
             age_s = (now_ms - snapshot.as_of_ms) / 1000
             return FlowState.STALE, f"the worker has not published this coin for {age_s:.0f} s"
         return FlowState.LIVE, ""
@@ -138,11 +144,11 @@ class FlowService:
         if known:
             return FlowState.STALE, "the worker has stopped publishing"
         alive = await self._board.is_alive()
-        return (FlowState.NO_EVENTS, "no event in a day") if alive else (FlowState.NO_WORKER, _NO_WORKER)
+        return (FlowState.NO_EVENTS, "no event in a day") if alive else (FlowState.NO_WORKER, self._no_worker)
 
     async def _reported(self, reports: Sequence[StreamReport]) -> tuple[FlowState, str]:
         if not reports:
-            return FlowState.NO_WORKER, _NO_WORKER
+            return FlowState.NO_WORKER, self._no_worker
         if not await self._board.is_alive():
             return FlowState.STALE, "no worker has spoken lately"
         return FlowState.LIVE, ""

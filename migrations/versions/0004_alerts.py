@@ -1,4 +1,4 @@
-"""An outbox that several processes drain, outcomes of alerts, gaps of the stream.
+"""An outbox that several processes drain, outcomes of alerts, gaps of the stream; alerts by coin and kind.
 
 Written out in full and importing nothing of the service: a migration says what was done on that day.
 """
@@ -45,6 +45,8 @@ def upgrade() -> None:
         f" SELECT {_OLD_OUTBOX}, 1, CASE WHEN state = 'sent' THEN 1 ELSE 0 END, 0 FROM outbox_kept"
     )
     op.drop_table("outbox_kept")
+    for name in ("symbol", "kind"):
+        op.create_index(f"alert_history_{name}_time", "alert_history", [name, "ts_event_ms", "id"])
     _alert_outcomes()
     op.create_table(
         "stream_gaps",
@@ -97,6 +99,8 @@ def _alert_outcomes() -> None:
 def downgrade() -> None:
     op.drop_table("stream_gaps")
     op.drop_table("alert_outcomes")
+    for name in ("symbol", "kind"):
+        op.drop_index(f"alert_history_{name}_time", "alert_history")
     op.execute(f"CREATE TABLE outbox_kept AS SELECT {_OLD_OUTBOX} FROM outbox")
     op.drop_table("outbox")
     op.create_table(

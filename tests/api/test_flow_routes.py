@@ -79,6 +79,10 @@ class TestLiquidationFlow:
         assert (answer["state"], answer["ageS"]) == ("stale", 91.0)
         assert answer["reason"] == "the worker has not published this coin for 91 s"
 
+    async def test_without_liquidations_no_stream_is_named(self, rig: Any) -> None:
+        await rig.warm.publish([dataclasses.replace(snapshot(), source="")])
+        assert (await rig.get(LIQUIDATIONS)).json()["source"] is None
+
     async def test_without_a_worker_the_answer_says_so_and_is_no_error(self, rig: Any) -> None:
         found = await rig.get(LIQUIDATIONS)
         assert found.status_code == 200

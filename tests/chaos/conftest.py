@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from itertools import count
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.live_process import Service, running
+from tests.services.storage.conftest import postgres, postgres_template
 from tests.services.transport.conftest import own_redis
 
-__all__ = ["demo", "own_redis"]
+if TYPE_CHECKING:
+    from tests.postgres_server import PostgresServer
+
+__all__ = ["demo", "own_redis", "postgres", "postgres_template"]
+
+_NUMBERS = count()
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +28,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     settings = {"RATE_LIMIT_PER_MINUTE": "1000000000", "LOG_LEVEL": "WARNING"}
     with running("--demo", folder=folder, settings=settings) as service:
         yield service
+
+
+def note(text: str) -> None:
+    """A measured number, for whoever runs the long form with -s."""
+    sys.stderr.write(f"\n{text}\n")
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer, postgres_template: str) -> str:
+    """A migrated, empty database of this test's own."""
+    name = f"chaos{next(_NUMBERS)}"
+    postgres.psql(f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
+    return postgres.url(name)

@@ -71,6 +71,12 @@ OPERATIONS = [
     "getSignalHistory",
     "listSignalHistory",
     "exportTable",
+    "getLiquidationFlow",
+    "getOrderFlow",
+    "getLargestImbalances",
+    "getStreamStatus",
+    "listAlerts",
+    "getAlert",
 ]
 MODES = schemathesis.GenerationMode
 

@@ -56,6 +56,25 @@ MATRIX = {
     "placeholder bot token": Unsafe(
         {"TELEGRAM_BOT_TOKEN": "<bot-token>"}, ("TELEGRAM_BOT_TOKEN",), ("<bot-token>",)
     ),
+    "placeholder webhook secret": Unsafe(
+        {"ALERT_WEBHOOK_URL": "https://hooks.test/x", "ALERT_WEBHOOK_SECRET": "change-me"},
+        ("ALERT_WEBHOOK_SECRET",),
+        ("change-me",),
+    ),
+    "easy webhook secret": Unsafe(
+        {"ALERT_WEBHOOK_URL": "https://hooks.test/x", "ALERT_WEBHOOK_SECRET": "q7Fz2"},
+        ("ALERT_WEBHOOK_SECRET", "too easy to guess"),
+        ("q7Fz2",),
+    ),
+    "easy telegram secret": Unsafe(
+        {
+            "TELEGRAM_MODE": "webhook",
+            "TELEGRAM_BOT_TOKEN": "123456789:AAHf3kQ9xLm2Rz7WbP4nYcvT3kQ9xLm2Rz7",
+            "TELEGRAM_WEBHOOK_SECRET": "q7Fz2",
+        },
+        ("TELEGRAM_WEBHOOK_SECRET", "too easy to guess"),
+        ("q7Fz2",),
+    ),
     "open cors": Unsafe({"CORS_ORIGINS": "*"}, ("CORS_ORIGINS",)),
     "no public url": Unsafe({"PUBLIC_URL": ""}, ("PUBLIC_URL",)),
     "plain public url": Unsafe({"PUBLIC_URL": "http://signals.test"}, ("PUBLIC_URL",)),

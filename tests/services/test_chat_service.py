@@ -21,7 +21,7 @@ from app.core.domain.alerts import (
     StoredAlert,
 )
 from app.core.domain.context import DataMode
-from app.core.domain.flow import LinkState, LinkStatus, PipelineStatus
+from app.core.domain.flow import AlertKind, LinkState, LinkStatus, PipelineStatus
 from app.core.domain.status import DependencyState, DependencyStatus, ProviderState, ProviderStatus
 from app.core.domain.stored import LiquidatedSide, Page
 from app.core.domain.symbol import Symbol, resolve_symbol
@@ -207,7 +207,7 @@ async def test_details_show_evidence_context_and_the_fate_in_this_chat() -> None
     lines = said.splitlines()
     assert lines[0] == "[DEMO] BTC LONG, Liquidation cascade"
     assert "longs closed by force (selling)" in lines
-    assert "• side_share_frac 0.97" in lines
+    assert "• side_share_frac 1" in lines
     assert "Confidence 82 (81 before record and context)" in lines
     assert "Not sent: quiet hours" in lines
     assert f"Alert {ALERT_ID}, revision 1" in lines
@@ -218,6 +218,26 @@ async def test_a_mirrored_alert_is_told_mirrored() -> None:
     said = await say(talk(alerts=Alerts((StoredAlert(mirrored, None, {}),))), f"/details {ALERT_ID}")
     assert "shorts closed by force (buying)" in said
     assert "longs closed" not in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "usd", "window_s", "expected"),
+    [
+        ("STOP_HUNT", 6e6, 30, "$6.00M in 30 s, 3 times the threshold of its tier"),
+        ("ACCUMULATION", 6e6, 300, "$6.00M in 5 min\n"),
+        ("WHALE_POSITION", 6e6, 0, "$6.00M\n"),
+        ("FUNDING_EXTREME", 0.0, 0, ""),
+    ],
+)
+async def test_a_size_is_measured_with_what_its_kind_has(
+    kind: str, usd: float, window_s: int, expected: str
+) -> None:
+    shown = replace(alert(), kind=AlertKind(kind), usd=usd, window_s=window_s, ratio=3.0)
+    said = await say(talk(alerts=Alerts((StoredAlert(shown, None, {}),))), f"/details {ALERT_ID}")
+    assert expected in said
+    assert ("times the threshold" in said) == (kind == "STOP_HUNT")
+    assert "in 0 s" not in said
+    assert "$0\n" not in said
 
 
 async def test_details_of_an_alert_that_is_not_stored_and_of_a_store_that_is_away() -> None:

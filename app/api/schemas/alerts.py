@@ -71,7 +71,10 @@ class SetupRecordItem(ApiModel):
 
     setup: Name = Field(description="Kind, direction and class of coin.")
     scored: int = Field(ge=0, description="Number of them with an outcome.")
-    wins: int = Field(ge=0, description="Number of them that reached the target first.")
+    wins: int = Field(
+        ge=0,
+        description="Number of them that earned more than their costs within 4 h.",
+    )
     shift: float = Field(
         description="Points the confidence was moved by it; positive is up, 0 below 30 outcomes."
     )

@@ -31,6 +31,12 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "reclaimed after {usd} of shorts liquidated in {window}",
         "pulih setelah {usd} posisi short dilikuidasi dalam {window}",
     ),
+    "what.STOP_HUNT.reclaim": (
+        "reclaimed after {usd} liquidated in {window}",
+        "pulih setelah {usd} dilikuidasi dalam {window}",
+    ),
+    "mix.LONG": (", {share} longs", ", {share} posisi long"),
+    "mix.SHORT": (", {share} shorts", ", {share} posisi short"),
     "what.STOP_HUNT": ("{usd} liquidated in {window}", "{usd} dilikuidasi dalam {window}"),
     "what.LIQUIDATION_ZSCORE.LONG": (
         "unusually many longs liquidated, {usd} in {window}",
@@ -61,6 +67,11 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "distribusi paus: penjual besar, {usd} dalam {window}",
     ),
     "what.VOLUME_SPIKE": ("volume spike, {usd} in {window}", "lonjakan volume, {usd} dalam {window}"),
+    "measure.share": (", {share} of the volume", ", {share} dari volume"),
+    "measure.times": (
+        ", {times}x the mean of the minutes before",
+        ", {times}x rata-rata menit-menit sebelumnya",
+    ),
     "what.WHALE_POSITION": ("whale position of {usd}", "posisi paus sebesar {usd}"),
     "what.WHALE_POSITION.opened.LONG": (
         "a whale opened a long of {usd}",
@@ -128,8 +139,12 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "Tidak pulih: harga bertahan di atas rentang sebelum kaskade.",
     ),
     "phase.ended": (
-        "Over. Without traded prices nobody can say whether it was reclaimed.",
-        "Selesai. Tanpa harga transaksi, tidak dapat dinilai apakah harga pulih.",
+        "Over. Without enough traded prices nobody can say whether it was reclaimed.",
+        "Selesai. Tanpa cukup harga transaksi, tidak dapat dinilai apakah harga pulih.",
+    ),
+    "phase.ended.inside": (
+        "Over: the price did not leave its range from before the cascade.",
+        "Selesai: harga tidak keluar dari rentang sebelum kaskade.",
     ),
     # Direction.
     "direction.LONG": ("🟢 <b>LONG</b>", "🟢 <b>LONG</b>"),
@@ -158,6 +173,14 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "Higher than {share} of its own past",
         "Lebih tinggi dari {share} riwayatnya sendiri",
     ),
+    "percentile.minute": (
+        "Its busiest minute is larger than {share} of the coin's minutes of up to 24 h",
+        "Menit tersibuknya lebih besar dari {share} menit koin ini, paling jauh 24 jam",
+    ),
+    "percentile.past": (
+        "Higher than {share} of its last {past}",
+        "Lebih tinggi dari {share} dalam {past} terakhir",
+    ),
     "levels": (
         "Entry {entry} · stop {stop} ({stop_change}) · targets {targets}",
         "Masuk {entry} · stop {stop} ({stop_change}) · target {targets}",
@@ -183,8 +206,8 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     # Confidence and what it rests on.
     "confidence": ("Confidence {points}/100", "Keyakinan {points}/100"),
     "record.weighed": (
-        "{wins} of {scored} like this reached the target ({shift} points)",
-        "{wins} dari {scored} yang serupa mencapai target ({shift} poin)",
+        "{wins} of {scored} like this won after costs ({shift} points)",
+        "{wins} dari {scored} yang serupa untung setelah biaya ({shift} poin)",
     ),
     "record.few": (
         "n = {scored} outcomes, too few to weigh",

@@ -26,9 +26,16 @@ from app.core.domain.stored import LiquidatedSide
 
 MAX_TARGETS = 5
 MAX_FEEDS = 4
-# Detectors that compare with the tier's threshold; for the others the ratio says nothing to a reader.
-_WITH_THRESHOLD = frozenset(AlertKind) - {AlertKind.FUNDING_EXTREME, AlertKind.OI_SPIKE}
+# Sums of liquidations and positions, which have a threshold in USD. Taker volume, funding and open interest
+# have none: a multiple of what a cascade must hold would say nothing about them.
+WITH_THRESHOLD = frozenset(
+    {AlertKind.STOP_HUNT, AlertKind.LIQUIDATION_ZSCORE, AlertKind.HEATMAP, AlertKind.WHALE_POSITION}
+)
+_BUYERS = frozenset({AlertKind.ACCUMULATION, AlertKind.WHALE_ACCUMULATION})
+_SELLERS = frozenset({AlertKind.DISTRIBUTION, AlertKind.WHALE_DISTRIBUTION})
 
+# From this share on a sum of liquidations is called that of its side.
+ONE_SIDED = 0.995
 _UNJUDGED = (Phase.BUILDING, Phase.PEAK)
 
 
@@ -51,12 +58,16 @@ def headline(alert: Alert, language: Language) -> str:
         "usd": format_usd_compact(alert.usd),
         "window": span(alert.window_s, language),
     }
+    mix = _side_mix(alert, facts, language)
+    if mix:
+        reclaim = "" if alert.follows is None else ".reclaim"
+        return say(f"what.{alert.kind}{reclaim}", language, **values) + mix
     detail = _detail(alert, facts, values)
-    return say(f"what.{alert.kind}{detail}", language, **values)
+    return say(f"what.{alert.kind}{detail}", language, **values) + _measure(alert, facts, language)
 
 
 def ratio_note(alert: Alert, language: Language) -> str:
-    if alert.kind not in _WITH_THRESHOLD or alert.ratio <= 0:
+    if alert.kind not in WITH_THRESHOLD or alert.ratio <= 0:
         return ""
     decimals = 1 if alert.ratio < 99.95 else 0
     return say("ratio", language, ratio=f"{alert.ratio:,.{decimals}f}")
@@ -66,7 +77,7 @@ def phase_line(alert: Alert, language: Language) -> str:
     if alert.phase is None or alert.follows is not None:  # the headline says it
         return ""
     if alert.phase is Phase.ENDED:
-        return say("phase.ended", language)
+        return say("phase.ended" if _is_swept(alert) is not False else "phase.ended.inside", language)
     return "" if alert.side is None else say(f"phase.{alert.phase}.{alert.side}", language)
 
 
@@ -80,7 +91,7 @@ def direction_line(alert: Alert, language: Language) -> str:
             short=f"{facts['opposed_short_confidence']:.0f}",
         )
     is_open = alert.direction is Direction.NEUTRAL and alert.phase in _UNJUDGED
-    if is_open and alert.price is not None:
+    if is_open and _is_swept(alert):
         return say("direction.waiting", language)
     if alert.direction is Direction.NEUTRAL and alert.phase is Phase.RECLAIM:
         return say("direction.apart", language)
@@ -104,9 +115,16 @@ def price_line(alert: Alert, language: Language) -> str:
 
 
 def percentile_line(alert: Alert, language: Language) -> str:
+    """Where the figure lies in the coin's past, and how long a past that is."""
     if alert.percentile is None or alert.follows is not None:  # the message it follows has it
         return ""
-    return say("percentile", language, share=format_percent(alert.percentile))
+    facts, share = dict(alert.evidence), format_percent(alert.percentile)
+    if alert.kind is AlertKind.STOP_HUNT:
+        return say("percentile.minute", language, share=share)
+    past_s = 60.0 * facts.get("minutes", 0.0) + 86_400.0 * facts.get("history_days", 0.0)
+    if past_s <= 0:
+        return say("percentile", language, share=share)
+    return say("percentile.past", language, share=share, past=span(past_s, language))
 
 
 def levels_line(alert: Alert, language: Language) -> str:
@@ -172,6 +190,42 @@ def origin_line(alert: Alert, language: Language, *, now_ms: int) -> str:
     if alert.revision == 1:
         return say("origin", language, **values)
     return say("origin.update", language, revision=alert.revision, **values)
+
+
+def _is_swept(alert: Alert) -> bool | None:
+    """Whether a cascade took the traded price out of its range from before; None where that is not known."""
+    facts = dict(alert.evidence)
+    low, high, extreme = (facts.get(name) for name in ("range_low", "range_high", "sweep_extreme"))
+    if low is None or high is None or extreme is None:
+        return None
+    return extreme < low if alert.side is LiquidatedSide.LONG else extreme > high
+
+
+def _measure(alert: Alert, facts: Mapping[str, float], language: Language) -> str:
+    """What makes taker volume one-sided or sudden: its share, or its multiple of the minutes before."""
+    buys, ratio = facts.get("buy_share_frac"), facts.get("ratio_to_mean")
+    if alert.kind is AlertKind.VOLUME_SPIKE and ratio is not None:
+        return say("measure.times", language, times=f"{ratio:.1f}")
+    if buys is None or alert.kind not in _BUYERS | _SELLERS:
+        return ""
+    share = buys if alert.kind in _BUYERS else 1.0 - buys
+    return say("measure.share", language, share=format_percent(share, 0))
+
+
+def _side_mix(alert: Alert, facts: Mapping[str, float], language: Language) -> str:
+    """How much of the sum was the side it is about, where both were liquidated; "" where all of it was."""
+    share = facts.get("side_share_frac", _share_of_side(alert, facts))
+    if alert.side is None or share is None or share >= ONE_SIDED:
+        return ""
+    return say(f"mix.{alert.side}", language, share=format_percent(share, 0))
+
+
+def _share_of_side(alert: Alert, facts: Mapping[str, float]) -> float | None:
+    """Of an unusual minute, which is counted on both sides; the tiles of a heatmap name no side."""
+    longs, shorts = facts.get("long_usd"), facts.get("short_usd")
+    if alert.kind is not AlertKind.LIQUIDATION_ZSCORE or longs is None or shorts is None:
+        return None
+    return (longs if alert.side is LiquidatedSide.LONG else shorts) / (longs + shorts)
 
 
 def _detail(alert: Alert, facts: Mapping[str, float], values: dict[str, object]) -> str:

@@ -111,7 +111,7 @@ def _is_addressed(alert: Alert, chat: ChatSettings, told: Mapping[str, Told]) ->
 
 
 def edit_is_due(alert: Alert, seen: Told, rules: GateRules) -> bool:
-    """Whether a message already sent has something new to show: twice the size, past the peak a little more, a
+    """Whether a message already sent has something new to show: twice the size (past the peak 5 % more), a
     direction, or the end."""
     factor = SETTLED_FACTOR if alert.phase is Phase.PEAK else rules.change_factor
     has_grown = alert.usd >= factor * seen.usd > 0

@@ -184,7 +184,7 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class LiquidationWindow:
     """Liquidated USD of one coin in the last `window_s` seconds of event time (edges on whole seconds: it
-    covers window_s to window_s + 1 seconds, never less).
+    covers window_s to window_s + 1 seconds, never less; 1 h and 24 h of a busy coin up to a minute more).
 
     largest_usd: largest single event; low, high: range of the prices as stated by the venues, None without
     events.

@@ -75,6 +75,7 @@ class Cascades:
         ts_ms = max(market.windows.newest_ms, as_of_s * 1000)
         price = market.path.at(ts_ms)
         ratio = cascade.usd / market.tier.cascade_usd
+        figures = market.figures.as_of(ts_ms)
         return Finding(
             kind=AlertKind.STOP_HUNT,
             symbol=market.symbol,
@@ -90,10 +91,10 @@ class Cascades:
             confidence=confidence(ratio, cascade.share),
             side=cascade.side,
             phase=cascade.phase,
-            levels=cascade.levels(price),
+            levels=cascade.levels(price, figures),
             percentile=cascade.percentile(),
             is_final=cascade.is_over,
-            evidence=_evidence(cascade),
+            evidence=_evidence(cascade, figures.atr_usd),
         )
 
 
@@ -104,7 +105,7 @@ def _direction(cascade: Cascade) -> Direction:
     return Direction.LONG if cascade.is_long else Direction.SHORT
 
 
-def _evidence(cascade: Cascade) -> tuple[tuple[str, float], ...]:
+def _evidence(cascade: Cascade, atr_usd: float | None) -> tuple[tuple[str, float], ...]:
     """The numbers behind it; what is not known is left out."""
     market, sums = cascade.market, cascade.sums
     stated = market.windows.extremes_since(cascade.started_s)
@@ -127,6 +128,6 @@ def _evidence(cascade: Cascade) -> tuple[tuple[str, float], ...]:
         ("sweep_extreme", cascade.extreme),
         ("absorbed_usd", absorbed),
         ("absorption_ratio", None if absorbed is None else absorbed / market.tier.absorption_usd),
-        ("atr_usd", market.atr_usd),
+        ("atr_usd", atr_usd),
     ]
     return tuple((name, value) for name, value in known if value is not None)

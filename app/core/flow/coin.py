@@ -47,8 +47,8 @@ class Coin:
 
     def price(self, ts_ms: int, price: float, exchange: str | None = None) -> list[Finding]:
         """One traded price."""
-        self.market.path.add(ts_ms, price, exchange)
-        return self.cascades.on_price(ts_ms, price) if self.cascades.active else []
+        counts = self.market.path.add(ts_ms, price, exchange)
+        return self.cascades.on_price(ts_ms, price) if counts and self.cascades.active else []
 
     def pass_time(self, as_of_ms: int) -> list[Finding]:
         """Event time has come this far."""

@@ -16,7 +16,8 @@ from typing import Final, NamedTuple, TypeAlias
 # Adding and subtracting this rounds a float to a multiple of 2^-10 USD (a tenth of a cent) for amounts below
 # 2^41 USD, because floats between 2^42 and 2^43 have that spacing. Sums of such multiples are exact up to
 # 2^43 USD: order, lateness and restarts never change a window, not even by its last digit.
-EXACT_USD = 1.5 * 2.0**42
+EXACT_USD: Final = 1.5 * 2.0**42
+UNITS_PER_USD: Final = 1_024
 
 SPARE_ROWS: Final = 256  # rows that may be overdue before they are cut off or folded
 
@@ -115,17 +116,6 @@ class LiquidationRows:
         sums: tuple[Column, ...] = (self.long_usd, self.short_usd, self.longs, self.shorts)
         self.columns = (self.units, *sums, self.largest, self.low, self.high)
 
-    def append(self, unit: int, totals: Totals, extremes: Extremes) -> None:
-        """The unit is over."""
-        self.units.append(unit)
-        self.long_usd.append(totals[0])
-        self.short_usd.append(totals[1])
-        self.longs.append(totals[2])
-        self.shorts.append(totals[3])
-        self.largest.append(extremes[0])
-        self.low.append(extremes[1])
-        self.high.append(extremes[2])
-
     def row_from(self, unit: int) -> int:
         """Index of the first row at or after `unit`; the row before it is the base of a window from there."""
         return bisect_left(self.units, unit)
@@ -149,6 +139,26 @@ class LiquidationRows:
             return NOTHING
         rows = slice(start, end)
         return Extremes(max(self.largest[rows]), min(self.low[rows]), max(self.high[rows]))
+
+    def ends(self, from_unit: int, to_unit: int, width: int) -> tuple[float, dict[int, float]]:
+        """USD of both sides before `from_unit`, and at the end of each `width` units up to `to_unit` that had
+        an event."""
+        start, stop = max(1, bisect_left(self.units, from_unit)), bisect_left(self.units, to_unit)
+        rows = zip(self.units[start:stop], self.long_usd[start:stop], self.short_usd[start:stop], strict=True)
+        before = self.long_usd[start - 1] + self.short_usd[start - 1]
+        return before, {unit // width: long + short for unit, long, short in rows}
+
+    def take_over(self, rows: LiquidationRows, spans: Sequence[tuple[int, int]], width: int) -> None:
+        """Append one row for each span of finer rows, which are `width` to a unit."""
+        last = [stop - 1 for _, stop in spans]
+        self.units.extend([rows.units[row] // width for row in last])
+        self.long_usd.extend([rows.long_usd[row] for row in last])
+        self.short_usd.extend([rows.short_usd[row] for row in last])
+        self.longs.extend([rows.longs[row] for row in last])
+        self.shorts.extend([rows.shorts[row] for row in last])
+        self.largest.extend([max(rows.largest[start:stop]) for start, stop in spans])
+        self.low.extend([min(rows.low[start:stop]) for start, stop in spans])
+        self.high.extend([max(rows.high[start:stop]) for start, stop in spans])
 
     def patch(self, unit: int, late: Totals, extremes: Extremes) -> None:
         """Late events of a unit that is over: into its row, made if there is none, and all sums after it."""

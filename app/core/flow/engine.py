@@ -8,23 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
 from app.core.domain.flow import Finding, FlowSnapshot, PriceTick, StreamGap, TradeEvent
 from app.core.domain.flow_config import FlowConfig
 from app.core.domain.stored import LiquidationRow
-from app.core.flow.bursts import MARKET
 from app.core.flow.coin import Coin
 from app.core.flow.columns import EXACT_USD, Totals
 from app.core.flow.coverage import Coverage
-from app.core.flow.market import CoinMarket, Figures
+from app.core.flow.market import MARKET, CoinMarket, Figures
 
 IDLE_MS: Final = 86_400_000  # all windows of a coin are empty by then
 _SWEEP_MS: Final = 60_000
 _EVICTED_AT_ONCE: Final = 16  # a sixteenth of the coins, when there are too many
 
 _by_time = itemgetter(1)
+
+
+def _minute_of(row: LiquidationRow) -> int:
+    return row.ts_event_ms // 60_000
 
 
 class Scope(StrEnum):
@@ -138,7 +142,8 @@ class FlowEngine:
             return
         self._coverage.begin(ordered[0].ts_event_ms)
         self._source = ordered[-1].source
-        self._feed(ordered)
+        for _, rows_of_minute in groupby(ordered, _minute_of):
+            self._feed(list(rows_of_minute))
         for coin in (*self._coins.values(), self._market):
             coin.pass_time(now_ms)
             self._note_busy(coin.market.symbol, coin)
@@ -150,17 +155,23 @@ class FlowEngine:
             coin.break_off()
 
     def note_market(
-        self, symbol: str, *, atr: float | None, below: Sequence[float], above: Sequence[float]
+        self,
+        symbol: str,
+        *,
+        atr: float | None,
+        below: Sequence[float],
+        above: Sequence[float],
+        as_of_ms: int | None = None,
     ) -> None:
-        """What levels are built from: ATR of 1 h in USD, prices of clusters, nearest first. Kept for a coin
-        that nobody saw yet: its first event may be a cascade's."""
+        """What levels are built from: ATR of 1 h in USD, prices of clusters, nearest first; as_of_ms: when
+        they were measured. Kept for a coin that nobody saw yet: its first event may be a cascade's."""
         self._figures.pop(symbol, None)
-        figures = self._figures[symbol] = Figures(atr, tuple(below), tuple(above))
+        figures = self._figures[symbol] = Figures(atr, tuple(below), tuple(above), as_of_ms)
         if len(self._figures) > self._config.max_symbols:
             del self._figures[next(iter(self._figures))]
         coin = self._coins.get(symbol)
         if coin is not None:
-            coin.market.know(figures)
+            coin.market.figures = figures
 
     def snapshot(self, symbol: str, now_ms: int) -> FlowSnapshot | None:
         """Rolling aggregates as of now; MARKET for all coins together; None for a coin nobody saw."""
@@ -204,7 +215,7 @@ class FlowEngine:
         self._adds[symbol] = coin.market.windows.add
         figures = self._figures.get(symbol)
         if figures is not None:
-            coin.market.know(figures)
+            coin.market.figures = figures
         return coin
 
     def _evict(self, symbols: Iterable[str]) -> None:

@@ -13,18 +13,23 @@ from app.core.domain.flow import StreamGap
 from app.core.domain.market import HOUR_MS, LiquidationHistory
 from app.core.domain.stored import HourSum
 
+# Source of the gaps that arise between processes: what any stream brought may be missing.
+BUS = "bus"
+
 
 def build_hours(
     sums: Sequence[HourSum], gaps: Iterable[StreamGap], *, source: str, until_ms: int, scope: str
 ) -> LiquidationHistory:
     """Whole hours of `source`, oldest first, up to the one that closes at or before `until_ms`.
 
+    A gap of the bus is one of every stream.
+
     The first hour with an event is the one in which the recording may have begun, so the series starts after
     it. Worked numbers: events in hours 1 and 3, until 4, no gap -> hours 2, 3, 4 with nothing in 2 and 4.
     """
     own = {row.hour_ms: row for row in sums if row.source == source}
     foreign = {row.hour_ms for row in sums if row.source != source}
-    broken = foreign | _hours_of(gap for gap in gaps if gap.source == source)
+    broken = foreign | _hours_of(gap for gap in gaps if gap.source in (source, BUS))
     first_ms = min(own, default=until_ms)
     closes = [
         close_ms for close_ms in range(first_ms + HOUR_MS, until_ms + 1, HOUR_MS) if close_ms not in broken

@@ -1,14 +1,16 @@
 """From normalised events to stored rows: ids, replays after a reconnect, clocks that are wrong.
 
-Owns which event is new and what its time is. Nothing here looks at sizes or prices. Called by the pipeline
-for every frame, before windows and detectors; the database key stays the final guard.
+Owns which event is new, and what its time is (of trades and ticks, too). Nothing here looks at sizes or
+prices. Called by the pipeline for every frame, before windows and detectors; the database key stays the
+final guard.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from dataclasses import replace
 from math import floor, log
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from app.core.domain.flow import LiquidationEvent, StreamFrame
 from app.core.domain.stored import LiquidationRow
@@ -24,6 +26,7 @@ MAX_AHEAD_MS = 5_000
 
 _new_row = tuple.__new__  # a third of the time of LiquidationRow(...), which checks what is known here
 _event_ms = itemgetter(7)
+_stated_ms = attrgetter("ts_event_ms")
 _int = int.from_bytes
 _LOG_GROWTH = log(GROWTH)
 
@@ -32,7 +35,7 @@ class Identifier:
     """Gives ids and leaves out what was seen before. One for the process, for all sources.
 
     duplicates: events left out since the start. skewed: events whose stated time lay ahead of their arrival
-    by more than 5 s; their row has the time of arrival, and `extras` says what the venue stated.
+    by more than 5 s; they have the time of arrival, and `extras` of a row says what the venue stated.
     """
 
     def __init__(self) -> None:
@@ -62,6 +65,30 @@ class Identifier:
         seen.age(min(newest_ms, latest_ms), len(events))
         rows = self._rows(frame, seen)
         return rows if newest_ms <= latest_ms else [self._in_time(row, latest_ms) for row in rows]
+
+    def in_time(self, frame: StreamFrame) -> StreamFrame:
+        """The frame with every trade and price that claims to be from the future at the time of its arrival.
+
+        One of them would stand as the last price, never too old, until its time has come. Its liquidations
+        are `identify`'s, because their ids are made of what the venue stated.
+        """
+        newest_ms = max(map(_stated_ms, (*frame.trades, *frame.ticks)), default=0)
+        latest_ms = self._arrivals.latest_allowed(frame.ts_init_ms, newest_ms)
+        if newest_ms <= latest_ms:
+            return frame
+        arrived_ms = latest_ms - MAX_AHEAD_MS
+        self.skewed += sum(_stated_ms(one) > latest_ms for one in (*frame.trades, *frame.ticks))
+        return replace(
+            frame,
+            trades=tuple(
+                one if one.ts_event_ms <= latest_ms else one._replace(ts_event_ms=arrived_ms)
+                for one in frame.trades
+            ),
+            ticks=tuple(
+                one if one.ts_event_ms <= latest_ms else one._replace(ts_event_ms=arrived_ms)
+                for one in frame.ticks
+            ),
+        )
 
     def _rows(self, frame: StreamFrame, seen: SeenIds) -> list[LiquidationRow]:
         """The hot loop: `liquidation_id` and `bucket_of` written out: calls cost a tenth of it."""

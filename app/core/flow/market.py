@@ -15,35 +15,46 @@ from app.core.flow.price_path import PricePath
 from app.core.flow.trade_windows import TradeWindows
 from app.core.flow.windows import LiquidationWindows
 
+MARKET: Final = "MARKET"  # all coins together; measured with the thresholds of the largest
 # Liquidations of one coin that lie closer together than this are one burst: the longest window of a detector.
 BURST_MS: Final = 300_000
 # A minute below this share of the tier's cascade threshold ($200K, $20K, $5K) is small, whatever its z-score.
 LOUD_SHARE: Final = 0.1
+# An ATR and clusters that were measured longer ago are those of another market: no levels from them.
+MAX_FIGURES_AGE_MS: Final = 1_800_000
 
 
 class Figures(NamedTuple):
-    """What levels are built from: ATR of 1 h in USD (None unknown), prices of clusters, nearest first."""
+    """What levels are built from: ATR of 1 h in USD (None unknown), prices of clusters, nearest first, and
+    when they were measured (None: they never get too old)."""
 
-    atr_usd: float | None
-    below: tuple[float, ...]
-    above: tuple[float, ...]
+    atr_usd: float | None = None
+    below: tuple[float, ...] = ()
+    above: tuple[float, ...] = ()
+    as_of_ms: int | None = None
+
+    def as_of(self, now_ms: int) -> Figures:
+        """These, or none at all where they are too old by now."""
+        is_old = self.as_of_ms is not None and now_ms - self.as_of_ms > MAX_FIGURES_AGE_MS
+        return UNKNOWN if is_old else self
+
+
+UNKNOWN: Final = Figures()
 
 
 class CoinMarket:
     """Everything the detectors of one coin read.
 
-    source: stream of the newest liquidation. trades: None until a trade came. atr_usd: ATR of 1 h, None where
-    unknown; clusters_below, clusters_above: prices of liquidation clusters, nearest first.
+    source: stream of the newest liquidation. trades: None until a trade came. figures: what levels are built
+    from, as of when they were measured.
     """
 
     __slots__ = (
         "_burst_end_ms",
         "_burst_start_ms",
-        "atr_usd",
-        "clusters_above",
-        "clusters_below",
         "config",
         "coverage",
+        "figures",
         "path",
         "source",
         "symbol",
@@ -55,7 +66,8 @@ class CoinMarket:
 
     def __init__(self, symbol: str, config: FlowConfig, coverage: Coverage) -> None:
         self.symbol, self.config, self.coverage = symbol, config, coverage
-        self.tier, self.tier_number = config.tier(symbol), config.tier_of(symbol)
+        self.tier_number = 1 if symbol == MARKET else config.tier_of(symbol)
+        self.tier = (config.tier_1, config.tier_2, config.tier_3)[self.tier_number - 1]
         self.windows = LiquidationWindows(
             hot_s=config.cascade_window_s,
             alarm_usd=self.tier.cascade_usd,
@@ -65,14 +77,8 @@ class CoinMarket:
         self.trades: TradeWindows | None = None
         self.path = PricePath()
         self.source = ""
-        self.atr_usd: float | None = None
-        self.clusters_below: tuple[float, ...] = ()
-        self.clusters_above: tuple[float, ...] = ()
+        self.figures = UNKNOWN
         self._burst_start_ms = self._burst_end_ms = 0
-
-    def know(self, figures: Figures) -> None:
-        """Levels are built from these from now on."""
-        self.atr_usd, self.clusters_below, self.clusters_above = figures
 
     @property
     def newest_ms(self) -> int:
@@ -96,7 +102,7 @@ class CoinMarket:
         if whole < 60:
             return None
         past = self.windows.minutes_before(minute, self.coverage.reach(minute, 1_440))
-        not_less = sum(value >= usd for value in past)
+        not_less = sum(value >= usd for value in past.values())
         return max(0.0, 1.0 - not_less / whole)
 
 

@@ -12,6 +12,7 @@ from math import inf
 from typing import Final, NamedTuple
 
 from app.core.flow.columns import Column, cut
+from app.core.flow.price_voice import PriceVoice
 
 # The range before a cascade reaches 300 s back from its first event, which lies 30 s (and some disorder)
 # before the moment the cascade is seen.
@@ -28,25 +29,31 @@ class PriceRange(NamedTuple):
 
 
 class PricePath:
-    """Feed prices in any order. last: the newest traded price, last_ms: of when; both 0 before the first.
+    """Feed prices in any order; those of a second exchange and lone leaps are left out (`price_voice`)."""
 
-    exchange: where it was traded, None before the first.
-    """
-
-    __slots__ = ("_columns", "_cut_at", "_highs", "_lows", "_seconds", "exchange", "last", "last_ms")
+    __slots__ = ("_columns", "_cut_at", "_highs", "_lows", "_seconds", "_voice")
 
     def __init__(self) -> None:
         self._seconds = array("I", (0,))
         self._lows, self._highs = array("d", (inf,)), array("d", (0.0,))
         self._columns: tuple[Column, ...] = (self._seconds, self._lows, self._highs)
         self._cut_at = RETAINED_S
-        self.last, self.last_ms = 0.0, 0
-        self.exchange: str | None = None
+        self._voice = PriceVoice()
 
-    def add(self, ts_ms: int, price: float, exchange: str | None = None) -> None:
-        """One traded price."""
-        if ts_ms >= self.last_ms:
-            self.last, self.last_ms, self.exchange = price, ts_ms, exchange
+    @property
+    def last_ms(self) -> int:
+        """Of the newest price, 0 before the first."""
+        return self._voice.last_ms
+
+    @property
+    def exchange(self) -> str | None:
+        """Where the newest price was traded, None before the first."""
+        return self._voice.exchange
+
+    def add(self, ts_ms: int, price: float, exchange: str | None = None) -> bool:
+        """One traded price; whether it counts."""
+        if not self._voice.believes(exchange, price, ts_ms):
+            return False
         second = ts_ms // 1000
         newest = self._seconds[-1]
         if second > newest:
@@ -57,6 +64,7 @@ class PricePath:
                 self._cut_at = cut(self._columns, second - RETAINED_S)
         else:
             self._widen(second, price)
+        return True
 
     def _widen(self, second: int, price: float) -> None:
         row = bisect_left(self._seconds, second)
@@ -71,7 +79,13 @@ class PricePath:
 
     def at(self, now_ms: int) -> float | None:
         """The last traded price, None where there is none or it is over a minute old."""
-        return self.last if self.last_ms and now_ms - self.last_ms <= STALE_MS else None
+        last_ms = self._voice.last_ms
+        return self._voice.last if last_ms and now_ms - last_ms <= STALE_MS else None
+
+    def reaches_back_to(self, second: int) -> bool:
+        """Whether prices were known that early."""
+        first = self._seconds[0] or (self._seconds[1] if len(self._seconds) > 1 else second + 1)
+        return first <= second
 
     def range_between(self, from_s: int, to_s: int) -> PriceRange | None:
         """Low and high from the beginning of one second to the beginning of another; None if nothing traded.

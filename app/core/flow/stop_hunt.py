@@ -12,7 +12,7 @@ from typing import Final
 from app.core.domain.flow import CascadeNow, Phase, TradeLevels
 from app.core.domain.stored import LiquidatedSide
 from app.core.flow.columns import minus
-from app.core.flow.market import CoinMarket
+from app.core.flow.market import CoinMarket, Figures
 from app.core.flow.price_path import PriceRange
 from app.core.flow.windows import RETAINED_S
 
@@ -24,12 +24,17 @@ FALLING: Final = 0.75
 # for only at the start, so that a share that hovers there does not tear one cascade into ten.
 STILL_DOMINANT: Final = 0.5
 MAX_TARGETS: Final = 3
+# Days away in any market: no target of a trade that begins with a sweep of minutes.
+MAX_TARGET_ATR: Final = 10.0
+# Share of the range's five minutes for which prices must be known at the least.
+LEAST_RANGE: Final = 0.2
 
 
 class Cascade:
     """One episode. sums: what it liquidated, as of the last event at which it was under way; last_on_s: of
     that event; peak_minute_usd: most within a minute; extreme: furthest traded price since it began, None
-    without a price path; before: traded range of the five minutes before its first event."""
+    without a price path; before: traded range of the five minutes before its first event, None where less
+    than one of them is known."""
 
     __slots__ = (
         "_hot",
@@ -66,12 +71,20 @@ class Cascade:
         self._hot = self._rate = (self._start.long_usd, self._start.short_usd)
         self._minute_usd = self._start.long_usd + self._start.short_usd
         self.sums = minus(market.windows.totals(), self._start)
-        self.before = market.path.range_between(started_s - market.config.pre_cascade_range_s, started_s)
+        self.before = self._range_before()
         self.extreme: float | None = None
-        self._see(market.path.range_between(started_s, as_of_s + 1))
+        # To the newest price that is known: liquidations may be told later than the trades they made.
+        self._see(market.path.range_between(started_s, max(as_of_s, market.path.last_ms // 1000) + 1))
         trades = market.trades
         self._taken = self._taken_before = None if trades is None else trades.before(started_s)
         self._percentile: tuple[float, float | None] = (0.0, None)
+
+    def _range_before(self) -> PriceRange | None:
+        """None where prices are known for so short a time (a start) that any move would leave their range."""
+        span_s, path = self.market.config.pre_cascade_range_s, self.market.path
+        if not path.reaches_back_to(self.started_s - round(LEAST_RANGE * span_s)):
+            return None
+        return path.range_between(self.started_s - span_s, self.started_s)
 
     @property
     def side(self) -> LiquidatedSide:
@@ -160,9 +173,10 @@ class Cascade:
         return taken.buy_usd if self.is_long else taken.sell_usd
 
     def percentile(self) -> float | None:
-        """Of its busiest minute among the coin's own; asked anew when that has grown by a quarter."""
+        """Of its busiest minute among the coin's own; asked anew when that has grown by half and can still
+        rise."""
         asked_usd, known = self._percentile
-        if self.peak_minute_usd > 1.25 * asked_usd:
+        if self.peak_minute_usd > 1.5 * asked_usd and known != 1.0:
             known = self.market.percentile(self.peak_minute_usd, self.started_s // 60)
             self._percentile = (self.peak_minute_usd, known)
         return known
@@ -212,28 +226,36 @@ class Cascade:
         price = self.market.path.at(as_of_ms)
         return CascadeNow(self.side, self.phase, self.started_s * 1000, self.usd, events, price)
 
-    def levels(self, price: float | None) -> TradeLevels | None:
+    def levels(self, price: float | None, figures: Figures) -> TradeLevels | None:
         """Levels of a reclaim, None where any part is unknown or they would not stand in order."""
-        market = self.market
-        if self.phase is not Phase.RECLAIM or price is None or self.extreme is None or not market.atr_usd:
+        if self.phase is not Phase.RECLAIM or price is None or self.extreme is None or not figures.atr_usd:
             return None
-        away = market.config.stop_atr * market.atr_usd
+        away = self.market.config.stop_atr * figures.atr_usd
+        reach = MAX_TARGET_ATR * figures.atr_usd
         if self.is_long:
-            return long_levels(price, self.extreme - away, market.clusters_above)
-        return short_levels(price, self.extreme + away, market.clusters_below)
+            return long_levels(price, self.extreme - away, figures.above, reach)
+        return short_levels(price, self.extreme + away, figures.below, reach)
 
 
-def long_levels(entry: float, stop: float, clusters: tuple[float, ...]) -> TradeLevels | None:
+def long_levels(entry: float, stop: float, clusters: tuple[float, ...], reach: float) -> TradeLevels | None:
     """stop < entry < every target, nearest first, or nothing.
 
-    Worked numbers: entry 60,000, extreme 59,400 and ATR 400 (stop 59,300), clusters above at 59,900, 60,500
-    and 61,200: targets 60,500 and 61,200.
+    A target is at least as far as the stop, else the trade risks more than it can win, and no farther than
+    `reach` (USD). Worked numbers: entry 60,000, extreme 59,400 and ATR 400 (stop 59,300), clusters above at
+    59,900, 60,500, 61,200 and 65,000: the target is 61,200.
     """
-    targets = tuple(sorted({price for price in clusters if price > entry}))[:MAX_TARGETS]
-    return TradeLevels(entry, stop, targets) if targets and 0 < stop < entry else None
+    if not 0 < stop < entry:
+        return None
+    targets = sorted({price for price in clusters if 2 * entry - stop <= price <= entry + reach})
+    return TradeLevels(entry, stop, tuple(targets[:MAX_TARGETS])) if targets else None
 
 
-def short_levels(entry: float, stop: float, clusters: tuple[float, ...]) -> TradeLevels | None:
+def short_levels(entry: float, stop: float, clusters: tuple[float, ...], reach: float) -> TradeLevels | None:
     """The mirror: every target < entry < stop."""
-    targets = tuple(sorted({price for price in clusters if 0 < price < entry}, reverse=True))[:MAX_TARGETS]
-    return TradeLevels(entry, stop, targets) if targets and stop > entry else None
+    if not stop > entry:
+        return None
+    lowest = max(entry - reach, 0.0)
+    targets = sorted(
+        {price for price in clusters if price > 0 and lowest <= price <= 2 * entry - stop}, reverse=True
+    )
+    return TradeLevels(entry, stop, tuple(targets[:MAX_TARGETS])) if targets else None

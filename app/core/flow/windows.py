@@ -9,7 +9,6 @@ never less; where it reaches into the minute tier (1 h and 24 h of a busy coin),
 from __future__ import annotations
 
 from bisect import bisect_left
-from itertools import pairwise
 from math import inf
 from typing import Final
 
@@ -40,7 +39,7 @@ class LiquidationWindows:
     second included; largest, low, high: of this second alone. wake_usd: while both sides together are below
     it, no threshold can have been reached. armed_from: the hot window (the cascade's) never reaches back
     before this second. late: events more than `disorder_s` behind the newest one. version: another number
-    whenever a base of any window may have moved.
+    whenever a base of any window may have moved; past_version: when a minute that was over has changed.
     """
 
     __slots__ = (
@@ -62,9 +61,11 @@ class LiquidationWindows:
         "longs",
         "low",
         "minute",
+        "minute_base_long_usd",
         "minute_base_usd",
         "minutes",
         "newest_ms",
+        "past_version",
         "second",
         "seconds",
         "short_usd",
@@ -78,11 +79,11 @@ class LiquidationWindows:
         what one minute must hold before anybody asks for its z-score."""
         self.seconds, self._cut_at = LiquidationRows(), SPARE_ROWS
         self.minutes, self._minutes_cut_at = LiquidationRows(), RETAINED_MIN
-        self.second = self.minute = self.newest_ms = self.version = 0
+        self.second = self.minute = self.newest_ms = self.version = self.past_version = 0
         self.long_usd = self.short_usd = 0.0
         self.longs = self.shorts = self.late = 0
         self.largest, self.low, self.high = NOTHING
-        self._base_usd = self.minute_base_usd = self.wake_usd = 0.0
+        self._base_usd = self.minute_base_usd = self.minute_base_long_usd = self.wake_usd = 0.0
         self.armed_from = self._folded_to = 0
         self._is_awake = False
         self._hot_s, self._alarm_usd, self._disorder_s = hot_s, alarm_usd, disorder_s
@@ -132,7 +133,8 @@ class LiquidationWindows:
         self.second = second
         minute = second // 60
         if minute != self.minute:
-            self.minute, self.minute_base_usd, self._minute_floor_usd = minute, sum_usd, self._floor_usd
+            self.minute, self._minute_floor_usd = minute, self._floor_usd
+            self.minute_base_usd, self.minute_base_long_usd = sum_usd, self.long_usd
         if before < second - self._hot_s and not self._is_awake:
             # Nothing lies within the hot window yet, so there is no base to look for (`_rebase`).
             self.version += 1
@@ -166,11 +168,12 @@ class LiquidationWindows:
         rows, minutes = self.seconds, self.minutes
         self._folded_to = (second - RETAINED_S) // 60 * 60
         end, start = rows.row_from(self._folded_to), 1
+        spans = []
         while start < end:
-            minute = rows.units[start] // 60
-            stop = bisect_left(rows.units, minute * 60 + 60, start, end)
-            minutes.append(minute, rows.totals_at(stop - 1), rows.extremes(start, stop))
+            stop = bisect_left(rows.units, rows.units[start] // 60 * 60 + 60, start, end)
+            spans.append((start, stop))
             start = stop
+        minutes.take_over(rows, spans, 60)
         drop(rows.columns, end - 1)
         self._cut_at = len(rows.units) + SPARE_ROWS
         if len(minutes.units) >= self._minutes_cut_at:
@@ -209,6 +212,8 @@ class LiquidationWindows:
             self.seconds.shift(0, late)
         if minute < self.minute:
             self.minute_base_usd += late.long_usd + late.short_usd
+            self.minute_base_long_usd += late.long_usd
+            self.past_version += 1
         self.long_usd, self.short_usd, self.longs, self.shorts = plus(self.totals(), late)
         self._rebase()
         return second >= self._folded_to
@@ -288,20 +293,17 @@ class LiquidationWindows:
         over = rows.extremes(rows.row_from(second), len(rows.units))
         return _wider(over, Extremes(self.largest, self.low, self.high))
 
-    def minutes_before(self, minute: int, count: int) -> list[float]:
-        """USD of both sides in each non-empty one of the `count` minutes before `minute`."""
-        ends: dict[int, float] = {}  # minute -> sum at its end; of several rows the last counts
-        first, base = minute - count, 0.0
-        for rows, per_minute in ((self.minutes, 1), (self.seconds, 60)):
-            start = max(1, rows.row_from(first * per_minute))
-            span = slice(start, rows.row_from(minute * per_minute))
-            if not ends:
-                base = rows.long_usd[start - 1] + rows.short_usd[start - 1]
-            columns = rows.units[span], rows.long_usd[span], rows.short_usd[span]
-            ends.update(
-                (unit // per_minute, long + short) for unit, long, short in zip(*columns, strict=True)
-            )
-        return [after - before for before, after in pairwise((base, *ends.values()))]
+    def minutes_before(self, minute: int, count: int) -> dict[int, float]:
+        """USD of both sides in each non-empty one of the `count` minutes before `minute`, oldest first."""
+        first = minute - count
+        if first * 60 <= self.seconds.units[0]:
+            before, ends = self.minutes.ends(first, minute, 1)
+            ends.update(self.seconds.ends(first * 60, minute * 60, 60)[1])
+        else:
+            before, ends = self.seconds.ends(first * 60, minute * 60, 60)
+        for ended, end in ends.items():
+            ends[ended], before = end - before, end
+        return ends
 
 
 def _wider(one: Extremes, other: Extremes) -> Extremes:

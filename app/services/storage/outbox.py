@@ -178,7 +178,8 @@ class SqlOutbox:
         due_ms = case((_c.next_try_ms <= now_ms, _c.next_try_ms))
         statement = (
             select(_c.state, func.count().label("rows"), func.min(due_ms).label("oldest_ms"))
-            .where(_c.state != DeliveryState.SENT.value)
+            # Named one by one: "not sent" would walk through all that was ever sent.
+            .where(_c.state.in_([state.value for state in DeliveryState if state is not DeliveryState.SENT]))
             .group_by(_c.state)
         )
         with storage_errors("reading the outbox"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, delete, func, select
@@ -25,6 +25,40 @@ class SqlState:
 
     async def put_state(self, key: str, value: str) -> None:
         await self._upsert(worker_state, {"key": key}, {"value": value})
+
+    async def put_many(self, values: Mapping[str, str]) -> None:
+        """Many at once, in one transaction and a fixed order: two writers never wait for each other."""
+        now_ms = self._now_ms()
+        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        statement = insert(worker_state)
+        changed = {name: statement.excluded[name] for name in ("value", "ts_init_ms")}
+        statement = statement.on_conflict_do_update(index_elements=["key"], set_=changed)
+        rows = [{"key": key, "value": value, "ts_init_ms": now_ms} for key, value in sorted(values.items())]
+        with storage_errors("writing worker_state"):
+            async with self._engine.begin() as connection:
+                await connection.execute(statement, rows)
+
+    async def forget(self, prefix: str, before_ms: int) -> None:
+        """Drop the keys that begin with `prefix` and were last written before then."""
+        key = worker_state.c.key
+        old = (key.startswith(prefix, autoescape=True), worker_state.c.ts_init_ms < before_ms)
+        with storage_errors("clearing worker_state"):
+            async with self._engine.begin() as connection:
+                await connection.execute(delete(worker_state).where(*old))
+
+    async def newest(self, prefix: str, since_ms: int, limit: int) -> Sequence[str]:
+        """Values of the keys that begin with `prefix`, written since then, by key."""
+        key = worker_state.c.key
+        statement = (
+            select(worker_state.c.value)
+            .where(key.startswith(prefix, autoescape=True))
+            .where(worker_state.c.ts_init_ms >= since_ms)
+            .order_by(key)
+            .limit(limit)
+        )
+        with storage_errors("reading state"):
+            async with self._engine.connect() as connection:
+                return list(await connection.scalars(statement))
 
     async def watchlist(self) -> tuple[tuple[str, bool], ...]:
         """(symbol, is it switched on), in the order they were added."""

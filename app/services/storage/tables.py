@@ -176,6 +176,8 @@ alert_history = _table(
     _ms("ts_init_ms"),
     _text("body"),
     Index("alert_history_time", "ts_event_ms", "id"),
+    Index("alert_history_symbol_time", "symbol", "ts_event_ms", "id"),
+    Index("alert_history_kind_time", "kind", "ts_event_ms", "id"),
 )
 # One row per alert and destination; the row is the message, whatever revision it shows.
 outbox = _table(

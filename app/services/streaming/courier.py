@@ -44,6 +44,8 @@ _TURN_S = 10.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _DEFAULT_RETRY_S = 5.0
 _MARK_PAUSE_S = 0.5
+# What a bug looks like, in a text of ours or in the reading of an answer.
+_BUGS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 # Older than this nothing is shown as if it had just happened: it becomes part of a digest.
 STALE_MS = 2 * 3_600_000
 # Other systems get no digest: what they did not take for a day is given up.
@@ -75,13 +77,17 @@ class CourierParts:
 
 
 class Courier:
-    """`serve` ends when every delivery it was given is marked or given back."""
+    """`serve` ends when every delivery it was given is marked or given back.
+
+    is_ending: set when the process stops; a turn then ends with the send that is under way.
+    """
 
     def __init__(self, parts: CourierParts) -> None:
         self._parts = parts
         self._outbox = parts.outbox
         self._pacer = parts.pacer
         self._ledger = parts.ledger
+        self.is_ending = False
 
     async def serve(self, chat: str, rows: Sequence[Delivery]) -> None:
         """Everything of one claim for one chat."""
@@ -110,7 +116,7 @@ class Courier:
         """One after the other, in order, until one does not arrive."""
         left = deque(rows)
         ends_s = self._parts.clock.monotonic_s() + _TURN_S
-        while left and self._parts.clock.monotonic_s() < ends_s:
+        while left and not self.is_ending and self._parts.clock.monotonic_s() < ends_s:
             row = left.popleft()
             if self._age_ms(row) > EXPIRED_MS:
                 await self._give_up(Job((row,), is_digest=False, is_edit=False), "not taken for a day")
@@ -131,21 +137,27 @@ class Courier:
         job, alerts = await self._readable(job)
         if not alerts:
             return True
-        message = self._render(job, alerts)
+        try:
+            message_id = await self._hand_over(job, self._render(job, alerts))
+        except DeliveryError as error:
+            return await self._on_failure(job, error)
+        except _BUGS as bug:
+            # Left as it is, it would be taken for killed and sent again every lease, for ever.
+            await self._on_failure(job, _failure_of(job, bug))
+            raise
+        await self._on_success(job, message_id)
+        return True
+
+    async def _hand_over(self, job: Job, message: Message) -> str:
+        """The id of the message. Raises: DeliveryError."""
         first = job.deliveries[0]
         sender = self._parts.senders[scheme_of(job.chat)]
         address = await self._parts.addresses.address(job.chat)
         self._pacer.took(job.chat, is_edit=job.is_edit)
-        try:
-            if job.is_edit:
-                await sender.edit(address, first, message)
-                message_id = first.message_id or ""
-            else:
-                message_id = await sender.send(address, first, message)
-        except DeliveryError as error:
-            return await self._on_failure(job, error)
-        await self._on_success(job, message_id)
-        return True
+        if not job.is_edit:
+            return await sender.send(address, first, message)
+        await sender.edit(address, first, message)
+        return first.message_id or ""
 
     async def _readable(self, job: Job) -> tuple[Job, Sequence[Alert]]:
         """The job without what nobody can ever read (that is given up), and the alerts its message shows.
@@ -302,6 +314,12 @@ class Courier:
         """Since the service learned of this revision, in market time; 0 for what cannot be read."""
         alert = alert_of(row)
         return 0 if alert is None else self._parts.clock.now_ms() - alert.ts_init_ms
+
+
+def _failure_of(job: Job, bug: Exception) -> DeliveryError:
+    """A message may have left before the bug, as before a timeout; an edit leaves what the reader has."""
+    why = f"a bug ({type(bug).__name__})"
+    return DeliveryRejected(job.chat, why) if job.is_edit else DeliveryUncertain(job.chat, why)
 
 
 def alert_of(row: Delivery) -> Alert | None:

@@ -131,12 +131,14 @@ class DeliveryService:
 
     async def run(self) -> None:
         """Send until cancelled; then finish what is being sent, within ten seconds."""
+        self._courier.is_ending = False
         try:
             while True:
                 if not await self._round():
                     await self._rest()
                 if self._bug is not None:
-                    raise self._bug
+                    bug, self._bug = self._bug, None  # told once: the next run sends again
+                    raise bug
         finally:
             await self._finish()
 
@@ -212,6 +214,7 @@ class DeliveryService:
 
     async def _finish(self) -> None:
         """Cut off, a send would have happened without anybody knowing."""
+        self._courier.is_ending = True
         turns = set(self._turns.values())
         if not turns:
             return

@@ -7,6 +7,7 @@ keeps its sockets and buffers what comes. It knows nothing of what frames mean.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
@@ -17,6 +18,8 @@ from app.core.domain.partition import Partitioning
 from app.core.errors import BusUnavailable
 from app.core.stream_ports import FrameSink
 from app.services.streaming.frame_buffer import SOURCE, FrameBuffer
+
+_log = logging.getLogger(__name__)
 
 Feed: TypeAlias = Callable[[FrameSink], Awaitable[None]]
 
@@ -89,11 +92,11 @@ class FrameIngest:
                 self._patience -= 1
                 return False
             self._lease = await self._leases.take(LEASE)
-        except BusUnavailable:
-            self._note_fault()
+        except BusUnavailable as fault:
+            self._note_fault(fault)
             self._patience = _PATIENCE
             return False
-        self._is_bus_up = True
+        self._note_answer()
         if self._lease is not None and newest_ms is not None:
             # Nobody knows what came between the last owner's last frame and our first.
             self._buffer.note_gap(StreamGap(SOURCE, newest_ms, self._now_ms(), "ingest_start"))
@@ -134,10 +137,10 @@ class FrameIngest:
             return False
         try:
             held = await self._leases.renew([lease])
-        except BusUnavailable:
-            self._note_fault()
+        except BusUnavailable as fault:
+            self._note_fault(fault)
             return True
-        self._is_bus_up = True
+        self._note_answer()
         return lease.name in held
 
     async def _write(self) -> None:
@@ -162,10 +165,10 @@ class FrameIngest:
                     break
                 if not await self._is_ours():
                     return False
-            except BusUnavailable:
-                self._note_fault()
+            except BusUnavailable as fault:
+                self._note_fault(fault)
                 await asyncio.sleep(self._rest_s)
-        self._is_bus_up = True
+        self._note_answer()
         self._buffer.confirm()
         return True
 
@@ -184,9 +187,16 @@ class FrameIngest:
             with suppress(BusUnavailable):
                 await self._leases.give_back(lease)
 
-    def _note_fault(self) -> None:
+    def _note_fault(self, fault: BusUnavailable) -> None:
+        if self._is_bus_up:  # one line per outage, and one at its end
+            _log.error("the bus does not answer", extra={"why": str(fault)})
         self._bus_faults += 1
         self._is_bus_up = False
+
+    def _note_answer(self) -> None:
+        if not self._is_bus_up:
+            _log.info("the bus answers again")
+        self._is_bus_up = True
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):

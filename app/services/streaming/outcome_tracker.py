@@ -163,14 +163,18 @@ class OutcomeTracker:
         """Write what happened every two seconds and resolve what is due every five minutes, until
         cancelled."""
         resolved_s: float | None = None
+        is_away = False
         while True:
             try:
                 await self.write()
                 if resolved_s is None or self._clock.monotonic_s() - resolved_s >= RESOLVE_EVERY_S:
                     await self.resolve_due()
                     resolved_s = self._clock.monotonic_s()
+                is_away = False
             except StorageUnavailable as error:
-                _log.warning("outcomes of alerts wait for the database", extra={"why": str(error)})
+                if not is_away:  # one line per outage
+                    _log.warning("outcomes of alerts wait for the database", extra={"why": str(error)})
+                is_away = True
             await asyncio.sleep(WRITE_EVERY_S)
 
     async def write(self) -> None:

@@ -32,9 +32,13 @@ class PartitionHandler:
         market: MarketWriter,
         keeper: AlertKeeper,
         clock: Clock,
+        on_filled: Callable[[], None],
         on_close: Callable[[], None],
     ) -> None:
-        """is_ours: whether a coin is of this partition. market and keeper are those of the process."""
+        """is_ours: whether a coin is of this partition. market and keeper are those of the process.
+
+        on_filled: called once its windows are whole; until then nobody else may look at the pipeline.
+        """
         self._pipeline = pipeline
         self._is_ours = is_ours
         self._tail = tail
@@ -42,7 +46,9 @@ class PartitionHandler:
         self._market = market
         self._keeper = keeper
         self._clock = clock
+        self._on_filled = on_filled
         self._on_close = on_close
+        self._is_filled = False
 
     async def restore(self, before_ms: int | None, *, is_continued: bool) -> None:
         """Raises: StorageUnavailable: asked again later; a partition without its past would repeat alerts."""
@@ -58,12 +64,14 @@ class PartitionHandler:
         self._pipeline.replay(frame)
 
     async def handle(self, frame: StreamFrame) -> None:
+        self._fill_ends()
         await self._pipeline.handle(frame)
 
     async def note_gap(self, gap: StreamGap) -> None:
         await self._pipeline.record_gap(gap)
 
     async def advance(self, now_ms: int) -> None:
+        self._fill_ends()
         await self._pipeline.tick()
 
     async def flush(self) -> None:
@@ -75,6 +83,11 @@ class PartitionHandler:
 
     async def close(self) -> None:
         self._on_close()
+
+    def _fill_ends(self) -> None:
+        if not self._is_filled:
+            self._is_filled = True
+            self._on_filled()
 
     def _is_past(self, row: LiquidationRow, before_ms: int | None) -> bool:
         return self._is_ours(row.symbol) and (before_ms is None or row.ts_init_ms < before_ms)

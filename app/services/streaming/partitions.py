@@ -7,12 +7,15 @@ those of one that was killed are free when their leases end. Wired by the worker
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from app.core.bus_ports import FrameLog, Lease, PartitionLease, WorkerStatus
 from app.core.errors import BusUnavailable
 from app.services.streaming.seat import MakeHandler, Seat, SeatParts
+
+_log = logging.getLogger(__name__)
 
 # Beats after an outage in which nothing new is taken: who held a lease before takes it again first.
 _PATIENCE = 2
@@ -97,12 +100,16 @@ class PartitionWorker:
         try:
             await self._renew()
             self._workers = await self._leases.attend()
+            if not self._is_bus_up:
+                _log.info("the bus answers again")
             self._is_bus_up = True
             if self._patience:
                 self._patience -= 1
             else:
                 await self._balance()
         except BusUnavailable as fault:
+            if self._is_bus_up:  # one line per outage, and one at its end
+                _log.error("the bus does not answer", extra={"why": str(fault)})
             self._is_bus_up = False
             self._patience = _PATIENCE
             self._parts.counts.bus_faults += 1

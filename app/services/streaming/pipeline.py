@@ -75,6 +75,7 @@ class Pipeline:
         self._findings = 0
         self._trades = 0
         self._lag_ms: int | None = None
+        self._pause: StreamGap | None = None  # since the last start, until its stream brings data again
 
     async def restore(self, tail: LiquidationTail, alerts: AlertStore) -> bool:
         """Windows and the gate's memory again from the store; False when it could not be asked."""
@@ -85,6 +86,10 @@ class Pipeline:
             _log.error("the stream starts without its past", extra={"why": str(error)})
             return False
         await self.restore_from(rows, known)
+        if rows:
+            newest = max(rows, key=lambda row: row.ts_init_ms)
+            self._pause = StreamGap(newest.source, newest.ts_init_ms, self._clock.now_ms(), "start")
+            await self.record_gap(self._pause)
         return True
 
     async def restore_from(self, rows: Sequence[LiquidationRow], known: Sequence[StoredAlert]) -> None:
@@ -96,22 +101,30 @@ class Pipeline:
         parts.outcomes.restore(known)
 
     async def handle(self, frame: StreamFrame) -> None:
-        """Everything one frame says, up to stored alerts. Returns when it is dealt with."""
+        """Everything one frame says, up to stored alerts. Returns when it is dealt with.
+
+        Rows go behind the alerts they led to: after a kill, stored rows are the past and tell nothing anew.
+        """
         if frame.gap is not None:
             await self.record_gap(frame.gap)
+        if self._pause is not None and frame.source == self._pause.source:
+            await self._end_pause(self._pause, frame.ts_init_ms)
+        frame = self._parts.identifier.in_time(frame)
         rows, findings = self._analyse(frame, self._clock.now_ms())
-        await self._keep_rows(rows)
         if frame.ticks or frame.trades:
             for symbol, price, at_ms in self._prices.choose(frame.ticks, frame.trades):
                 self._parts.outcomes.on_price(symbol, price, at_ms)
-        await self.judge(findings)
+        try:
+            await self.judge(findings)
+        finally:
+            await self._keep_rows(rows)
 
     def replay(self, frame: StreamFrame) -> None:
         """A frame that was dealt with before a restart: only windows and ids change."""
         if frame.gap is not None:
             self.note_gap(frame.gap)
         # Time stands where it stood: an idle partition would else see its own past as late.
-        self._analyse(frame, frame.ts_init_ms)
+        self._analyse(self._parts.identifier.in_time(frame), frame.ts_init_ms)
 
     def note_gap(self, gap: StreamGap) -> None:
         """Windows that reach back into it are not whole."""
@@ -124,6 +137,11 @@ class Pipeline:
             await self._parts.gaps.add_gap(gap)
         except StorageUnavailable as error:
             _log.error("a gap was not recorded", extra={"why": str(error), "source": gap.source})
+
+    async def _end_pause(self, pause: StreamGap, first_ms: int) -> None:
+        """The stream is back after a restart: until now its events may be missing."""
+        self._pause = None
+        await self.record_gap(pause._replace(to_ms=max(first_ms, pause.to_ms)))
 
     async def _keep_rows(self, rows: Sequence[LiquidationRow]) -> None:
         """Into the buffer of the store; where frames can wait for it (on the bus) none is turned away."""
@@ -189,7 +207,11 @@ class Pipeline:
     def note_market(self, figures: LevelFigures) -> None:
         """What levels of this coin are built from."""
         self._parts.engine.note_market(
-            figures.symbol, atr=figures.atr_1h_usd, below=figures.below, above=figures.above
+            figures.symbol,
+            atr=figures.atr_1h_usd,
+            below=figures.below,
+            above=figures.above,
+            as_of_ms=figures.as_of_ms,
         )
 
     def status(self) -> PipelineStatus:

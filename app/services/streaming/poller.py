@@ -35,6 +35,7 @@ from app.core.domain.symbol import Symbol
 from app.core.domain.views import View, ViewQuery
 from app.core.errors import NoPriceAvailable, StorageUnavailable
 from app.core.flow.interest_track import WINDOW_MS, InterestSample, InterestTrack
+from app.core.flow.market import MAX_FIGURES_AGE_MS
 from app.core.flow.market_figures import measure_levels, measure_market
 from app.core.flow.market_filter import judge_market
 from app.core.flow.polled import FundingNow, detect_funding, detect_interest, detect_tile
@@ -49,8 +50,6 @@ MAX_WHALE_AGE_MS = 10 * 60_000
 # Funding and levels stand on hourly bars: looked at again this often, one coin after the other.
 CONTEXT_EVERY_MS = 5 * 60_000
 MAX_PRICE_AGE_MS = 60_000
-# Figures older than this are not handed to the gate any more.
-MAX_FIGURES_AGE_MS = 30 * 60_000
 MAX_COINS = 100
 MAX_AT_ONCE = 8
 # A context is up to a dozen calls when nothing is warm: not all coins of a long list in one round.

@@ -21,9 +21,11 @@ _NAMES = "status"
 class StatusBoard:
     """Reports by worker name."""
 
-    def __init__(self, warm: WarmCache, *, now_ms: Callable[[], int]) -> None:
+    def __init__(self, warm: WarmCache, *, now_ms: Callable[[], int], speed: float = 1.0) -> None:
+        """now_ms: market time, which passes `speed` times as fast as workers speak."""
         self._warm = warm
         self._now_ms = now_ms
+        self._speed = speed
 
     async def put(self, report: StreamReport) -> None:
         """Say how `report.worker` does. Two workers that write at once may miss each other for one turn."""
@@ -46,13 +48,13 @@ class StatusBoard:
 
     async def is_alive(self) -> bool:
         """Whether some worker spoke lately enough for its figures to count."""
-        oldest_ms = self._now_ms() - MAX_SNAPSHOT_AGE_S * 1000
+        oldest_ms = self._now_ms() - MAX_SNAPSHOT_AGE_S * 1000 * self._speed
         return any(at_ms >= oldest_ms for at_ms in (await self._names()).values())
 
     async def _names(self) -> dict[str, int]:
         text = await self._warm.get_text(_NAMES)
         names = {} if text is None else decode_names(text)
-        oldest_ms = self._now_ms() - KEEP_S * 1000
+        oldest_ms = self._now_ms() - KEEP_S * 1000 * self._speed
         return {name: at_ms for name, at_ms in names.items() if at_ms >= oldest_ms}
 
 

@@ -54,7 +54,9 @@ class WorkerParts:
 
     name: of this process, among all that share the cache. pipelines: by partition, as they come and go.
     delivery: None in a process that sends nothing. links: how the upstream streams do. notes: why something
-    is not watched for just now.
+    is not watched for just now. alarms: what else is wrong. is_clock: whether pipelines are told here that
+    time passes; those of the bus are told by who reads them, in turn with their frames. speed: of a replay,
+    market seconds per second.
     """
 
     name: str
@@ -67,7 +69,10 @@ class WorkerParts:
     clock: Clock
     links: Callable[[], tuple[LinkStatus, ...]]
     notes: Callable[[], tuple[str, ...]] = tuple
+    alarms: Callable[[], tuple[str, ...]] = tuple
     loops: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    is_clock: bool = True
+    speed: float = 1.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
@@ -76,7 +81,7 @@ class StreamWorker:
 
     def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
-        self._board = StatusBoard(parts.warm, now_ms=parts.clock.now_ms)
+        self._board = StatusBoard(parts.warm, now_ms=parts.clock.now_ms, speed=parts.speed)
         self._gaps: Sequence[StreamGap] = ()
         self.ready = asyncio.Event()
 
@@ -84,7 +89,8 @@ class StreamWorker:
         """Restore, then run every loop; alerts that wait are stored at the end."""
         parts = self._parts
         await self._restore()
-        parts.stages.add("clock", self._tick)
+        if parts.is_clock:
+            parts.stages.add("clock", self._tick)
         parts.stages.add("publish", self._publish)
         parts.stages.add("keep", parts.keeper.run)
         if parts.delivery is not None:
@@ -96,6 +102,8 @@ class StreamWorker:
             await parts.stages.run()
         finally:
             await parts.keeper.settle()
+            if parts.keeper.waiting:
+                _log.error("alerts lost at stop", extra={"alerts": parts.keeper.waiting})
 
     def add(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
         """One more loop, before `run()`."""
@@ -141,7 +149,6 @@ class StreamWorker:
     async def _tick(self) -> None:
         while True:
             await self._parts.sleep(0.25)
-            # Partitions of the bus are told the time by those who read them.
             for pipeline in list(self._parts.pipelines.values()):
                 await pipeline.tick()
 
@@ -164,7 +171,7 @@ class StreamWorker:
 
     def _alarms(self) -> tuple[str, ...]:
         keeper = self._parts.keeper
-        found = list(self._parts.stages.alarms())
+        found = [*self._parts.stages.alarms(), *self._parts.alarms()]
         if keeper.trouble is not None:
             found.append(f"{keeper.waiting} alerts wait for the database: {keeper.trouble}")
         if keeper.lost:

@@ -35,6 +35,8 @@ class BotRequest(HTTPXRequest):
         # They print every URL, and the token is part of it.
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
+        # The error page of a gateway, whole and with a traceback, at each try; what matters we say.
+        logging.getLogger("telegram.request").setLevel(logging.CRITICAL)
         super().__init__(
             connection_pool_size=connections,
             connect_timeout=_CONNECT_S,

@@ -57,10 +57,12 @@ class RedisLink:
         # A Redis that stopped takes every connection of the pool with it; each would cost a fault of its own.
         self._doubts_idle = False
         self._clearing = asyncio.Lock()
+        # From a fault until a command succeeds again: for what is told of Redis, which must not flicker.
+        self.is_down = False
 
     @property
     def is_healthy(self) -> bool:
-        """False from a fault until the rest is over."""
+        """False from a fault until the rest is over: whether a command would be tried now."""
         return self._monotonic() >= self._resting_until_s
 
     async def run(self, command: Callable[[Redis], Awaitable[T]], default: T) -> T:
@@ -72,7 +74,9 @@ class RedisLink:
             async with asyncio.timeout(self._timeout_s * _QUEUE_FACTOR):
                 if self._doubts_idle:
                     await self._drop_idle()
-                return await command(self._redis)
+                found = await command(self._redis)
+            self.is_down = False
+            return found
         except TimeoutError:
             self._rest("timeout")
         except (RedisError, OSError):
@@ -91,7 +95,7 @@ class RedisLink:
                 self._doubts_idle = False
 
     def _rest(self, reason: str) -> None:
-        self._doubts_idle = True
+        self._doubts_idle = self.is_down = True
         self._resting_until_s = self._monotonic() + self._rest_s
         self._count(reason)
 

@@ -104,7 +104,7 @@ class TestAlerts:
         assert body["eventAt"] == "2025-12-05T12:00:00.007000Z"
         assert body["startedAt"] == "2025-12-05T11:59:30Z"
         assert body["context"]["funding8hFrac"] == 0.0001
-        assert body["evidence"] == {"events": 41.0, "side_share_frac": 0.97}
+        assert body["evidence"] == {"events": 41.0, "side_share_frac": 1.0}
         assert body["v"] == 1
         assert not [name for name in body if "_" in name]
 

@@ -83,10 +83,10 @@ class TestWhatAnAlertSays:
             "🟢 LONG",
             "Price $96,200",
             "Entry $96,200 · stop $95,238 (-1.0 %) · targets $97,162 (+1.0 %), $98,124 (+2.0 %)",
-            "Higher than 99.3 % of its own past",
+            "Its busiest minute is larger than 99.3 % of the coin's minutes of up to 24 h",
             "Market context neutral: funding +0.01 % per 8 h (above 50 % of its own 30 days), "
             "open interest +1.2 % in 1 h (above 70 % of its own 30 days)",
-            "Confidence 82/100 · 33 of 60 like this reached the target (+0.8 points)",
+            "Confidence 82/100 · 33 of 60 like this won after costs (+0.8 points)",
             "Agreeing: stop hunt, accumulation",
             "Source: coinglass · 3 s old · id 0123456789abcdef",
             "Market data, not advice.",
@@ -99,14 +99,37 @@ class TestWhatAnAlertSays:
             "🟢 LONG",
             "Harga $96,200",
             "Masuk $96,200 · stop $95,238 (-1.0 %) · target $97,162 (+1.0 %), $98,124 (+2.0 %)",
-            "Lebih tinggi dari 99.3 % riwayatnya sendiri",
+            "Menit tersibuknya lebih besar dari 99.3 % menit koin ini, paling jauh 24 jam",
             "Konteks pasar netral: funding +0.01 % per 8 jam (di atas 50 % dari 30 harinya sendiri), "
             "open interest +1.2 % dalam 1 jam (di atas 70 % dari 30 harinya sendiri)",
-            "Keyakinan 82/100 · 33 dari 60 yang serupa mencapai target (+0.8 poin)",
+            "Keyakinan 82/100 · 33 dari 60 yang serupa untung setelah biaya (+0.8 poin)",
             "Sepakat: perburuan stop, akumulasi",
             "Sumber: coinglass · 3 dtk lalu · id 0123456789abcdef",
             "Data pasar, bukan nasihat.",
         ]
+
+    @pytest.mark.parametrize(
+        ("side", "word"), [(LiquidatedSide.LONG, "longs"), (LiquidatedSide.SHORT, "shorts")]
+    )
+    @pytest.mark.parametrize("follows", [None, "a" * 16])
+    def test_a_sum_of_both_sides_is_not_called_that_of_one(
+        self, side: LiquidatedSide, word: str, follows: str | None
+    ) -> None:
+        mixed = alert(side=side, evidence=(("side_share_frac", 0.93),), follows=follows, window_s=240)
+        said = render_alert(mixed, Language.EN, now_ms=NOW_MS, data_mode="live").plain
+        assert f"$12.0M liquidated in 4 min, 93 % {word}" in said
+        assert f"of {word} liquidated" not in said
+
+    @pytest.mark.parametrize(
+        ("side", "word"), [(LiquidatedSide.LONG, "longs"), (LiquidatedSide.SHORT, "shorts")]
+    )
+    def test_an_unusual_minute_of_both_sides_is_not_called_that_of_one(
+        self, side: LiquidatedSide, word: str
+    ) -> None:
+        usd = (7e6, 5e6) if side is LiquidatedSide.LONG else (5e6, 7e6)
+        evidence = (("long_usd", usd[0]), ("short_usd", usd[1]))
+        title = lines(alert(kind=AlertKind.LIQUIDATION_ZSCORE, side=side, phase=None, evidence=evidence))[0]
+        assert f"unusually large liquidations, $12.0M in 30 s, 58 % {word} (6.0x" in title
 
     def test_a_reclaim_of_its_own_is_short_and_names_the_cascade_it_follows(self) -> None:
         way_back = alert(follows="00000000000000aa", severity=Severity.URGENT, context=None, sources=())
@@ -115,7 +138,7 @@ class TestWhatAnAlertSays:
             "🟢 LONG",
             "Price $96,200",
             "Entry $96,200 · stop $95,238 (-1.0 %) · targets $97,162 (+1.0 %), $98,124 (+2.0 %)",
-            "Confidence 82/100 · 33 of 60 like this reached the target (+0.8 points)",
+            "Confidence 82/100 · 33 of 60 like this won after costs (+0.8 points)",
             "Source: coinglass · 3 s old · id 0123456789abcdef, follows 00000000000000aa",
             "Market data, not advice.",
         ]
@@ -129,6 +152,22 @@ class TestWhatAnAlertSays:
         end = lines(alert(direction=NEUTRAL, levels=None, record=None))
         assert end[1] == "Reclaimed: the price is back up in its range from before the cascade."
         assert end[2] == "⚪ The way back is an alert of its own"
+
+    @pytest.mark.parametrize(
+        ("kind", "evidence", "english", "indonesian"),
+        [
+            (AlertKind.LIQUIDATION_ZSCORE, ("minutes", 300.0), "last 5 h", "dalam 5 jam terakhir"),
+            (AlertKind.FUNDING_EXTREME, ("history_days", 29.96), "last 30 d", "dalam 30 hari terakhir"),
+            (AlertKind.OI_SPIKE, ("history_days", 2.0), "last 2 d", "dalam 2 hari terakhir"),
+            (AlertKind.OI_SPIKE, ("events", 2.0), "own past", "riwayatnya sendiri"),
+        ],
+    )
+    def test_a_percentile_says_of_how_long_a_past(
+        self, kind: AlertKind, evidence: tuple[str, float], english: str, indonesian: str
+    ) -> None:
+        shown = alert(kind=kind, side=None, phase=None, evidence=(evidence,))
+        assert f"Higher than 99.3 % of its {english}" in lines(shown)
+        assert any(line.endswith(indonesian) for line in lines(shown, ID))
 
     def test_a_small_price_keeps_its_digits(self) -> None:
         tiny = alert(symbol="SHIB", price=0.00001182, levels=TradeLevels(0.00001182, 0.0000117, (0.0000122,)))
@@ -145,11 +184,46 @@ class TestWhatAnAlertSays:
         assert "Confidence 82/100 · no outcomes counted yet" in lines(alert(record=None))
 
     def test_what_has_no_direction_is_not_scored(self) -> None:
-        silent = lines(alert(direction=NEUTRAL, levels=None, record=None, phase=Phase.BUILDING))
+        swept = (("range_low", 96_500.0), ("range_high", 96_900.0), ("sweep_extreme", 96_100.0))
+        building = alert(direction=NEUTRAL, levels=None, record=None, phase=Phase.BUILDING, evidence=swept)
+        silent = lines(building)
         assert "⚪ No direction unless the price comes back into its range" in silent
         assert "⚪ No direction" in lines(alert(direction=NEUTRAL, levels=None, phase=Phase.ENDED))
+        # Where no range is known, or the price is still in it, there is nothing to come back to.
+        assert "⚪ No direction" in lines(replace(building, evidence=()))
+        assert "⚪ No direction" in lines(
+            replace(building, evidence=(*swept[:2], ("sweep_extreme", 96_600.0)))
+        )
         assert "Confidence 82/100" in silent
         assert "Cascade under way: forced selling pushes the price down." in silent
+
+    @pytest.mark.parametrize(
+        ("side", "extreme", "is_inside"),
+        [
+            (LiquidatedSide.LONG, 95.5, True),
+            (LiquidatedSide.LONG, 94.9, False),
+            (LiquidatedSide.SHORT, 104.5, True),
+            (LiquidatedSide.SHORT, 105.1, False),
+            (LiquidatedSide.LONG, None, False),
+        ],
+    )
+    def test_an_end_without_a_sweep_is_not_an_end_without_prices(
+        self, side: LiquidatedSide, extreme: float | None, is_inside: bool
+    ) -> None:
+        evidence: list[tuple[str, float]] = [("range_low", 95.0), ("range_high", 105.0)]
+        evidence += [] if extreme is None else [("sweep_extreme", extreme)]
+        over = alert(
+            side=side,
+            phase=Phase.ENDED,
+            direction=NEUTRAL,
+            levels=None,
+            price=100.0,
+            evidence=tuple(evidence),
+        )
+        inside = "Over: the price did not leave its range from before the cascade."
+        assert (inside in lines(over)) == is_inside
+        assert any(line.startswith("Over. Without enough traded prices") for line in lines(over)) != is_inside
+        assert ("Selesai: harga tidak keluar dari rentang sebelum kaskade." in lines(over, ID)) == is_inside
 
     def test_sources_that_disagree_are_said_to(self) -> None:
         evidence = (("opposed_long_confidence", 80.0), ("opposed_short_confidence", 70.0))
@@ -186,6 +260,21 @@ class TestWhatAnAlertSays:
             (AlertKind.WHALE_DISTRIBUTION, (), "whale distribution: large sellers, $12.0M in 30 s"),
             (AlertKind.VOLUME_SPIKE, (), "volume spike, $12.0M in 30 s"),
             (
+                AlertKind.VOLUME_SPIKE,
+                (("ratio_to_mean", 4.25), ("buy_share_frac", 0.5)),
+                "volume spike, $12.0M in 30 s, 4.2x the mean of the minutes before",
+            ),
+            (
+                AlertKind.ACCUMULATION,
+                (("buy_share_frac", 0.78),),
+                "accumulation: buyers dominate, $12.0M in 30 s, 78 % of the volume",
+            ),
+            (
+                AlertKind.WHALE_DISTRIBUTION,
+                (("buy_share_frac", 0.22),),
+                "whale distribution: large sellers, $12.0M in 30 s, 78 % of the volume",
+            ),
+            (
                 AlertKind.WHALE_POSITION,
                 (("is_opened", 1.0), ("is_long", 0.0)),
                 "a whale opened a short of $12.0M",
@@ -219,6 +308,15 @@ class TestWhatAnAlertSays:
     ) -> None:
         first = lines(alert(kind=kind, side=None, evidence=evidence))[0]
         assert first.split(": ", 1)[1].removesuffix(" (6.0x the threshold)") == expected
+
+    @pytest.mark.parametrize("language", list(Language))
+    @pytest.mark.parametrize("kind", list(AlertKind))
+    def test_only_what_has_a_threshold_in_usd_is_measured_with_it(
+        self, kind: AlertKind, language: Language
+    ) -> None:
+        """Taker volume is compared with shares and minutes, not with what a cascade must hold."""
+        has_one = kind in {"STOP_HUNT", "LIQUIDATION_ZSCORE", "HEATMAP", "WHALE_POSITION"}
+        assert ("(6.0x " in lines(alert(kind=kind), language)[0]) == has_one
 
     @pytest.mark.parametrize("language", list(Language))
     @pytest.mark.parametrize("kind", list(AlertKind))

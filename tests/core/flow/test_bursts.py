@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+from statistics import pstdev
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.core.domain.flow import AlertKind, Finding, StreamGap
 from app.core.domain.signal import Direction
 from app.core.domain.stored import LiquidatedSide
-from app.core.flow.bursts import MARKET, ordinary_of
+from app.core.flow.bursts import PastMinutes
+from app.core.flow.columns import exact
 from app.core.flow.coverage import Coverage
 from app.core.flow.engine import FlowEngine
+from app.core.flow.market import MARKET
+from app.core.flow.windows import LiquidationWindows
 from tests.event_facts import CONFIG, T, feed, row
 
 
@@ -31,17 +37,47 @@ def after_hours(*, minutes: int = 310, symbol: str = "WIF", usd: float = 1_000.0
 
 
 class TestOrdinary:
+    MINUTE = T // 60_000
+
+    def past(self, usd: dict[int, float], reach: int = 300) -> PastMinutes:
+        """usd: by minutes before T."""
+        windows = LiquidationWindows(hot_s=30, alarm_usd=1e9, floor_usd=1e9, disorder_s=5)
+        for ago in sorted(usd, reverse=True):
+            windows.add(T - ago * 60_000, True, usd[ago], 1.0)
+        past = PastMinutes()
+        past.move_to(windows, self.MINUTE, reach)
+        return past
+
     def test_the_worked_numbers(self) -> None:
-        ordinary = ordinary_of([100_000.0] * 3, 300)
+        ordinary = self.past({200: 1e5, 20: 1e5, 2: 1e5, 0: 7.0}).ordinary(300)
         assert ordinary is not None
         assert ordinary.mean_usd == 1_000.0
         assert ordinary.deviation_usd == pytest.approx(9_950, abs=1)
         assert ordinary.z(31_000.0) == pytest.approx(3.02, abs=0.005)
 
     def test_where_nothing_varies_there_is_none(self) -> None:
-        assert ordinary_of([], 300) is None
-        assert ordinary_of([5_000.1] * 300, 300) is None
-        assert ordinary_of([5.0], 0) is None
+        assert self.past({}).ordinary(300) is None
+        assert self.past({ago: 5_000.1 for ago in range(301)}).ordinary(300) is None
+        assert self.past({5: 5.0, 0: 1.0}).ordinary(0) is None
+
+    @settings(max_examples=40)
+    @given(st.lists(st.tuples(st.integers(0, 500), st.floats(1, 1e6)), max_size=60), st.booleans())
+    def test_minute_by_minute_or_at_once_it_is_the_same(
+        self, events: list[tuple[int, float]], is_ordered: bool
+    ) -> None:
+        one = LiquidationWindows(hot_s=30, alarm_usd=1e9, floor_usd=1e9, disorder_s=5)
+        moving, values = PastMinutes(), [0.0] * 501
+        for minute, usd in sorted(events) if is_ordered else events:
+            one.add(T + minute * 60_000, True, usd, 1.0)
+            values[minute] += exact(usd)
+            moving.move_to(one, one.minute, 100)
+        at_once, newest = PastMinutes(), max((minute for minute, _ in events), default=0)
+        at_once.move_to(one, one.minute, 100)
+        assert moving.ordinary(100) == at_once.ordinary(100)
+        inside = [values[minute] if minute >= 0 else 0.0 for minute in range(newest - 100, newest)]
+        ordinary = at_once.ordinary(100)
+        deviation = 0.0 if ordinary is None else ordinary.deviation_usd
+        assert deviation == pytest.approx(pstdev(inside), rel=1e-6, abs=1e-6)
 
 
 class TestOfACoin:
@@ -90,6 +126,7 @@ class TestOfTheMarket:
         (finding,) = zscores(engine.on_liquidations(rows, T + 2_000), MARKET)
         assert (finding.usd, finding.side, finding.price) == (300_000.0, LiquidatedSide.LONG, None)
         assert dict(finding.evidence)["z"] > 3
+        assert finding.ratio == 300_000.0 / CONFIG.tier_1.cascade_usd
 
     def test_its_windows_are_the_sum_of_the_coins(self) -> None:
         engine = FlowEngine(CONFIG)

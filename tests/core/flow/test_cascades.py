@@ -159,7 +159,7 @@ class TestPhases:
         assert last.price == 59_900.0  # the lowest price of the five minutes before
         assert last.levels is not None
         assert (last.levels.entry, last.levels.stop) == (59_900.0, 59_300.0)  # 59,400 less 0.25 x 400
-        assert last.levels.targets == (59_950.0, 60_500.0, 61_250.0)
+        assert last.levels.targets == (60_500.0, 61_250.0)
 
     def test_the_mirror_is_a_short(self) -> None:
         mirror = reclaimed(is_mirrored=True).found
@@ -227,6 +227,39 @@ class TestPhases:
         assert (evidence["range_low"], evidence["range_high"]) == (59_900.0, 60_100.0)
         assert evidence["sweep_extreme"] == 50_000.0
 
+    @pytest.mark.parametrize("is_mirrored", [False, True])
+    def test_a_sweep_that_was_traded_before_its_liquidations_were_told_counts(
+        self, is_mirrored: bool
+    ) -> None:
+        """Prices come at once, liquidations twelve seconds late: the stop belongs beyond what was traded."""
+        play = Play(is_mirrored=is_mirrored)
+        calm(play)
+        play.market(400.0, below=(58_000.0,), above=(61_500.0,))
+        for second, price in enumerate((59_850.0, 59_500.0, 59_300.0, 59_000.0, 59_600.0, 59_950.0)):
+            play.tick(price, second + 1.0)
+        for k in range(4):
+            play.liquidate("LONG", MILLION, 0.5 + k / 2, late_s=12.0)
+        play.tick(59_960.0, 13.0)
+        play.pass_time(20.0)
+        last = hunts(play.found)[-1]
+        assert (last.phase, last.levels is not None) == (Phase.RECLAIM, True)
+        lowest = 61_000.0 if is_mirrored else 59_000.0
+        assert dict(last.evidence)["sweep_extreme"] == lowest
+
+    @pytest.mark.parametrize(("known_s", "phase"), [(70, Phase.RECLAIM), (59, Phase.ENDED), (5, Phase.ENDED)])
+    def test_prices_of_a_few_seconds_are_no_range_to_reclaim(self, known_s: int, phase: Phase) -> None:
+        """Just started: every dip would be a sweep and every bounce a signal."""
+        play = Play()
+        for second in range(-known_s, 0):
+            play.tick(LEVEL, float(second))
+        for k in range(4):
+            play.liquidate("LONG", MILLION, k + 0.5)
+        play.tick(LEVEL - 5.0, 2.0)
+        for second in range(5, 60):
+            play.tick(LEVEL, float(second))
+            play.pass_time(float(second))
+        assert hunts(play.found)[-1].phase is phase
+
     def test_a_new_rush_after_the_peak_is_building_again(self) -> None:
         play = Play()
         for at_s, usd in ((0, 1.0), (1, 1.0), (2, 1.0), (13, 0.1), (14, 4.0), (15, 4.0)):
@@ -271,10 +304,36 @@ class TestAfterwards:
 
 
 class TestLevels:
+    @pytest.mark.parametrize(("measured_s", "has_levels"), [(-1_700.0, True), (-1_900.0, False)])
+    def test_there_are_none_from_an_atr_and_clusters_of_an_hour_ago(
+        self, measured_s: float, has_levels: bool
+    ) -> None:
+        play = Play()
+        calm(play)
+        flush(play)
+        as_of_ms = T + round(measured_s * 1000)
+        play.engine.note_market("BTC", atr=400.0, below=(), above=(61_200.0,), as_of_ms=as_of_ms)
+        play.tick(60_000.0, 20.0)
+        last = hunts(play.found)[-1]
+        assert (last.phase, last.direction) == (Phase.RECLAIM, Direction.LONG)
+        assert (last.levels is not None, "atr_usd" in dict(last.evidence)) == (has_levels, has_levels)
+
     def test_the_worked_numbers(self) -> None:
-        levels = long_levels(60_000.0, 59_400.0 - 0.25 * 400.0, (59_900.0, 60_500.0, 61_200.0))
+        clusters = (59_900.0, 60_500.0, 61_200.0, 65_000.0)
+        levels = long_levels(60_000.0, 59_400.0 - 0.25 * 400.0, clusters, 10 * 400.0)
         assert levels is not None
-        assert (levels.stop, levels.targets) == (59_300.0, (60_500.0, 61_200.0))
+        assert (levels.stop, levels.targets) == (59_300.0, (61_200.0,))
+
+    @pytest.mark.parametrize(
+        ("cluster", "is_target"),
+        [(60_699.0, False), (60_700.0, True), (64_000.0, True), (64_001.0, False)],
+    )
+    def test_a_target_pays_at_least_what_is_risked_and_is_within_reach(
+        self, cluster: float, is_target: bool
+    ) -> None:
+        up = long_levels(60_000.0, 59_300.0, (cluster,), 4_000.0)
+        down = short_levels(60_000.0, 60_700.0, (120_000.0 - cluster,), 4_000.0)
+        assert (up is not None, down is not None) == (is_target, is_target)
 
     @pytest.mark.parametrize(
         ("entry", "stop", "clusters"),
@@ -283,11 +342,12 @@ class TestLevels:
     def test_out_of_order_there_are_none(
         self, entry: float, stop: float, clusters: tuple[float, ...]
     ) -> None:
-        assert long_levels(entry, stop, clusters) is None
-        assert short_levels(200.0 - entry, 200.0 - stop, tuple(200.0 - price for price in clusters)) is None
+        mirrored = tuple(200.0 - price for price in clusters)
+        assert long_levels(entry, stop, clusters, 50.0) is None
+        assert short_levels(200.0 - entry, 200.0 - stop, mirrored, 50.0) is None
 
     def test_a_stop_below_zero_is_none(self) -> None:
-        assert long_levels(0.001, -0.0001, (0.002,)) is None
+        assert long_levels(0.001, -0.0001, (0.002,), 1.0) is None
 
     def test_without_atr_or_clusters_there_are_none(self) -> None:
         play = Play()

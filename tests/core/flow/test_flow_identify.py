@@ -7,12 +7,13 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core.domain.flow import StreamFrame
 from app.core.domain.stored import LiquidationRow
 from app.core.flow import identify
 from app.core.flow.identify import MAX_IDS, Identifier
 from app.core.flow.ids import liquidation_id
 from app.core.heatmap.buckets import bucket_of
-from tests.event_facts import T, event, frame
+from tests.event_facts import T, event, frame, tick, trade
 
 
 class TestRows:
@@ -161,6 +162,16 @@ class TestClocks:
         assert json.loads(ahead.extras or "") == {"stated_ts_ms": T + 310_000}
         assert ahead.id == liquidation_id("coinglass", "Binance", "BTCUSDT", T + 310_000, "LONG", 6e4, 5e2, 0)
         assert identifier.skewed == 1
+
+    def test_prices_from_the_future_have_the_time_of_their_arrival(self) -> None:
+        identifier = Identifier()
+        prices = StreamFrame(
+            "okx", T + 10_000, trades=(trade(True, 5e3, 3_600.0),), ticks=(tick(6e4, 9.0), tick(9e9, 16.0))
+        )
+        checked = identifier.in_time(prices)
+        assert [one.ts_event_ms - T for one in (*checked.trades, *checked.ticks)] == [10_000, 9_000, 10_000]
+        assert identifier.skewed == 2
+        assert identifier.in_time(checked) is checked
 
     def test_a_venue_a_little_ahead_is_believed(self) -> None:
         identifier = Identifier()

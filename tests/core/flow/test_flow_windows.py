@@ -124,8 +124,9 @@ class TestAgainstSlowSums:
             past: dict[int, float] = {}
             for ts_ms, _, usd, _ in events:
                 past[ts_ms // 60_000] = past.get(ts_ms // 60_000, 0.0) + usd
-            wanted = [past[minute] for minute in sorted(past) if made.minute - count <= minute < made.minute]
-            assert made.minutes_before(made.minute, count) == wanted
+            first = made.minute - count
+            wanted = {minute: past[minute] for minute in sorted(past) if first <= minute < made.minute}
+            assert list(made.minutes_before(made.minute, count).items()) == list(wanted.items())
 
 
 class TestEdges:

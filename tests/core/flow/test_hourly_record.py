@@ -59,3 +59,8 @@ def test_an_hour_that_another_stream_filled_is_no_hour_of_this_one() -> None:
     sums = [total(1), total(3), total(3, source="okx"), total(4)]
     assert build(sums, 4).close_ms == (close(2), close(4))
     assert build(sums, 4, source="okx").close_ms == ()
+
+
+def test_a_gap_between_the_processes_is_one_of_every_stream() -> None:
+    gap = StreamGap("bus", close(2) + 10_000, close(2) + 20_000, "ingest_start")
+    assert build([total(1)], 5, gap).close_ms == (close(2), close(4), close(5))

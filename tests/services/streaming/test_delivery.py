@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -445,6 +446,59 @@ class TestLife:
         await rig.keep(an_alert())
         with pytest.raises(ZeroDivisionError):
             await rig.service().run()
+
+    async def test_a_bug_is_told_once_and_the_next_run_sends_again(self, rig: DeliveryRig) -> None:
+        async def bug() -> None:
+            raise ZeroDivisionError
+
+        sent = asyncio.Event()
+
+        async def note() -> None:
+            sent.set()
+
+        rig.telegram.script = [bug, note]
+        await rig.keep(an_alert())
+        service = rig.service()
+        with pytest.raises(ZeroDivisionError):
+            await service.run()
+        running = asyncio.create_task(service.run())
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not running.done()
+        await rig.keep(an_alert(2), chats=(OTHER,))
+        service.wake()
+        async with asyncio.timeout(5):
+            await sent.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    async def test_what_a_bug_fails_on_is_tried_twice_and_no_more(self, rig: DeliveryRig) -> None:
+        async def bug() -> None:
+            raise TypeError
+
+        rig.telegram.script = [bug] * 5
+        await rig.keep(an_alert())
+        for _ in range(5):
+            with suppress(TypeError):
+                await turn(rig.service())
+            rig.clock.tick(61)
+        assert len(rig.telegram.calls) == 2
+        assert await rig.states() == [DeliveryState.UNCERTAIN]
+
+    async def test_an_edit_that_a_bug_fails_on_leaves_the_message_as_it_is(self, rig: DeliveryRig) -> None:
+        async def bug() -> None:
+            raise TypeError
+
+        rig.telegram.script = [None, bug, bug]
+        await rig.keep(an_alert())
+        await turn(rig.service())
+        await rig.keep(an_alert(revision=2, usd=1.8e7))
+        for _ in range(3):
+            rig.clock.tick(61)
+            with suppress(TypeError):
+                await turn(rig.service())
+        assert len(rig.telegram.calls) == 2
+        assert await rig.states() == [SENT]
 
     async def test_two_processes_share_an_outbox(self, rig: DeliveryRig) -> None:
         await rig.keep(*(an_alert(n) for n in range(1, 21)), chats=("webhook",))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from app.core.domain.flow import Finding, LiquidationEvent, PriceTick, StreamFrame, TradeEvent
 from app.core.domain.flow_config import FlowConfig
 from app.core.domain.partition import Partitioning
-from app.core.flow.bursts import MARKET
 from app.core.flow.engine import FlowEngine, Scope
 from app.core.flow.identify import Identifier
+from app.core.flow.market import MARKET
 
 FOUR = Partitioning(4)
 T0_MS = 1_780_000_000_000

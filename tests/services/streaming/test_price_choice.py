@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from app.core.domain.flow import PriceTick, TradeEvent
-from app.services.streaming.price_choice import MAX_COINS, SILENT_MS, PriceChoice
+from app.core.flow.price_voice import SILENT_MS
+from app.services.streaming.price_choice import MAX_COINS, PriceChoice
 
 
 def tick(exchange: str, price: float, at_ms: int, symbol: str = "BTC") -> PriceTick:
@@ -42,4 +43,4 @@ def test_the_memory_is_bounded() -> None:
     choice = PriceChoice()
     many = [tick("OKX", 1.0, 0, f"C{number}") for number in range(MAX_COINS + 5)]
     assert len(list(choice.choose(many, ()))) == MAX_COINS + 5
-    assert len(choice._chosen) <= MAX_COINS
+    assert len(choice._voices) <= MAX_COINS

@@ -37,6 +37,16 @@ async def test_a_worker_that_has_gone_drops_off() -> None:
     assert not await board.is_alive()
 
 
+async def test_in_a_fast_replay_a_worker_speaks_as_often_as_ever() -> None:
+    cache = warm()
+    board = StatusBoard(cache, now_ms=lambda: NOW_MS, speed=60.0)
+    await board.put(report("all", as_of_ms=NOW_MS - 60 * 5_000))
+    assert await board.is_alive()
+    await board.put(report("all", as_of_ms=NOW_MS - 60 * 91_000))
+    assert not await board.is_alive()
+    assert [one.worker for one in await board.read()] == ["all"]
+
+
 async def test_text_that_is_not_ours_is_nobody() -> None:
     cache = warm()
     await cache.put_text("status", '{"w": ' + str(NOW_MS) + "}", keep_s=60)

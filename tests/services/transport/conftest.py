@@ -97,6 +97,11 @@ class RedisServer:
         self.stop()
         pytest.fail("redis-server did not start within 10 s")
 
+    @property
+    def pid(self) -> int:
+        assert self._child is not None
+        return self._child.pid
+
     def stop(self) -> None:
         if self._child is not None:
             self._child.kill()

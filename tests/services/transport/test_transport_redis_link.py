@@ -57,6 +57,10 @@ async def test_a_redis_that_stays_away_is_asked_once_per_rest(own_redis: RedisSe
             assert not link.is_healthy
             clock.now_s += 2
             assert link.is_healthy
+            assert link.is_down  # nobody has seen it well again
         assert faults == ["error", "resting", "resting"] * 3
+        own_redis.start()
+        assert await link.run(_ping, False)
+        assert not link.is_down
     finally:
         await link.aclose()

@@ -1,0 +1,80 @@
+"""R17: told to stop under load, every process ends in time, its sends done and its buffers written.
+
+The next start sends the rest, and nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.conftest import note
+from tests.worker_rig import (
+    COINS,
+    LONG_STALL_S,
+    Child,
+    Truth,
+    Upstream,
+    is_told_once,
+    repeated,
+    until,
+    upstream,
+)
+
+STOP_LIMIT_S = 10.0
+
+
+async def is_ended_well(child: Child) -> float:
+    status, took_s = await child.stop()
+    assert status == 0, child.log()
+    assert took_s <= STOP_LIMIT_S
+    assert "Traceback" not in child.log()
+    assert "lost" not in child.log()
+    return took_s
+
+
+async def burden(around: Upstream, coins: tuple[str, ...]) -> None:
+    """More than can be sent at once, with messages on their way: both messengers are slow to answer."""
+    around.sim.state.latency_ms = 300
+    around.hook.delay_s = 0.3
+    for n, coin in enumerate(coins):
+        around.cascade(coin, side=("long", "short")[n % 2])
+        await asyncio.sleep(0.02)
+    await until(lambda: len(around.hook.calls) > 1 and around.inbox.arrived)
+
+
+async def nothing_hangs(around: Upstream, truth: Truth) -> None:
+    """What was begun is done and known to be done, and what came in is stored."""
+    rows, alerts = await truth.outbox(), await truth.alerts()
+    assert {row.state for row in rows} <= {"sent", "pending"}
+    assert {row.repeats for row in rows} == {0} or around.longest_stall_s > LONG_STALL_S
+    assert "pending" in {row.state for row in rows}, "it sent everything: there was no load"
+    repeated(around.inbox, rows, alerts)
+    done = {row.alert_id for row in rows if row.chat == "webhook" and row.state == "sent"}
+    assert around.hook.told() == done
+    assert await truth.liquidations() == Counter((row["base"], row["ts_ms"]) for row in around.liquidated)
+
+
+async def the_rest_is_sent(around: Upstream, truth: Truth, coins: tuple[str, ...]) -> None:
+    around.sim.state.latency_ms = 0
+    around.hook.delay_s = 0.0
+    await until(truth.is_all_sent, within_s=30)
+    rows, alerts = await truth.outbox(), await truth.alerts()
+    is_told_once(around, rows, alerts, coins)
+
+
+@pytest.mark.parametrize("module", ["app.worker", "app.main"])
+async def test_a_process_that_does_everything(tmp_path: Path, module: str) -> None:
+    url = f"sqlite:///{tmp_path / 'signals.db'}"
+    truth, coins = Truth(url), COINS[:16]
+    async with upstream(tmp_path, url, WORKER="embedded") as around:
+        child = await around.start(module=module)
+        await burden(around, coins)
+        took_s = await is_ended_well(child)
+        await nothing_hangs(around, truth)
+        await around.start()
+        await the_rest_is_sent(around, truth, coins)
+        note(f"R17 {module}: stopped in {took_s:.2f} s")
