@@ -30,6 +30,7 @@ from tests.stream_rig import until
 
 CHAT = "-1001234567890"
 STEP_MS = 200
+LEVEL = 60_000.0
 Row = dict[str, Any]
 
 
@@ -111,12 +112,17 @@ class WorkerRig:
             while not await is_priced():
                 pass
 
+    async def stored(self) -> None:
+        """Every alert that was judged is in the store."""
+        await until(lambda: not self.process.worker._parts.keeper.waiting, within_s=20)
+
     async def delivered(self) -> None:
         """Nothing waits to be sent, market time moving on for the pace of chats; what was sent is marked."""
         async with asyncio.timeout(20):
             while True:
+                await self.stored()  # first: what is stored while we look waits to be sent
                 depth = await self.base.store.alerts.depth(self.clock.now_ms())
-                if depth.pending + depth.sending == 0 and not self.process.worker._parts.keeper.waiting:
+                if depth.pending + depth.sending == 0:
                     return
                 self.clock.advance(STEP_MS)
                 await asyncio.sleep(0.002)
@@ -167,13 +173,11 @@ class WorkerRig:
         return list(await self.base.store.alerts.recent(since_ms))
 
     async def wait_live(self) -> None:
-        """CoinGlass counts."""
-
-        def is_live() -> bool:
-            links = self.process.worker._parts.links()
-            return any(link.source == "coinglass" and link.connected_ms is not None for link in links)
-
-        await until(is_live, within_s=20)
+        """CoinGlass counts, and has taken the subscriptions: a price came."""
+        async with asyncio.timeout(20):
+            while not self.process.worker._parts.links()[0].frames:
+                self.clock.advance(1_000)
+                await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
@@ -206,6 +210,7 @@ async def worker_rig(
         if sim is None:
             sim = await stack.enter_async_context(live_simulator(clock, plan="standard", ws_tick_s=0.002))
         sim.state.script.is_alone = True
+        sim.state.script.prices["BTC"] = LEVEL  # the market's own would wander in and out of ranges
         stack.callback(forget_logging)
         base = build_base(load_settings(settings_of(sim, folder, settings or {})), clock=clock)
         use_cases = build_use_cases(base)

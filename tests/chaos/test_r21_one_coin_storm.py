@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.stream_rig import until
-from tests.worker_rig import Row, liquidation, worker_rig
+from tests.worker_parts_rig import Row, liquidation, worker_rig
 
 EVENTS = 20_000
 OTHERS = [f"C{number}" for number in range(10)]
@@ -37,6 +37,7 @@ async def test_a_storm_of_one_coin_is_one_message_and_holds_up_nobody(tmp_path: 
         await rig.play(*rows, step_ms=1_000)
         # Told without any further market time.
         await until(lambda: rig.pipeline.status().alerts.get("kept") == 1 + len(OTHERS), within_s=20)
+        await rig.stored()
         stored = {one.alert.symbol: one.alert for one in await rig.alerts()}
         assert rig.clock.now_ms() == arrived_ms
         assert set(stored) == {"BTC", *OTHERS}

@@ -139,8 +139,8 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "Tidak pulih: harga bertahan di atas rentang sebelum kaskade.",
     ),
     "phase.ended": (
-        "Over. Without traded prices nobody can say whether it was reclaimed.",
-        "Selesai. Tanpa harga transaksi, tidak dapat dinilai apakah harga pulih.",
+        "Over. Without enough traded prices nobody can say whether it was reclaimed.",
+        "Selesai. Tanpa cukup harga transaksi, tidak dapat dinilai apakah harga pulih.",
     ),
     "phase.ended.inside": (
         "Over: the price did not leave its range from before the cascade.",

@@ -29,7 +29,7 @@ from app.core.domain.alerts import (
     GateVerdict,
     StoredAlert,
 )
-from app.core.domain.flow import AlertKind, Finding
+from app.core.domain.flow import AlertKind, Finding, Phase
 from app.core.domain.signal import Direction
 from app.core.flow.market_filter import context_shift
 
@@ -233,7 +233,7 @@ class AlertDesk:
         next_usd = self._next_size(episode, verdict, chats)
         episode.sleep(
             usd=next_usd,
-            peak_usd=min(next_usd, _next_shown(verdict.alert, _seen(episode), SETTLED_FACTOR)),
+            peak_usd=min(next_usd, _next_settled(verdict.alert, _seen(episode))),
             confidence=lead.confidence + _missing_confidence(verdict, chats, self._rules.house),
             until_ms=now_ms + ASK_AGAIN_MS if is_dropped else NEVER_MS,
         )
@@ -298,6 +298,13 @@ class AlertDesk:
             self._counts[verdict.reason] += 1
         for reason in verdict.dropped.values():
             self._counts[reason] += 1
+
+
+def _next_settled(alert: Alert, seen: Sequence[Told]) -> float:
+    """From which size on its peak is shown: before the peak that size may have been passed already."""
+    if alert.phase is Phase.PEAK:
+        return _next_shown(alert, seen, SETTLED_FACTOR)
+    return min((SETTLED_FACTOR * told.usd for told in seen), default=math.inf)
 
 
 def _is_reclaim_of_told(finding: Finding, episode: Episode) -> bool:

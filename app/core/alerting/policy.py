@@ -36,7 +36,7 @@ POLLED = frozenset(
 # The name under which `core.flow` finds what concerns all coins together.
 MARKET = "MARKET"
 # Past its peak a cascade hardly grows: what is shown then may lack less than at the 2x steps before.
-SETTLED_FACTOR = 1.1
+SETTLED_FACTOR = 1.05
 # A funding rate has no size in USD: no threshold in USD can be under or over it.
 UNSIZED = frozenset({AlertKind.FUNDING_EXTREME})
 
@@ -111,7 +111,7 @@ def _is_addressed(alert: Alert, chat: ChatSettings, told: Mapping[str, Told]) ->
 
 
 def edit_is_due(alert: Alert, seen: Told, rules: GateRules) -> bool:
-    """Whether a message already sent has something new to show: twice the size, past the peak a tenth more, a
+    """Whether a message already sent has something new to show: twice the size (past the peak 5 % more), a
     direction, or the end."""
     factor = SETTLED_FACTOR if alert.phase is Phase.PEAK else rules.change_factor
     has_grown = alert.usd >= factor * seen.usd > 0

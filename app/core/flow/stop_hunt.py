@@ -24,6 +24,8 @@ FALLING: Final = 0.75
 # for only at the start, so that a share that hovers there does not tear one cascade into ten.
 STILL_DOMINANT: Final = 0.5
 MAX_TARGETS: Final = 3
+# Days away in any market: no target of a trade that begins with a sweep of minutes.
+MAX_TARGET_ATR: Final = 10.0
 # Share of the range's five minutes for which prices must be known at the least.
 LEAST_RANGE: Final = 0.2
 
@@ -229,22 +231,31 @@ class Cascade:
         if self.phase is not Phase.RECLAIM or price is None or self.extreme is None or not figures.atr_usd:
             return None
         away = self.market.config.stop_atr * figures.atr_usd
+        reach = MAX_TARGET_ATR * figures.atr_usd
         if self.is_long:
-            return long_levels(price, self.extreme - away, figures.above)
-        return short_levels(price, self.extreme + away, figures.below)
+            return long_levels(price, self.extreme - away, figures.above, reach)
+        return short_levels(price, self.extreme + away, figures.below, reach)
 
 
-def long_levels(entry: float, stop: float, clusters: tuple[float, ...]) -> TradeLevels | None:
+def long_levels(entry: float, stop: float, clusters: tuple[float, ...], reach: float) -> TradeLevels | None:
     """stop < entry < every target, nearest first, or nothing.
 
-    Worked numbers: entry 60,000, extreme 59,400 and ATR 400 (stop 59,300), clusters above at 59,900, 60,500
-    and 61,200: targets 60,500 and 61,200.
+    A target is at least as far as the stop, else the trade risks more than it can win, and no farther than
+    `reach` (USD). Worked numbers: entry 60,000, extreme 59,400 and ATR 400 (stop 59,300), clusters above at
+    59,900, 60,500, 61,200 and 65,000: the target is 61,200.
     """
-    targets = tuple(sorted({price for price in clusters if price > entry}))[:MAX_TARGETS]
-    return TradeLevels(entry, stop, targets) if targets and 0 < stop < entry else None
+    if not 0 < stop < entry:
+        return None
+    targets = sorted({price for price in clusters if 2 * entry - stop <= price <= entry + reach})
+    return TradeLevels(entry, stop, tuple(targets[:MAX_TARGETS])) if targets else None
 
 
-def short_levels(entry: float, stop: float, clusters: tuple[float, ...]) -> TradeLevels | None:
+def short_levels(entry: float, stop: float, clusters: tuple[float, ...], reach: float) -> TradeLevels | None:
     """The mirror: every target < entry < stop."""
-    targets = tuple(sorted({price for price in clusters if 0 < price < entry}, reverse=True))[:MAX_TARGETS]
-    return TradeLevels(entry, stop, targets) if targets and stop > entry else None
+    if not stop > entry:
+        return None
+    lowest = max(entry - reach, 0.0)
+    targets = sorted(
+        {price for price in clusters if price > 0 and lowest <= price <= 2 * entry - stop}, reverse=True
+    )
+    return TradeLevels(entry, stop, tuple(targets[:MAX_TARGETS])) if targets else None

@@ -43,6 +43,18 @@ class WriteTurns:
     async def patient(self) -> AsyncIterator[None]:
         """When nothing urgent waits or has just ended, or when it has waited long enough."""
         until_s = time.monotonic() + PATIENCE_S
+        await self._stand_back(until_s)
+        await self._lock.acquire()
+        while self._wait_s(until_s) > 0:  # somebody came while the lock was another's
+            self._lock.release()
+            await self._stand_back(until_s)
+            await self._lock.acquire()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    async def _stand_back(self, until_s: float) -> None:
         while (wait_s := self._wait_s(until_s)) > 0:
             self._changed.clear()
             try:
@@ -50,8 +62,6 @@ class WriteTurns:
                     await self._changed.wait()
             except TimeoutError:
                 continue
-        async with self._lock:
-            yield
 
     def _wait_s(self, until_s: float) -> float:
         now_s = time.monotonic()

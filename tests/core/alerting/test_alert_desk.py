@@ -139,6 +139,16 @@ class TestGrowth:
             assert at.consider([finding()], now_ms=NOW_MS) == []
         assert at.counters() == {"kept": 1, "repeat": 1_000}
 
+    def test_past_its_peak_a_cascade_shows_what_it_grew_to(self) -> None:
+        at = desk(chat())
+        at.consider([finding(usd=9e6, ratio=4.5)], now_ms=NOW_MS)
+        # Ten million make it urgent, which is asked for and is no news to this chat.
+        assert at.consider([finding(usd=12e6, ratio=6.0)], now_ms=NOW_MS + 1_000) == []
+        shown = one(at.consider([finding(usd=12e6, ratio=6.0, phase=Phase.PEAK)], now_ms=NOW_MS + 9_000))
+        assert (shown.is_edit, shown.alert.usd) == (True, 12e6)
+        later = [finding(usd=usd, ratio=6.0, phase=Phase.PEAK) for usd in (12.5e6, 12.6e6)]
+        assert [len(at.consider([each], now_ms=NOW_MS + 10_000)) for each in later] == [0, 1]
+
     def test_the_reclaim_of_a_told_cascade_ends_its_message_and_is_one_of_its_own(self) -> None:
         at = desk(chat())
         first = one(at.consider([finding()], now_ms=NOW_MS)).alert

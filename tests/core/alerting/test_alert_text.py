@@ -222,7 +222,7 @@ class TestWhatAnAlertSays:
         )
         inside = "Over: the price did not leave its range from before the cascade."
         assert (inside in lines(over)) == is_inside
-        assert any(line.startswith("Over. Without traded prices") for line in lines(over)) != is_inside
+        assert any(line.startswith("Over. Without enough traded prices") for line in lines(over)) != is_inside
         assert ("Selesai: harga tidak keluar dari rentang sebelum kaskade." in lines(over, ID)) == is_inside
 
     def test_sources_that_disagree_are_said_to(self) -> None:

@@ -159,7 +159,7 @@ class TestPhases:
         assert last.price == 59_900.0  # the lowest price of the five minutes before
         assert last.levels is not None
         assert (last.levels.entry, last.levels.stop) == (59_900.0, 59_300.0)  # 59,400 less 0.25 x 400
-        assert last.levels.targets == (59_950.0, 60_500.0, 61_250.0)
+        assert last.levels.targets == (60_500.0, 61_250.0)
 
     def test_the_mirror_is_a_short(self) -> None:
         mirror = reclaimed(is_mirrored=True).found
@@ -234,7 +234,7 @@ class TestPhases:
         """Prices come at once, liquidations twelve seconds late: the stop belongs beyond what was traded."""
         play = Play(is_mirrored=is_mirrored)
         calm(play)
-        play.market(400.0, below=(58_000.0,), above=(61_000.0,))
+        play.market(400.0, below=(58_000.0,), above=(61_500.0,))
         for second, price in enumerate((59_850.0, 59_500.0, 59_300.0, 59_000.0, 59_600.0, 59_950.0)):
             play.tick(price, second + 1.0)
         for k in range(4):
@@ -312,16 +312,28 @@ class TestLevels:
         calm(play)
         flush(play)
         as_of_ms = T + round(measured_s * 1000)
-        play.engine.note_market("BTC", atr=400.0, below=(), above=(60_500.0,), as_of_ms=as_of_ms)
+        play.engine.note_market("BTC", atr=400.0, below=(), above=(61_200.0,), as_of_ms=as_of_ms)
         play.tick(60_000.0, 20.0)
         last = hunts(play.found)[-1]
         assert (last.phase, last.direction) == (Phase.RECLAIM, Direction.LONG)
         assert (last.levels is not None, "atr_usd" in dict(last.evidence)) == (has_levels, has_levels)
 
     def test_the_worked_numbers(self) -> None:
-        levels = long_levels(60_000.0, 59_400.0 - 0.25 * 400.0, (59_900.0, 60_500.0, 61_200.0))
+        clusters = (59_900.0, 60_500.0, 61_200.0, 65_000.0)
+        levels = long_levels(60_000.0, 59_400.0 - 0.25 * 400.0, clusters, 10 * 400.0)
         assert levels is not None
-        assert (levels.stop, levels.targets) == (59_300.0, (60_500.0, 61_200.0))
+        assert (levels.stop, levels.targets) == (59_300.0, (61_200.0,))
+
+    @pytest.mark.parametrize(
+        ("cluster", "is_target"),
+        [(60_699.0, False), (60_700.0, True), (64_000.0, True), (64_001.0, False)],
+    )
+    def test_a_target_pays_at_least_what_is_risked_and_is_within_reach(
+        self, cluster: float, is_target: bool
+    ) -> None:
+        up = long_levels(60_000.0, 59_300.0, (cluster,), 4_000.0)
+        down = short_levels(60_000.0, 60_700.0, (120_000.0 - cluster,), 4_000.0)
+        assert (up is not None, down is not None) == (is_target, is_target)
 
     @pytest.mark.parametrize(
         ("entry", "stop", "clusters"),
@@ -330,11 +342,12 @@ class TestLevels:
     def test_out_of_order_there_are_none(
         self, entry: float, stop: float, clusters: tuple[float, ...]
     ) -> None:
-        assert long_levels(entry, stop, clusters) is None
-        assert short_levels(200.0 - entry, 200.0 - stop, tuple(200.0 - price for price in clusters)) is None
+        mirrored = tuple(200.0 - price for price in clusters)
+        assert long_levels(entry, stop, clusters, 50.0) is None
+        assert short_levels(200.0 - entry, 200.0 - stop, mirrored, 50.0) is None
 
     def test_a_stop_below_zero_is_none(self) -> None:
-        assert long_levels(0.001, -0.0001, (0.002,)) is None
+        assert long_levels(0.001, -0.0001, (0.002,), 1.0) is None
 
     def test_without_atr_or_clusters_there_are_none(self) -> None:
         play = Play()
