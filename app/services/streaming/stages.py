@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 _log = logging.getLogger(__name__)
@@ -18,6 +18,8 @@ _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 # A fault is worth an alarm for this long after it last happened.
 ALARM_S = 600.0
+# A stage ends by itself within ten seconds: its sends under way are over by then.
+_END_S = 11.0
 
 Loop = Callable[[], Awaitable[None]]
 
@@ -48,9 +50,14 @@ class Stages:
         self._loops[name] = loop
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            for name, loop in self._loops.items():
-                tasks.create_task(self._keep_running(name, loop), name=name)
+        tasks = [
+            asyncio.create_task(self._keep_running(name, loop), name=name)
+            for name, loop in self._loops.items()
+        ]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            await _end(tasks)
 
     async def attempt(self, name: str, work: Callable[[], Awaitable[None]]) -> bool:
         """Do one piece of work of a loop that must go on whatever becomes of it; False when it failed."""
@@ -86,3 +93,15 @@ class Stages:
         fault.times += 1
         fault.last_s, fault.what = self._monotonic(), type(error).__name__
         _log.error("a stage failed", extra={"stage": name, "times": fault.times}, exc_info=error)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel them all, and once more whom a library kept from hearing it: a stop must not hang on that."""
+    late = {task for task in tasks if not task.done()}
+    for task in late:
+        task.cancel()
+    while late:
+        _, late = await asyncio.wait(late, timeout=_END_S)
+        for task in late:
+            _log.error("a stage did not end and is cancelled again", extra={"stage": task.get_name()})
+            task.cancel()

@@ -8,6 +8,7 @@ import logging
 import pytest
 
 from app.core.clock import ManualClock
+from app.services.streaming import stages as stages_module
 from app.services.streaming.stages import ALARM_S, Stages
 
 
@@ -104,3 +105,30 @@ async def test_being_cancelled_is_no_fault(rig: Rig) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert rig.stages.alarms() == ()
+
+
+async def test_a_stage_that_did_not_hear_its_end_is_told_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(stages_module, "_END_S", 0.01)
+    heard = 0
+
+    async def deaf() -> None:
+        nonlocal heard
+        while heard < 2:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:  # as the wait_for of Python 3.11 does when both come at once
+                heard += 1
+        raise asyncio.CancelledError
+
+    stages = Stages(monotonic=lambda: 0.0)
+    stages.add("deaf", deaf)
+    running = asyncio.create_task(stages.run())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert heard == 2
+    assert [vars(record)["stage"] for record in caplog.records] == ["deaf"]
