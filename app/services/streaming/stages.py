@@ -55,9 +55,11 @@ class Stages:
             for name, loop in self._loops.items()
         ]
         try:
-            await asyncio.gather(*tasks)
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         finally:
-            await _end(tasks)
+            await _end(tasks)  # once: a second cancellation would cut off what it is finishing
+        for task in ended:
+            task.result()
 
     async def attempt(self, name: str, work: Callable[[], Awaitable[None]]) -> bool:
         """Do one piece of work of a loop that must go on whatever becomes of it; False when it failed."""

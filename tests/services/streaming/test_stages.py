@@ -132,3 +132,25 @@ async def test_a_stage_that_did_not_hear_its_end_is_told_again(
         await running
     assert heard == 2
     assert [vars(record)["stage"] for record in caplog.records] == ["deaf"]
+
+
+async def test_a_stage_that_ends_in_order_is_told_once() -> None:
+    finished: list[str] = []
+
+    async def careful() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            finished.append("its sends")
+
+    stages = Stages(monotonic=lambda: 0.0)
+    stages.add("careful", careful)
+    running = asyncio.create_task(stages.run())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert finished == ["its sends"]
