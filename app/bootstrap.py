@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
@@ -17,16 +18,18 @@ from app import __version__
 from app.api.app import Lifespan, create_api
 from app.api.options import ApiKey, ApiOptions
 from app.bootstrap_base import Base, build_base
-from app.bootstrap_messages import Bot, build_pushed_bot
-from app.bootstrap_stream import StreamProcess, build_stream
 from app.bootstrap_use_cases import UseCases, build_use_cases
 from app.core.clock import Clock, SystemClock
 from app.core.domain.context import DataMode
 from app.core.ports import Provider
-from app.services.chat_book import ChatBook
 from app.services.streaming.stages import Stages
 from app.services.transport.http import CallRecord
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.bootstrap_messages import Bot
+    from app.bootstrap_stream import StreamProcess
+    from app.services.chat_book import ChatBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,7 @@ def build(
     """
     base = build_base(settings, clock=clock, observe_call=observe_call, sleep=sleep)
     use_cases = build_use_cases(base)
-    stream = build_stream(base, use_cases) if settings.runs_worker_embedded() else None
-    pushed = build_pushed_bot(base, use_cases)
+    stream, pushed = _worker(base, use_cases), _pushed_bot(base, use_cases)
     bot = pushed[0] if pushed is not None else None if stream is None else stream.bot
     webhook = None if bot is None else bot.webhook
     if stream is not None:
@@ -85,6 +87,23 @@ def _api_options(settings: Settings) -> ApiOptions:
         trusted_proxy_hops=settings.trusted_proxy_hops,
         rate_limit_per_minute=settings.rate_limit_per_minute,
     )
+
+
+def _worker(base: Base, use_cases: UseCases) -> StreamProcess | None:
+    """Loaded only where it runs: a web process beside a worker starts without its weight."""
+    if not base.settings.runs_worker_embedded():
+        return None
+    from app.bootstrap_stream import build_stream
+
+    return build_stream(base, use_cases)
+
+
+def _pushed_bot(base: Base, use_cases: UseCases) -> tuple[Bot, ChatBook] | None:
+    if base.settings.telegram_mode != "webhook":
+        return None
+    from app.bootstrap_messages import build_pushed_bot
+
+    return build_pushed_bot(base, use_cases)
 
 
 def _beside(

@@ -17,7 +17,8 @@ from functools import partial
 
 from app.bootstrap_base import Base
 from app.bootstrap_messages import Bot, build_bot, build_chats, build_messengers, dashboard_url
-from app.bootstrap_use_cases import UseCases, build_poller
+from app.bootstrap_poller import build_poller
+from app.bootstrap_use_cases import UseCases
 from app.core.alerting.desk import AlertDesk
 from app.core.alerting.policy import GateRules
 from app.core.chat_ports import ServiceReport

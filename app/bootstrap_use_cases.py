@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -14,7 +14,6 @@ from app.core.alerting.signal_message import encode_signal
 from app.core.clock import Clock
 from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
 from app.core.domain.engine_config import AbsoluteScales, EngineConfig, MaxAge, Thresholds
-from app.core.domain.flow_config import FlowConfig
 from app.core.domain.heatmap import AbsentPart
 from app.core.domain.liquidity_answer import LiquidityAnswer
 from app.core.domain.market import Candles, LiquidationHistory, Series
@@ -45,7 +44,6 @@ from app.services.record_service import RecordService
 from app.services.signal_service import SignalService, resolver
 from app.services.storage.store import SqlStore
 from app.services.streaming.minute_interest import MinuteInterest
-from app.services.streaming.poller import FindingSink, LevelSink, Poller
 from app.services.streaming.stream_source import NAME as STREAM
 from app.services.streaming.stream_source import StreamSource, interest_sources
 from app.services.transport.redis_link import RedisLink
@@ -97,7 +95,7 @@ def build_use_cases(base: Base) -> UseCases:
         ConfigurationError: the signals file names a provider that does not exist.
     """
     settings, clock, providers, store = base.settings, base.clock, base.providers, base.store
-    engine = _engine_config(base.signals)
+    engine = engine_config(base.signals)
     order = {
         Capability(name): names
         for name, names in base.signals.source_order(
@@ -192,52 +190,6 @@ def _channel(base: Base) -> SignalChannel | None:
     if base.redis is None or not base.settings.alert_channels:
         return None
     return SignalChannel(RedisChannels(base.redis, prefix=base.prefix))
-
-
-def build_poller(
-    base: Base,
-    use_cases: UseCases,
-    *,
-    config: FlowConfig,
-    watched: Callable[[], Sequence[Symbol]],
-    on_findings: FindingSink,
-    on_levels: LevelSink,
-) -> Poller:
-    """What the worker polls, over the same providers, cache and budget as every answer."""
-    upstream = DerivativesService(
-        # Providers alone: the poller fills what the shortcuts read.
-        sources=[source for provider in base.providers for source in provider.views()],
-        resolve=use_cases.resolve,
-        clock=base.clock,
-        deadline_s=base.settings.request_deadline_seconds,
-    )
-    return Poller(
-        upstream=upstream,
-        contexts=use_cases.contexts,
-        liquidity=LiquidityService(
-            contexts=use_cases.contexts,
-            derivatives=upstream,
-            resolve=use_cases.resolve,
-            engine=_engine_config(base.signals),
-            painter=ZonePngPainter(),
-            clock=base.clock,
-            on_answer=_keep_nothing,
-        ),
-        composites=use_cases.heatmap,
-        warm=base.warm,
-        writer=base.store.market,
-        bars=base.store.bars,
-        config=config,
-        watched=watched,
-        on_findings=on_findings,
-        on_levels=on_levels,
-        clock=base.clock,
-        interval_s=base.settings.fetch_interval_seconds,
-    )
-
-
-def _keep_nothing(_answer: LiquidityAnswer) -> None:
-    """Levels that nobody is shown are no published chances."""
 
 
 def _stream(base: Base) -> StreamSource:
@@ -370,7 +322,7 @@ def _redis_status(redis: RedisLink) -> DependencyStatus:
     return DependencyStatus("redis", DependencyState.DOWN, detail)
 
 
-def _engine_config(signals: SignalsConfig) -> EngineConfig:
+def engine_config(signals: SignalsConfig) -> EngineConfig:
     return EngineConfig(
         weights={FactorName(name): weight for name, weight in signals.weights},
         thresholds={Mode(name): Thresholds(pair.long, pair.short) for name, pair in signals.thresholds},

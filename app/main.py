@@ -85,6 +85,7 @@ def _serve(application: Application, listener: socket.socket) -> None:
         access_log=False,  # request counts and times are on /metrics, without query strings
         log_config=None,  # one redacting log chain for everything, set up by bootstrap
         server_header=False,
+        ws="none",  # no route is a WebSocket: loading the protocol would only delay the start
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACEFUL_STOP_S,
         proxy_headers=False,  # X-Forwarded-For is read by our own rule (TRUSTED_PROXY_HOPS)

@@ -68,6 +68,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.bootstrap_use_cases",
         "app.bootstrap_stream",
         "app.bootstrap_messages",
+        "app.bootstrap_poller",
         "app.data_modes",
         "app.main",
         "app.worker",

@@ -36,13 +36,18 @@ async def is_ended_well(child: Child) -> float:
     return took_s
 
 
-async def burden(around: Upstream, coins: tuple[str, ...]) -> None:
-    """More than can be sent at once, with messages on their way: both messengers are slow to answer."""
+async def burden(around: Upstream, truth: Truth, coins: tuple[str, ...]) -> None:
+    """Everything has come in and little is sent, with messages on their way: the messengers are slow."""
     around.sim.state.latency_ms = 300
-    around.hook.delay_s = 0.3
+    around.hook.delay_s = 0.8
     for n, coin in enumerate(coins):
         around.cascade(coin, side=("long", "short")[n % 2])
         await asyncio.sleep(0.02)
+
+    async def is_in() -> bool:
+        return set((await truth.alerts()).values()) == set(coins)
+
+    await until(is_in, within_s=30)
     await until(lambda: len(around.hook.calls) > 1 and around.inbox.arrived)
 
 
@@ -72,7 +77,7 @@ async def test_a_process_that_does_everything(tmp_path: Path, module: str) -> No
     truth, coins = Truth(url), COINS[:16]
     async with upstream(tmp_path, url, WORKER="embedded") as around:
         child = await around.start(module=module)
-        await burden(around, coins)
+        await burden(around, truth, coins)
         took_s = await is_ended_well(child)
         await nothing_hangs(around, truth)
         await around.start()

@@ -31,7 +31,7 @@ async def test_roles_stop_in_order_and_also_without_redis(
             return list(await asyncio.gather(*(around.start("--role", role) for role in roles)))
 
         children = await start(*ROLES)
-        await burden(around, coins)
+        await burden(around, truth, coins)
         took = await asyncio.gather(*map(is_ended_well, children))
         await nothing_hangs(around, truth)
         children = await start(*full(ROLES, ("deliver",)))

@@ -125,7 +125,8 @@ async def test_a_long_run_with_random_faults_keeps_its_size(tmp_path: Path, own_
         assert await Truth(url).alerts()
     third = len(samples) // 3
     first, last = middle(samples[:third]), middle(samples[-third:])
-    note(f"R20 {SOAK_S:.0f} s: {first} -> {last}")
+    course = [one.resident_bytes >> 20 for one in samples[:: max(1, len(samples) // 10)]]
+    note(f"R20 {SOAK_S:.0f} s: {first} -> {last}; resident MB on the way {course}")
     assert last.descriptors - first.descriptors <= MAX_MORE["descriptors"]
     assert last.tasks - first.tasks <= MAX_MORE["tasks"]
     assert last.resident_bytes - first.resident_bytes <= MAX_GROWTH_BYTES

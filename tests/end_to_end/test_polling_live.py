@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.bootstrap_base import Base, build_base
-from app.bootstrap_use_cases import UseCases, build_poller, build_use_cases
+from app.bootstrap_poller import build_poller
+from app.bootstrap_use_cases import UseCases, build_use_cases
 from app.core.domain.flow import AlertKind, Finding
 from app.core.domain.market import Price
 from app.core.domain.market_figures import LevelFigures

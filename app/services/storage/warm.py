@@ -94,7 +94,7 @@ class StoreWarmCache:
     async def get_text(self, key: str) -> str | None:
         """As the database has it, else as this process put it."""
         until_text, _, value = (await self._get(f"{_TEXT}{key}") or "").partition(":")
-        if until_text and self._now_ms() < int(until_text):
+        if until_text.isdecimal() and self._now_ms() < int(until_text):
             return value
         return await self._memory.get_text(key)
 

@@ -29,6 +29,8 @@ _log = logging.getLogger(__name__)
 
 # How long the start waits for a database; after that the stream begins without its past.
 RESTORE_S = 4.0
+# A stream connects within seconds; without any data after this something is wrong.
+START_S = 60.0
 PUBLISH_S = 1.0
 # Windows of quiet coins run empty without an event: published again this often, and so is the report.
 ALL_EVERY = 15
@@ -83,6 +85,7 @@ class StreamWorker:
         self._parts = parts
         self._board = StatusBoard(parts.warm, now_ms=parts.clock.now_ms, speed=parts.speed)
         self._gaps: Sequence[StreamGap] = ()
+        self._begun_s = parts.clock.monotonic_s()
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -110,14 +113,8 @@ class StreamWorker:
         self._parts.stages.add(name, loop)
 
     def dependency(self) -> DependencyStatus:
-        """For readiness: starting until the first data, down while no upstream stream is live."""
-        links = self._parts.links()
-        if any(link.state in (LinkState.LIVE, LinkState.STANDBY) for link in links):
-            return DependencyStatus("stream", DependencyState.OK, "")
-        if all(link.last_data_ms is None and link.state is not LinkState.ALARM for link in links):
-            return DependencyStatus("stream", DependencyState.STARTING, "no data yet")
-        detail = "; ".join(f"{link.source}: {link.detail or link.state}" for link in links)
-        return DependencyStatus("stream", DependencyState.DOWN, detail)
+        """For readiness."""
+        return stream_state(self._parts.links(), self._parts.clock.monotonic_s() - self._begun_s)
 
     async def report(self) -> StreamReport:
         """How this worker does, now."""
@@ -183,6 +180,20 @@ class StreamWorker:
             self._gaps = await self._parts.past.gaps.gaps(self._parts.clock.now_ms() - GAPS_MS)
         except StorageUnavailable:
             return  # the last known stand; that the store is away is said elsewhere
+
+
+def stream_state(links: Sequence[LinkStatus], age_s: float) -> DependencyStatus:
+    """How the upstream streams do for readiness: down while none is live, but for the first minute.
+
+    age_s: since the worker began.
+    """
+    if any(link.state in (LinkState.LIVE, LinkState.STANDBY) for link in links):
+        return DependencyStatus("stream", DependencyState.OK, "")
+    is_new = all(link.last_data_ms is None and link.state is not LinkState.ALARM for link in links)
+    if is_new and age_s < START_S:
+        return DependencyStatus("stream", DependencyState.STARTING, "no data yet")
+    detail = "; ".join(f"{link.source}: {link.detail or link.state}" for link in links)
+    return DependencyStatus("stream", DependencyState.DOWN, detail)
 
 
 def _link_alarms(links: Sequence[LinkStatus]) -> tuple[str, ...]:

@@ -57,6 +57,9 @@ async def test_what_one_process_publishes_the_other_reads(database_url: str) -> 
         assert await rig.web.get_text("status") == "a:b:{}"
         rig.times.tick(10)
         assert await rig.web.get_text("status") is None
+        await rig.state.put_many({"warm:text:status": "soon:{}"})
+        rig.times.tick(READ_EVERY_S)
+        assert await rig.web.get_text("status") is None
 
 
 async def test_coins_are_written_every_other_second_and_none_is_left_out(database_url: str) -> None:
