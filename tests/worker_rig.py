@@ -318,6 +318,7 @@ class Sent:
     state: str
     repeats: int
     message_id: str | None
+    sent_revision: int
 
 
 class Truth:
@@ -348,7 +349,9 @@ class Truth:
         }
 
     async def outbox(self) -> list[Sent]:
-        rows = await self._rows("SELECT alert_id, chat, state, repeats, message_id FROM outbox")
+        rows = await self._rows(
+            "SELECT alert_id, chat, state, repeats, message_id, sent_revision FROM outbox"
+        )
         return [Sent(*row) for row in rows]
 
     async def gaps(self) -> list[tuple[str, int, int, str]]:
@@ -357,7 +360,8 @@ class Truth:
         ]
 
     async def is_all_sent(self) -> bool:
-        return all(row.state == "sent" for row in await self.outbox())
+        """Everybody was told; that a message is still to be edited is another matter."""
+        return all(row.sent_revision > 0 for row in await self.outbox())
 
 
 def repeated(inbox: Inbox, rows: Sequence[Sent], alerts: Mapping[str, str]) -> int:
