@@ -126,8 +126,9 @@ class _Walk:
             value = self.value(item, shape, label)
             if label == "<price>":
                 rows += value if isinstance(value, list) else []
-            elif isinstance(value, list) and value and isinstance(value[0], dict):
-                rows += [{"exchange": _text(key), **row} for row in value]
+            elif isinstance(value, list) and any(isinstance(row, dict) for row in value):
+                # A row that is none, beside others that are, says nothing.
+                rows += [{"exchange": _text(key), **row} for row in value if isinstance(row, dict)]
             else:
                 inner = shape[0] if isinstance(shape, list) else shape
                 kind = inner if isinstance(inner, str) else "text"

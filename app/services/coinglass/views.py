@@ -7,8 +7,9 @@ which plan is declared in `view_table`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from app.core.domain.derivatives import (
@@ -73,8 +74,8 @@ class CoinGlassViews:
         symbol = _coin_of(query)
         pairs, interest, funding = await asyncio.gather(
             self._inputs.pairs(symbol),
-            _or_none(self._interest(symbol)),
-            _or_none(self._premium.funding_venues(symbol)),
+            _or_none(partial(self._interest, symbol)),
+            _or_none(partial(self._premium.funding_venues, symbol)),
         )
         best = self._inputs.preferred(pairs.value)
         if best is None:
@@ -125,7 +126,9 @@ class CoinGlassViews:
         Raises: the `ProviderError` of the widest window when none came.
         """
         symbol = _coin_of(query)
-        answers = await asyncio.gather(*(_try(self._premium.totals(symbol, window)) for window in RANGES))
+        answers = await asyncio.gather(
+            *(_try(partial(self._premium.totals, symbol, window)) for window in RANGES)
+        )
         by_window: dict[str, LiquidatedUsd] = {}
         by_exchange: dict[str, LiquidatedUsd] = {}
         found: list[Cached[parse_market.VenueTotals]] = []
@@ -287,13 +290,14 @@ def _fetched(value: object, endpoint: str, cached: Cached[Any]) -> Fetched[Any]:
     return Fetched(value, endpoint, cached.fetched_ms, cached.fetched_ms, CacheState(cached.state))
 
 
-async def _try(answer: Awaitable[Cached[T]]) -> Cached[T] | ProviderError:
+async def _try(ask: Callable[[], Awaitable[Cached[T]]]) -> Cached[T] | ProviderError:
+    """Asks only once it runs: cancelled before, it leaves no question that nobody waits for."""
     try:
-        return await answer
+        return await ask()
     except ProviderError as error:
         return error
 
 
-async def _or_none(answer: Awaitable[Cached[T]]) -> Cached[T] | None:
-    found = await _try(answer)
+async def _or_none(ask: Callable[[], Awaitable[Cached[T]]]) -> Cached[T] | None:
+    found = await _try(ask)
     return found if isinstance(found, Cached) else None

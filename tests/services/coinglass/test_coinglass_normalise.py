@@ -234,6 +234,12 @@ anything = st.recursive(
 )
 
 
+@pytest.mark.parametrize("rows", [[{"a": 1}, None], [None, {"a": 1}]])
+def test_a_row_that_is_none_beside_others_is_left_out(rows: list[Any]) -> None:
+    found = normalise({"Binance": rows}, {"<exchange>": [{"a": "number"}]}, endpoint="any", unit="")
+    assert found == [{"exchange": "Binance", "a": 1}]
+
+
 @settings(max_examples=300, deadline=None)
 @given(endpoint=st.sampled_from(sorted(ENDPOINTS)), data=anything)
 def test_whatever_comes_is_finite_or_refused(endpoint: str, data: Any) -> None:
