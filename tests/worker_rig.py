@@ -7,6 +7,7 @@ silent but for what a test scripts; so the truth is known. Redis and Postgres ar
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
 import os
 import re
@@ -41,6 +42,8 @@ REPLAYED = fault("coinglass", "replay", 60, endpoint="ws")
 # What is polled tells nothing here: the truth are scripted cascades alone.
 UNPOLLED = {"whale_position_usd": 10**12, "extreme_percentile": 0.999999, "heatmap_score": 1}
 T = TypeVar("T")
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
 IS_FULL = os.environ.get("CHAOS") == "full"
 READY_S = 30.0
 # Senders wait five seconds for an answer, and they are no less held up than we are.
@@ -195,6 +198,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=sink,
                 stderr=asyncio.subprocess.STDOUT,
+                preexec_fn=_die_with_parent,
             )
         return cls(process, output, port, is_web=module == "app.main")
 
@@ -247,6 +251,11 @@ class Child:
             await self.process.wait()
             raise AssertionError(f"still there {within_s} s after SIGTERM: {self.log()}") from None
         return status, time.monotonic() - begun_s
+
+
+def _die_with_parent() -> None:
+    """A test run that is killed leaves no worker behind."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @asynccontextmanager
