@@ -42,6 +42,7 @@ from app.services.streaming.baselines import Baselines
 from app.services.streaming.chat_addresses import ChatAddresses
 from app.services.streaming.company import Company
 from app.services.streaming.delivery import DeliveryOptions, DeliveryService
+from app.services.streaming.feeds import feeds_of
 from app.services.streaming.ingest import FrameIngest
 from app.services.streaming.keeper import AlertKeeper
 from app.services.streaming.outcome_tracker import OutcomeTracker
@@ -278,7 +279,7 @@ class _Builder:
             chats=self.book.all,
             context=self.poller.alert_context,
             records=self.outcomes.records,
-            feeds=partial(_feeds, engine, self.base.clock.now_ms),
+            feeds=lambda finding: feeds_of(engine, finding, self.base.clock.now_ms()),
             rules=GateRules(**gate),
             urgent_ratio=urgent_ratio,
         )
@@ -392,9 +393,3 @@ def _until_cancelled(
             raise
 
     return loop
-
-
-def _feeds(engine: FlowEngine, now_ms: Callable[[], int], finding: Finding) -> tuple[str, ...]:
-    """The upstream stream that the coin's events came from."""
-    snapshot = engine.snapshot(finding.symbol, now_ms())
-    return (snapshot.source,) if snapshot is not None and snapshot.source else ()
