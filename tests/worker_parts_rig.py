@@ -112,6 +112,20 @@ class WorkerRig:
             while not await is_priced():
                 pass
 
+    async def heard(self, base: str, price: float) -> None:
+        """This is the price of the coin: of two exchanges only one is heard, and its frame may come last."""
+
+        async def is_heard() -> bool:
+            if any(shot.price == price for shot in self.pipeline.snapshots([base])):
+                return True
+            self.clock.advance(100)
+            await asyncio.sleep(0.005)
+            return False
+
+        async with asyncio.timeout(20):
+            while not await is_heard():
+                pass
+
     async def stored(self) -> None:
         """Every alert that was judged is in the store."""
         await until(lambda: not self.process.worker._parts.keeper.waiting, within_s=20)

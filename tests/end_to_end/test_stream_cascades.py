@@ -103,12 +103,15 @@ class Story:
                 prices={"BTC": price},
                 step_ms=500,
             )
+        # The lowest price is a fact of the story, not of how busy the machine is.
+        await self._rig.heard("BTC", self._price(LEVEL - 280))
         await self._rig.delivered()
         await self._rig.pass_s(20)
         back = self._price(LEVEL - 5)
         await self._rig.play(
             trades=[trade("BTC", self._side("buy", "sell"), 20_000.0, back)], prices={"BTC": back}
         )
+        await self._rig.heard("BTC", back)
         await self._rig.delivered()
 
     async def _quiet(self) -> None:
@@ -161,8 +164,10 @@ def mirror_text(text: str) -> str:
 
 
 def hide_ids(text: str) -> str:
-    """Without ids, and without the age, which hangs on when a message went out."""
-    text = re.sub(r"[\d.]+ (s old|dtk lalu)", "AGE", text)
+    """Without ids, and without what hangs on when a message went out and on how frames were cut: its age, and
+    how many revisions it took."""
+    text = re.sub(r"[\d.]+ \S+ (old|lalu)", "AGE", text)
+    text = re.sub(r"(update|pembaruan) \d+", "UPDATE", text)
     return re.sub(r"<code>[0-9a-f]{16}</code>", "ID", text)
 
 
