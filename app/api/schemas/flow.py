@@ -50,17 +50,18 @@ class FlowPrice(ApiModel):
 
 
 class TradeWindowItem(ApiModel):
-    """Taker volume of one window."""
+    """Taker volume of one window, of the trades that are streamed: CoinGlass's from a fifth of `largeUsd`
+    on, OKX's all."""
 
     window_s: WindowS
-    buy_usd: float = Field(ge=0, description="Taker buys in USD; larger is more buying.")
-    sell_usd: float = Field(ge=0, description="Taker sells in USD; larger is more selling.")
+    buy_usd: float = Field(ge=0, description="Streamed taker buys in USD; larger is more buying.")
+    sell_usd: float = Field(ge=0, description="Streamed taker sells in USD; larger is more selling.")
     buy_share_frac: float | None = Field(
         ge=0,
         le=1,
         description="Taker buys as a fraction of both; higher is more buying, null without volume.",
     )
-    trades: int = Field(ge=0, description="Number of trades.")
+    trades: int = Field(ge=0, description="Number of streamed trades.")
     large_buys: int = Field(ge=0, description="Number of taker buys of `largeUsd` or more.")
     large_sells: int = Field(ge=0, description="Number of taker sells of `largeUsd` or more.")
     verdict: AlertKind | None = Field(description="ACCUMULATION, DISTRIBUTION or null for neither.")
