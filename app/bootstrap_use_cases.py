@@ -46,6 +46,7 @@ from app.services.storage.store import SqlStore
 from app.services.streaming.minute_interest import MinuteInterest
 from app.services.streaming.stream_source import NAME as STREAM
 from app.services.streaming.stream_source import StreamSource, interest_sources
+from app.services.streaming.tile_shelf import TileShelf
 from app.services.transport.redis_link import RedisLink
 from app.settings import Settings, SignalsConfig
 
@@ -128,7 +129,7 @@ def build_use_cases(base: Base) -> UseCases:
     async def swings(symbol: Symbol) -> Swings | AbsentPart:
         return await liquidity.swings(symbol)
 
-    heatmap = _heatmap(settings, store, contexts, clock, resolver(providers), swings)
+    heatmap = _heatmap(base, contexts, resolver(providers), swings)
     derivatives = _derivatives(settings, providers, heatmap, clock, resolver(providers), stream)
     liquidity = LiquidityService(
         contexts=contexts,
@@ -223,23 +224,17 @@ def _contexts(
     )
 
 
-def _heatmap(
-    settings: Settings,
-    store: SqlStore,
-    contexts: ContextService,
-    clock: Clock,
-    resolve: Resolve,
-    swings: SwingsNow,
-) -> HeatmapService:
+def _heatmap(base: Base, contexts: ContextService, resolve: Resolve, swings: SwingsNow) -> HeatmapService:
     return HeatmapService(
-        store=store.tiles,
+        store=base.store.tiles,
         resolve=resolve,
         price=lambda symbol: contexts.price(symbol, READY_PROBE_S),
         swings=swings,
         painter=HeatmapPngPainter(),
-        clock=clock,
-        data_mode=DataMode(settings.data_mode),
-        interest=MinuteInterest(store.bars),
+        clock=base.clock,
+        data_mode=DataMode(base.settings.data_mode),
+        interest=MinuteInterest(base.store.bars),
+        published=TileShelf(base.warm).read,
     )
 
 

@@ -15,7 +15,7 @@ from app.core.domain.stored import CompositeRow, TileRow
 from app.core.domain.symbol import Symbol, resolve_symbol
 from app.core.errors import StorageUnavailable
 from app.core.heatmap.buckets import bucket_of
-from app.services.heatmap_service import HeatmapService, InterestNow, SwingsNow
+from app.services.heatmap_service import HeatmapService, InterestNow, PublishedComposite, SwingsNow
 
 NOW_MS = 1_772_000_000_000 + 20_000
 TO_MIN = NOW_MS // MINUTE_MS  # the open minute, outside every window
@@ -108,6 +108,7 @@ class HeatmapRig:
         *,
         swings: SwingsNow = no_swings,
         interest: InterestNow | None = None,
+        published: PublishedComposite | None = None,
         now_ms: int = NOW_MS,
     ) -> None:
         self.store = FakeTiles(tiles)
@@ -123,6 +124,7 @@ class HeatmapRig:
             clock=ManualClock(now_ms),
             data_mode=DataMode.DEMO,
             interest=interest,
+            published=published,
         )
 
     async def price(self, _symbol: Symbol) -> Reading[object] | Missing:

@@ -27,6 +27,7 @@ from app.core.domain.heatmap import (
     HeatmapPart,
     HeatmapQuery,
     HeatmapState,
+    settled_minute,
 )
 from app.core.domain.market import Price
 from app.core.domain.quality import CacheState, Missing, MissingReason, Reading
@@ -63,6 +64,9 @@ _NO_MINUTES = AbsentPart(
     MissingReason.NOT_CONFIGURED,
     "open interest by the minute and the bucket where the price traded need the worker",
 )
+_NO_LIQUIDATIONS = AbsentPart(
+    HeatmapPart.LIQUIDATIONS, MissingReason.NO_DATA, "composite: no liquidations stored in 24 h"
+)
 _NOTHING_TO_MEASURE = AbsentPart(
     HeatmapPart.SWING_PROXIMITY, MissingReason.NO_DATA, "no stored liquidation to measure swing levels from"
 )
@@ -72,8 +76,8 @@ SwingsNow = Callable[[Symbol], Awaitable[Swings | AbsentPart]]
 PriceNow = Callable[[Symbol], Awaitable[Reading[object] | Missing]]
 # Open interest by the minute up to a closed one; raises StorageUnavailable.
 InterestNow = Callable[[Symbol, int], Awaitable[Sequence[InterestMinute] | AbsentPart]]
-# Liquidations of a minute are stored within this time of its end.
-SETTLING_MS = 5_000
+# The composite that a worker published of a coin last.
+PublishedComposite = Callable[[str], Awaitable[CompositeScore | None]]
 
 
 class HeatmapService:
@@ -90,12 +94,15 @@ class HeatmapService:
         clock: Clock,
         data_mode: DataMode,
         interest: InterestNow | None = None,
+        published: PublishedComposite | None = None,
     ) -> None:
         """price: the price of a coin within a deadline of its own; never raises a provider error.
 
-        interest: open interest by the minute; None where nobody keeps it.
+        interest: open interest by the minute; None where nobody keeps it. published: read before a
+        composite is computed; None where no worker publishes.
         """
         self._interest = interest
+        self._published = published
         self._store = store
         self._resolve = resolve
         self._price = price
@@ -117,16 +124,14 @@ class HeatmapService:
         return await self._painter.paint(await self._answer(symbol, query, PICTURE_LIMITS))
 
     async def composite(self, symbol: Symbol) -> tuple[CompositeScore, Sequence[TileRow]]:
-        """Composite tiles of the newest settled minute, and the tiles of that minute.
+        """Composite tiles of the newest settled minute, computed, and the tiles of that minute.
 
         Raises: StorageUnavailable.
         """
-        to_min = (self._clock.now_ms() - SETTLING_MS) // MINUTE_MS
-        tiles = await self._store.tiles(symbol.base, to_min - WINDOW_MIN, to_min)
-        now = [tile for tile in tiles if tile.ts_min == to_min - 1]
-        swings = await self._swings(symbol) if tiles else _NOTHING_TO_MEASURE
-        interest = await self._minutes(symbol, to_min - 1)
-        return await asyncio.to_thread(_score, symbol, tiles, to_min, interest, swings), now
+        ts_min = settled_minute(self._clock.now_ms())
+        tiles = await self._store.tiles(symbol.base, ts_min + 1 - WINDOW_MIN, ts_min + 1)
+        now = [tile for tile in tiles if tile.ts_min == ts_min]
+        return await self._score(symbol, tiles, ts_min), now
 
     def view_source(self) -> ViewSource:
         """This heatmap as a view, to be asked after every provider's."""
@@ -143,20 +148,19 @@ class HeatmapService:
         to_min = now_ms // MINUTE_MS  # the minute that is still open is not in it
         from_min = to_min - query.minutes
         # The composite always looks at 24 h, whatever is shown.
-        tiles = await self._store.tiles(symbol.base, min(from_min, to_min - WINDOW_MIN), to_min)
+        ts_min = settled_minute(now_ms)
+        tiles = await self._store.tiles(symbol.base, min(from_min, ts_min + 1 - WINDOW_MIN), to_min)
         shown = [tile for tile in tiles if tile.ts_min >= from_min]
         newest_min = max((tile.ts_min for tile in shown), default=None)
         if newest_min is None:
             newest_min = await self._store.newest_minute(symbol.base, to_min)
         state = _state(shown, newest_min)
         began_ms = await self._began_ms(symbol, shown, from_min, query.minutes)
-        # Candles are asked for only where there is something to lay swings beside.
-        swings = await self._swings(symbol) if tiles else _NOTHING_TO_MEASURE
-        interest = await self._minutes(symbol, to_min - 1)
         # Thousands of tiles take milliseconds: not on the event loop.
-        grid, composite = await asyncio.to_thread(
-            _compute, symbol, tiles, shown, from_min, to_min, query.buckets_per_row, limits, interest, swings
-        )
+        grid = await asyncio.to_thread(_grid, shown, from_min, to_min, query.buckets_per_row, limits)
+        composite = await self._published_of(symbol, ts_min)
+        if composite is None:
+            composite = await self._score(symbol, tiles, ts_min)
         price = await self._price_of(symbol)
         levels = None
         if grid is not None and isinstance(price, Reading):
@@ -181,6 +185,18 @@ class HeatmapService:
             composite=composite,
             missing=missing_parts(state, sentence, began_ms, now_ms, price, composite),
         )
+
+    async def _published_of(self, symbol: Symbol, ts_min: int) -> CompositeScore | None:
+        """What a worker published, if it is of that very minute: an older one is no answer of now."""
+        found = None if self._published is None else await self._published(symbol.base)
+        return found if found is not None and found.ts_min == ts_min else None
+
+    async def _score(self, symbol: Symbol, tiles: Sequence[TileRow], ts_min: int) -> CompositeScore:
+        # Candles are asked for only where there is something to lay swings beside.
+        swings = await self._swings(symbol) if tiles else _NOTHING_TO_MEASURE
+        interest = await self._minutes(symbol, ts_min)
+        stored: Sequence[TileRow] | AbsentPart = tiles or _NO_LIQUIDATIONS
+        return await asyncio.to_thread(score_composite, symbol.base, ts_min, stored, interest, swings)
 
     async def _minutes(self, symbol: Symbol, ts_min: int) -> Sequence[InterestMinute] | AbsentPart:
         return _NO_MINUTES if self._interest is None else await self._interest(symbol, ts_min)
@@ -226,36 +242,12 @@ class HeatmapService:
         return Fetched(value, _ENDPOINT, answer.newest_stored_ms, answer.as_of_ms, CacheState.MISS)
 
 
-def _compute(
-    symbol: Symbol,
-    tiles: Sequence[TileRow],
-    shown: Sequence[TileRow],
-    from_min: int,
-    to_min: int,
-    buckets_per_row: int | None,
-    limits: GridLimits,
-    interest: Sequence[InterestMinute] | AbsentPart,
-    swings: Swings | AbsentPart,
-) -> tuple[HeatmapGrid | None, CompositeScore]:
-    grid = None
-    if shown:
-        grid = build_grid(
-            shown, from_min=from_min, to_min=to_min, buckets_per_row=buckets_per_row, limits=limits
-        )
-    return grid, _score(symbol, tiles, to_min, interest, swings)
-
-
-def _score(
-    symbol: Symbol,
-    tiles: Sequence[TileRow],
-    to_min: int,
-    interest: Sequence[InterestMinute] | AbsentPart,
-    swings: Swings | AbsentPart,
-) -> CompositeScore:
-    stored: Sequence[TileRow] | AbsentPart = tiles or AbsentPart(
-        HeatmapPart.LIQUIDATIONS, MissingReason.NO_DATA, "composite: no liquidations stored in 24 h"
-    )
-    return score_composite(symbol.base, to_min - 1, stored, interest, swings)
+def _grid(
+    shown: Sequence[TileRow], from_min: int, to_min: int, buckets_per_row: int | None, limits: GridLimits
+) -> HeatmapGrid | None:
+    if not shown:
+        return None
+    return build_grid(shown, from_min=from_min, to_min=to_min, buckets_per_row=buckets_per_row, limits=limits)
 
 
 def _is_price(found: Reading[object]) -> TypeGuard[Reading[Price]]:

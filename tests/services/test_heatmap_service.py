@@ -6,9 +6,16 @@ import pytest
 
 from app.core.clock import ManualClock
 from app.core.domain.derivatives import LiquidationHeatmap, PositionSide
-from app.core.domain.heatmap import MINUTE_MS, HeatmapPart, HeatmapQuery, HeatmapState
+from app.core.domain.heatmap import (
+    MINUTE_MS,
+    SETTLING_MS,
+    CompositeScore,
+    HeatmapPart,
+    HeatmapQuery,
+    HeatmapState,
+)
 from app.core.domain.quality import Missing, MissingReason, Reading
-from app.core.domain.stored import TileRow
+from app.core.domain.stored import CompositeRow, TileRow
 from app.core.domain.symbol import Symbol
 from app.core.domain.views import View, ViewQuery
 from app.core.errors import (
@@ -22,7 +29,7 @@ from app.core.heatmap.buckets import bucket_of
 from app.core.heatmap.composite import InterestMinute, Swings
 from app.core.ports import Fetched, ViewSource
 from app.services.derivatives_service import DerivativesService
-from app.services.heatmap_service import ANSWER_LIMITS, PICTURE_LIMITS, SETTLING_MS
+from app.services.heatmap_service import ANSWER_LIMITS, PICTURE_LIMITS
 from tests.heatmap_facts import NOW_MS, TO_MIN, HeatmapRig, busy_day, tile
 
 BTC = Symbol("BTC")
@@ -271,3 +278,44 @@ class TestComposite:
         early, _ = await self.rig(now_ms=edge_ms + SETTLING_MS - 1).service.composite(BTC)
         late, _ = await self.rig(now_ms=edge_ms + SETTLING_MS).service.composite(BTC)
         assert (early.ts_min, late.ts_min) == (TO_MIN - 2, TO_MIN - 1)
+
+    async def test_the_answer_of_the_route_waits_for_them_too(self) -> None:
+        early = self.rig(now_ms=TO_MIN * MINUTE_MS + SETTLING_MS - 1).service
+        assert (await early.heatmap(BTC, HOUR)).composite.ts_min == TO_MIN - 2
+
+
+class TestPublished:
+    """What a worker published of the settled minute is told, without asking for candles."""
+
+    def rig(self, told: CompositeScore | None, *, now_ms: int = NOW_MS) -> HeatmapRig:
+        self.asked: list[str] = []
+
+        async def published(coin: str) -> CompositeScore | None:
+            self.asked.append(coin)
+            return told
+
+        async def swings(_symbol: Symbol) -> Swings:
+            self.asked.append("candles")
+            return Swings((96_000.0,), 100.0)
+
+        return HeatmapRig([tile(1, 96_000.0, 5e6)], swings=swings, published=published, now_ms=now_ms)
+
+    def score(self, ts_min: int) -> CompositeScore:
+        return CompositeScore(ts_min, (CompositeRow("BTC", ts_min, 7, 0.9, 0.9, 0.9, 0.9),), (), True, "")
+
+    async def test_it_is_told_as_it_is(self) -> None:
+        told = self.score(TO_MIN - 1)
+        assert (await self.rig(told).service.heatmap(BTC, HOUR)).composite == told
+        assert self.asked == ["BTC"]
+
+    @pytest.mark.parametrize("ts_min", [None, TO_MIN - 2, TO_MIN])
+    async def test_of_any_other_minute_it_is_computed_instead(self, ts_min: int | None) -> None:
+        rig = self.rig(None if ts_min is None else self.score(ts_min))
+        answer = await rig.service.heatmap(BTC, HOUR)
+        assert (answer.composite.ts_min, self.asked) == (TO_MIN - 1, ["BTC", "candles"])
+        assert answer.composite.tiles[0].liquidation_part == 1.0
+
+    async def test_who_publishes_computes(self) -> None:
+        score, _ = await self.rig(self.score(TO_MIN - 1)).service.composite(BTC)
+        assert self.asked == ["candles"]
+        assert score.tiles[0].bucket == bucket_of(96_000.0)

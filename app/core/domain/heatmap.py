@@ -19,10 +19,16 @@ from app.core.domain.stored import CompositeRow
 from app.core.domain.symbol import Symbol
 
 MINUTE_MS = 60_000
+SETTLING_MS = 5_000  # liquidations of a minute are stored within this time of its end
 BUCKET_GROWTH = 1.0025  # of the stored price buckets: each is 0.25 % above the one below it
 # Rows are exact multiples of the stored 0.25 % buckets; the name says the width in percent, rounded:
 # four buckets are 1.0025 ** 4 = 1.00 %, twenty are 5.12 %.
 BUCKETS_BY_WIDTH: Mapping[str, int] = {"0.25": 1, "0.5": 2, "1": 4, "2": 8, "5": 20}
+
+
+def settled_minute(now_ms: int) -> int:
+    """The newest minute of which everything is stored. At 12:03:04 it is 12:01, at 12:03:05 12:02."""
+    return (now_ms - SETTLING_MS) // MINUTE_MS - 1
 
 
 class HeatmapState(StrEnum):

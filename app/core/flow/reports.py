@@ -1,17 +1,22 @@
-"""What workers tell other processes through the warm cache, as JSON text and back: reports and whales.
+"""What workers tell other processes through the warm cache, as JSON text and back: reports, whales, tiles.
 
 Pure. Text of another version that does not fit reads as None, never as a half-filled value. Called by
-`services.streaming.status_board` and `services.streaming.whale_shelf`.
+`services.streaming.status_board`, `services.streaming.whale_shelf` and `services.streaming.tile_shelf`.
 """
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 
 from app.core.domain.flow_answer import StreamReport, WhaleBook
+from app.core.domain.heatmap import CompositeScore
 
+_Told = TypeVar("_Told")
 _REPORT = msgspec.json.Decoder(StreamReport)
 _BOOK = msgspec.json.Decoder(WhaleBook)
+_COMPOSITE = msgspec.json.Decoder(CompositeScore)
 _NAMES = msgspec.json.Decoder(dict[str, int])
 
 
@@ -20,10 +25,7 @@ def encode_report(report: StreamReport) -> str:
 
 
 def decode_report(text: str) -> StreamReport | None:
-    try:
-        return _REPORT.decode(text)
-    except msgspec.DecodeError:
-        return None
+    return _decode(_REPORT, text)
 
 
 def encode_book(book: WhaleBook) -> str:
@@ -31,10 +33,15 @@ def encode_book(book: WhaleBook) -> str:
 
 
 def decode_book(text: str) -> WhaleBook | None:
-    try:
-        return _BOOK.decode(text)
-    except msgspec.DecodeError:
-        return None
+    return _decode(_BOOK, text)
+
+
+def encode_composite(score: CompositeScore) -> str:
+    return msgspec.json.encode(score).decode()
+
+
+def decode_composite(text: str) -> CompositeScore | None:
+    return _decode(_COMPOSITE, text)
 
 
 def encode_names(names: dict[str, int]) -> str:
@@ -48,3 +55,10 @@ def decode_names(text: str) -> dict[str, int]:
         return _NAMES.decode(text)
     except msgspec.DecodeError:
         return {}
+
+
+def _decode(decoder: msgspec.json.Decoder[_Told], text: str) -> _Told | None:
+    try:
+        return decoder.decode(text)
+    except msgspec.DecodeError:
+        return None

@@ -19,7 +19,7 @@ from app.core.domain.context import EnhancedSignalContext
 from app.core.domain.derivatives import CoinMarket
 from app.core.domain.flow import Finding
 from app.core.domain.flow_config import FlowConfig
-from app.core.domain.heatmap import CompositeScore
+from app.core.domain.heatmap import CompositeScore, settled_minute
 from app.core.domain.liquidity_answer import LiquidityAnswer
 from app.core.domain.market_figures import LevelFigures, MarketFigures
 from app.core.domain.quality import Missing, Reading
@@ -41,6 +41,7 @@ from app.core.flow.market_filter import judge_market
 from app.core.flow.polled import FundingNow, detect_funding, detect_interest, detect_tile
 from app.core.store_ports import BarReader, MarketWriter
 from app.core.stream_ports import WarmCache
+from app.services.streaming.tile_shelf import TileShelf
 from app.services.streaming.whale_watch import Views, WhaleWatch
 
 _log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ class _Coin:
     price_ms: int = 0
     looked_ms: int = 0  # when its context was gathered last
     figures: MarketFigures | None = None
-    tile_min: int = 0
+    tile_min: int = -1
     notes: dict[str, str] = field(default_factory=dict)
 
 
@@ -141,6 +142,7 @@ class Poller:
             clock=clock,
             max_age_ms=max(MAX_WHALE_AGE_MS, round(2_000 * interval_s)),
         )
+        self._tiles = TileShelf(warm)
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
         self._contexts_left = 0
         self.rounds = 0
@@ -308,8 +310,9 @@ class Poller:
         self._on_levels(measure_levels(answer))
 
     async def _poll_tile(self, coin: _Coin) -> Finding | None:
-        """Once per closed minute: keep its composite tiles, and look for a strong one near the price."""
-        minute = self._clock.now_ms() // 60_000
+        """Once per settled minute: keep and publish its composite tiles, and look for a strong one near the
+        price."""
+        minute = settled_minute(self._clock.now_ms())
         if minute == coin.tile_min:
             return None
         try:
@@ -319,6 +322,7 @@ class Poller:
             return None
         coin.tile_min = minute
         self._writer.put(score.tiles)
+        await self._tiles.put(coin.symbol.base, score)
         if not score.can_alert:
             coin.notes["heatmap"] = score.why_no_alert
             return None

@@ -15,7 +15,7 @@ from app.core.domain.context import EnhancedSignalContext
 from app.core.domain.derivatives import PositionSide, WhaleAction, WhaleAlert
 from app.core.domain.flow import AlertKind, Finding
 from app.core.domain.flow_config import FlowConfig
-from app.core.domain.heatmap import CompositeScore
+from app.core.domain.heatmap import MINUTE_MS, SETTLING_MS, CompositeScore
 from app.core.domain.market import HOUR_MS, Series, Unit
 from app.core.domain.market_figures import LevelFigures
 from app.core.domain.quality import CacheState, Missing, MissingReason, Reading
@@ -26,6 +26,7 @@ from app.core.domain.views import Part, Parts, View, ViewQuery
 from app.core.errors import StorageUnavailable
 from app.core.heatmap.buckets import bucket_of
 from app.services.streaming.poller import MAX_CONTEXTS_A_ROUND, Poller
+from app.services.streaming.tile_shelf import TileShelf
 from app.services.streaming.warm_cache import MemoryWarmCache
 from app.services.streaming.whale_shelf import WhaleShelf
 from tests.derivatives_facts import coin_market
@@ -324,6 +325,23 @@ class TestTiles:
         assert rig.kinds() == [AlertKind.HEATMAP] * 2
         assert rig.found[0].direction is Direction.LONG
         assert [row for row in rig.store.lost if isinstance(row, CompositeRow)] == [*rig.score.tiles] * 2
+
+    async def test_they_are_published_for_every_process(self) -> None:
+        rig = Rig()
+        strong(rig, -4)
+        assert await TileShelf(rig.warm).read("BTC") is None
+        await rig.rounds(1)
+        assert await TileShelf(rig.warm).read("BTC") == rig.score
+        assert await TileShelf(rig.warm).read("ETH") is None
+
+    async def test_a_minute_is_asked_for_once_it_is_settled_and_not_a_minute_later(self) -> None:
+        rig = Rig()
+        rig.clock.tick((SETTLING_MS - rig.clock.now_ms() % MINUTE_MS) / 1000 - 1)
+        strong(rig, -4)
+        await rig.rounds(1, step_s=1.0)
+        assert rig.kinds() == [AlertKind.HEATMAP]
+        await rig.rounds(1)
+        assert rig.kinds() == [AlertKind.HEATMAP] * 2
 
     async def test_a_missing_part_is_named(self) -> None:
         rig = Rig()

@@ -5,10 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from app.core.clock import ManualClock
 from app.core.domain.flow_answer import WhaleBook
+from app.core.domain.heatmap import AbsentPart, CompositeScore, HeatmapPart
+from app.core.domain.quality import MissingReason
+from app.core.domain.stored import CompositeRow
 from app.core.domain.views import View
-from app.core.flow.reports import decode_book, decode_names, decode_report
+from app.core.flow.reports import decode_book, decode_composite, decode_names, decode_report
 from app.services.streaming.status_board import StatusBoard
+from app.services.streaming.tile_shelf import KEEP_S, TileShelf
 from app.services.streaming.warm_cache import MemoryWarmCache
 from app.services.streaming.whale_shelf import MAX_ROWS, WhaleShelf
 from tests.derivatives_facts import facts
@@ -54,6 +59,7 @@ async def test_text_that_is_not_ours_is_nobody() -> None:
     assert await StatusBoard(cache, now_ms=lambda: NOW_MS).read() == ()
     assert decode_report("[]") is None
     assert decode_book("nonsense") is None
+    assert decode_composite('{"ts_min": 1}') is None
     assert decode_names("7") == {}
 
 
@@ -70,3 +76,19 @@ async def test_the_book_of_whales_comes_back_whole_and_cut_to_its_size() -> None
     found = await shelf.read()
     assert found is not None
     assert len(found.alerts) == MAX_ROWS
+
+
+async def test_tiles_come_back_whole_with_what_is_missing_until_they_are_old() -> None:
+    clock = ManualClock(NOW_MS)
+    shelf = TileShelf(MemoryWarmCache(now_ms=clock.now_ms, monotonic=clock.monotonic_s))
+    absent = AbsentPart(HeatmapPart.SWING_PROXIMITY, MissingReason.TIMEOUT, "okx: no answer within 2.0 s")
+    rows = (
+        CompositeRow("BTC", 7, 4596, 0.9, 1.0, 1.0, None),
+        CompositeRow("BTC", 7, 4600, 0.3, 0.5, 0.0, None),
+    )
+    score = CompositeScore(7, rows, (absent,), can_alert=False, why_no_alert="missing: swing_proximity")
+    await shelf.put("BTC", score)
+    await shelf.put("ETH", dataclasses.replace(score, tiles=()))
+    assert await shelf.read("BTC") == score
+    clock.tick(KEEP_S)
+    assert await shelf.read("BTC") is None
