@@ -23,11 +23,6 @@ PRIOR_LOSSES = 10
 Records: TypeAlias = Callable[[str], tuple[int, int] | None]
 
 
-def setup_key(kind: AlertKind, direction: Direction, tier: int) -> str:
-    """`STOP_HUNT:LONG:1`: alerts of one setup share one record."""
-    return setup_of(kind.value, direction.value, tier)
-
-
 def shrunken_win_rate(*, scored: int, wins: int) -> float:
     """Share of wins, pulled towards one half by the prior: 33 of 60 -> 43 / 80 = 0.5375."""
     return (wins + PRIOR_WINS) / (scored + PRIOR_WINS + PRIOR_LOSSES)
@@ -49,7 +44,7 @@ def look_up(records: Records, kind: AlertKind, direction: Direction, tier: int) 
     """The record of this setup with its shift; None without direction (nothing to score) or record."""
     if direction is Direction.NEUTRAL:
         return None
-    setup = setup_key(kind, direction, tier)
+    setup = setup_of(kind.value, direction.value, tier)
     counts = records(setup)
     if counts is None:
         return None

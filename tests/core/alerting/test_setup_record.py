@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.alerting.record import look_up, record_shift, setup_key, shrunken_win_rate
+from app.core.alerting.record import look_up, record_shift, shrunken_win_rate
 from app.core.domain.flow import AlertKind
+from app.core.domain.outcomes import setup_of
 from app.core.domain.signal import Direction
 
 
@@ -29,7 +30,7 @@ def test_no_record_moves_a_confidence_by_more_than_ten_points() -> None:
 
 
 def test_a_setup_is_kind_direction_and_tier() -> None:
-    assert setup_key(AlertKind.STOP_HUNT, Direction.LONG, 1) == "STOP_HUNT:LONG:1"
+    assert setup_of("STOP_HUNT", "LONG", 1) == "STOP_HUNT:LONG:1"
 
 
 def test_the_record_is_asked_by_setup_and_shown_with_its_shift() -> None:
