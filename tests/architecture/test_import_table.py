@@ -40,6 +40,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.core.chat_ports",
     ),
     "calibration": ("app.core.calibration",),
+    # Evaluations and outcomes as columns, and the record made of them.
+    "record": ("app.core.record",),
     "engine": (
         "app.core.signal_engine",
         "app.core.confidence",
@@ -109,7 +111,7 @@ _PURE = ("factors", "smc", "flow", "heatmap", "outcomes", "chain", "alert_codec"
 CORE = frozenset(
     {"domain", "errors", "clock", "factors", "smc", "flow", "heatmap", "outcomes", "chain", "confluence"}
     | {"alert_codec"}
-    | {"ports", "calibration", "engine"}
+    | {"ports", "calibration", "record", "engine"}
 )
 PROVIDER = frozenset({"domain", "errors", "ports", "transport"})
 
@@ -125,6 +127,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "confluence": frozenset({"domain", "smc"}),
     "ports": frozenset({"domain", "errors"}),
     "calibration": frozenset({"domain", "errors"}),
+    "record": frozenset({"domain", "errors", "calibration", "outcomes"}),
     "engine": CORE,
     "transport": frozenset({"errors"}),
     **{name: PROVIDER for name in ("coinglass", "okx", "spot", "sentiment", "telegram", "webhook")},
