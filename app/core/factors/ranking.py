@@ -6,11 +6,12 @@ every point against the window before it; both give the same number (tested equa
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from app.core.factors.rolling_rank import count_below
 
 Int64s = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -68,16 +69,10 @@ class Ranking:
 
     def v_column(self, x: Floats, starts: Int64s) -> Floats:
         """v of every point against its own window; NaN where the window is empty."""
-        out = np.full(x.size, np.nan)
-        window: list[float] = []
-        ranked = self.ranked(x).tolist()
-        left = 0
-        for index, value in enumerate(ranked):
-            for gone in ranked[left : int(starts[index])]:
-                window.pop(bisect_left(window, gone))
-            left = int(starts[index])
-            if window:
-                share = (bisect_left(window, value) + bisect_right(window, value)) / (2 * len(window))
-                out[index] = self.v(float(x[index]), share)
-            insort(window, value)
-        return out
+        below, equal = count_below(self.ranked(x), starts)
+        size = np.arange(x.size) - starts
+        share = np.full(x.size, np.nan)
+        np.divide(below + 0.5 * equal, size, out=share, where=size > 0)
+        if self.signed:
+            return np.sign(x) * share
+        return self.direction * (2.0 * share - 1.0)
