@@ -1,4 +1,4 @@
-"""Where every value of a long history stands among the values before it: all moments at once, in whole arrays.
+"""Where every value of a history stands among the values before it: all moments at once, in whole arrays.
 
 Counting one window after the other costs a year of minutes half an hour; here all windows go down the bits of
 the ranks together. Pure integer arithmetic, exact, called by `ranking`.
