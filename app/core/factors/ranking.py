@@ -73,6 +73,5 @@ class Ranking:
         size = np.arange(x.size) - starts
         share = np.full(x.size, np.nan)
         np.divide(below + 0.5 * equal, size, out=share, where=size > 0)
-        if self.signed:
-            return np.sign(x) * share
-        return self.direction * (2.0 * share - 1.0)
+        found: Floats = np.sign(x) * share if self.signed else self.direction * (2.0 * share - 1.0)
+        return found
