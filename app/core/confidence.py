@@ -9,12 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.core.domain.signal import Confidence, ConfidenceLevel, FactorScore, FactorStatus
 
 HIGH_SCORE = 60.0
 HIGH_COVERAGE = 0.8  # with a fifth of the evidence unseen, nothing is certain
 MEDIUM_SCORE = 35.0
 FULL_STRENGTH = 25.0  # points from neutral at which strength is complete
+LEVELS = (ConfidenceLevel.LOW, ConfidenceLevel.MEDIUM, ConfidenceLevel.HIGH)
 
 
 def compute_coverage(factors: Sequence[FactorScore]) -> float:
@@ -40,6 +44,28 @@ def compute_confidence(
     value = 100.0 * coverage * (agreement + strength) / 2.0
     level = _level(value, coverage) if coverage >= min_coverage_frac else ConfidenceLevel.LOW
     return Confidence(value, level, agreement, strength, coverage)
+
+
+def confidence_columns(
+    weights: NDArray[np.float64],
+    v: NDArray[np.float64],
+    score: NDArray[np.float64],
+    coverage: NDArray[np.float64],
+    *,
+    min_coverage_frac: float,
+) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """`compute_confidence` at every moment of a history: (score, level as an index into LEVELS).
+
+    weights: one per factor; v: a row per moment and a column per factor, 0 where it did not count.
+    """
+    weighted = v * weights
+    net, gross = np.abs(weighted.sum(axis=1)), np.abs(weighted).sum(axis=1)
+    agreement = np.divide(net, gross, out=np.zeros_like(net), where=gross > 0)
+    strength = np.minimum(1.0, np.abs(score - 50.0) / FULL_STRENGTH)
+    value = 100.0 * coverage * (agreement + strength) / 2.0
+    is_high = (value >= HIGH_SCORE) & (coverage >= HIGH_COVERAGE)
+    level = np.where(is_high, 2, np.where(value >= MEDIUM_SCORE, 1, 0))
+    return value, np.where(coverage >= min_coverage_frac, level, 0).astype(np.int8)
 
 
 def lowered(level: ConfidenceLevel) -> ConfidenceLevel:

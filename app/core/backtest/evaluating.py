@@ -1,0 +1,134 @@
+"""The engine over a whole history: evaluations at many moments, as they would have been answered live.
+
+Every moment sees bars closed by then. Scores are `signal_engine.score_columns`, levels of confidence
+`confidence_columns`; what zones over liquidations say lowers a level as it does live. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import TypeAlias
+
+import numpy as np
+
+from app.core.backtest.price_path import PricePath, Settlements
+from app.core.backtest.sweep import hourly_atr
+from app.core.confidence import confidence_columns
+from app.core.domain.context import EnhancedSignalContext
+from app.core.domain.engine_config import EngineConfig, Thresholds
+from app.core.domain.market import HOUR_MS
+from app.core.domain.quality import Missing
+from app.core.domain.signal import Mode
+from app.core.errors import InvariantViolation
+from app.core.record.columns import FACTOR_ORDER, LONG, NEUTRAL, SHORT, Codes, Evaluations, Floats, Ints
+from app.core.record.regimes import volatility_codes
+from app.core.signal_engine import ENGINE_VERSION, score_columns
+from app.core.smc.bars import Bars, build_bars
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is known of one coin.
+
+    context: its histories up to the end, hourly candles among them. path: the finest prices that trades can
+    be followed on. settlements: None where funding that was really paid is not known.
+    """
+
+    base: str
+    tier: int
+    context: EnhancedSignalContext
+    path: PricePath
+    settlements: Settlements | None
+
+
+# Direction of the confluence at moments of a coin: (history, at_ms, price) -> LONG, NEUTRAL or SHORT each.
+ConfluenceAt: TypeAlias = Callable[[History, Ints, Floats], Codes]
+TrendAt: TypeAlias = Callable[[Bars, Ints], Codes]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Evaluations of one coin with what their trades need. atr_usd: ATR(1h) at each, NaN unknown."""
+
+    evaluations: Evaluations
+    atr_usd: Floats
+
+
+def evaluate_history(
+    history: History, config: EngineConfig, at_ms: Ints, *, confluence: ConfluenceAt, trend: TrendAt
+) -> Evaluated:
+    """Evaluate at these moments (ascending). Moments without a closed candle of the last hour are left out:
+    live they would have had no price.
+
+    Raises:
+        InvariantViolation: the history has no hourly candles.
+    """
+    bars = hourly_bars(history.context)
+    row = np.searchsorted(bars.close_ms, at_ms, side="right") - 1
+    has_price = (row >= 0) & (at_ms - bars.close_ms[np.maximum(row, 0)] < HOUR_MS)
+    at_ms, row = at_ms[has_price], row[has_price]
+    columns = score_columns(history.context, config, at_ms)
+    by_name = {column.name: column for column in columns.factors}
+    v = np.stack([by_name[name].v for name in FACTOR_ORDER], axis=1)
+    ok = np.stack([by_name[name].ok for name in FACTOR_ORDER], axis=1)
+    direction = directions(columns.score, columns.coverage, config)
+    weights = np.array([config.weights[name] for name in FACTOR_ORDER])
+    _, level = confidence_columns(
+        weights, v, columns.score, columns.coverage, min_coverage_frac=config.min_coverage_frac
+    )
+    # Only what has a direction can be contradicted.
+    asked = np.flatnonzero(direction != NEUTRAL)
+    against = np.zeros(at_ms.size, dtype=np.bool_)
+    if asked.size:
+        said = confluence(history, at_ms[asked], bars.close[row[asked]])
+        against[asked] = said == -direction[asked]
+    evaluations = Evaluations(
+        symbols=(history.base,),
+        versions=(ENGINE_VERSION,),
+        at_ms=at_ms,
+        coin=np.zeros(at_ms.size, dtype=np.int64),
+        tier=np.full(at_ms.size, history.tier, dtype=np.int8),
+        score=columns.score,
+        coverage=columns.coverage,
+        direction=direction,
+        level=np.where(against, np.maximum(level - 1, 0), level).astype(np.int8),
+        v=np.where(ok, v, np.nan),
+        volatility=volatility_codes(bars.close_ms, bars.close, at_ms),
+        trend=trend(bars, at_ms),
+    )
+    return Evaluated(evaluations, hourly_atr(bars)[row])
+
+
+def directions(score: Floats, coverage: Floats, config: EngineConfig, mode: Mode = Mode.BALANCED) -> Codes:
+    """LONG, NEUTRAL or SHORT at each moment; under the least coverage NEUTRAL whatever the score."""
+    pair: Thresholds = config.thresholds[mode]
+    found = np.where(score >= pair.long, LONG, np.where(score <= pair.short, SHORT, NEUTRAL))
+    return np.where(coverage >= config.min_coverage_frac, found, NEUTRAL).astype(np.int8)
+
+
+def hourly_bars(context: EnhancedSignalContext) -> Bars:
+    """The candles of a context as bars.
+
+    Raises:
+        InvariantViolation: there are none, or they are not hourly.
+    """
+    if isinstance(context.candles, Missing) or context.candles.value.interval_ms != HOUR_MS:
+        raise InvariantViolation(f"no hourly candles of {context.symbol.base}")
+    return build_bars(context.candles.value, context.as_of_ms)
+
+
+def join(parts: Sequence[Evaluations]) -> tuple[Evaluations, Ints]:
+    """Several coins as one list in order of (time, coin), and where each row of the parts, one after the
+    other, went to: `joined.column == concatenated.column[order]`."""
+    symbols = tuple(symbol for part in parts for symbol in part.symbols)
+    coin = np.concatenate([part.coin + index for index, part in enumerate(parts)])
+    at_ms = np.concatenate([part.at_ms for part in parts])
+    order = np.lexsort((coin, at_ms))
+    columns = {
+        field.name: np.concatenate([getattr(part, field.name) for part in parts])[order]
+        for field in fields(Evaluations)
+        if field.name not in ("symbols", "versions", "coin", "at_ms")
+    }
+    versions = tuple(sorted({version for part in parts for version in part.versions}))
+    return Evaluations(symbols, versions, at_ms=at_ms[order], coin=coin[order], **columns), order
