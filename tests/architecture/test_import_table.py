@@ -85,6 +85,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.providers_doc",
         "app.backtest",
         "app.backtest_data",
+        "app.backtest_history",
         "app.backtest_report",
         "app.backfill",
         "app.backfill_parts",

@@ -14,14 +14,15 @@ import numpy as np
 
 from app.core.backtest.price_path import PricePath, Settlements
 from app.core.backtest.sweep import hourly_atr
+from app.core.backtest.variants import positions
 from app.core.confidence import confidence_columns
 from app.core.domain.context import EnhancedSignalContext
-from app.core.domain.engine_config import EngineConfig, Thresholds
+from app.core.domain.engine_config import EngineConfig
 from app.core.domain.market import HOUR_MS
 from app.core.domain.quality import Missing
 from app.core.domain.signal import Mode
 from app.core.errors import InvariantViolation
-from app.core.record.columns import FACTOR_ORDER, LONG, NEUTRAL, SHORT, Codes, Evaluations, Floats, Ints
+from app.core.record.columns import FACTOR_ORDER, NEUTRAL, Codes, Evaluations, Floats, Ints
 from app.core.record.regimes import volatility_codes
 from app.core.signal_engine import ENGINE_VERSION, score_columns
 from app.core.smc.bars import Bars, build_bars
@@ -72,7 +73,8 @@ def evaluate_history(
     by_name = {column.name: column for column in columns.factors}
     v = np.stack([by_name[name].v for name in FACTOR_ORDER], axis=1)
     ok = np.stack([by_name[name].ok for name in FACTOR_ORDER], axis=1)
-    direction = directions(columns.score, columns.coverage, config)
+    pair = config.thresholds[Mode.BALANCED]
+    direction = positions(columns.score, columns.coverage, pair, config.min_coverage_frac)
     weights = np.array([config.weights[name] for name in FACTOR_ORDER])
     _, level = confidence_columns(
         weights, v, columns.score, columns.coverage, min_coverage_frac=config.min_coverage_frac
@@ -98,13 +100,6 @@ def evaluate_history(
         trend=trend(bars, at_ms),
     )
     return Evaluated(evaluations, hourly_atr(bars)[row])
-
-
-def directions(score: Floats, coverage: Floats, config: EngineConfig, mode: Mode = Mode.BALANCED) -> Codes:
-    """LONG, NEUTRAL or SHORT at each moment; under the least coverage NEUTRAL whatever the score."""
-    pair: Thresholds = config.thresholds[mode]
-    found = np.where(score >= pair.long, LONG, np.where(score <= pair.short, SHORT, NEUTRAL))
-    return np.where(coverage >= config.min_coverage_frac, found, NEUTRAL).astype(np.int8)
 
 
 def hourly_bars(context: EnhancedSignalContext) -> Bars:

@@ -1,0 +1,269 @@
+"""What a backtest knows of a coin, out of a recorded folder or the simulator's world. A part of `backtest`.
+
+Owns which source stands for which input and says so in words; units and stamps are the market's
+(`sim.market`): bars by open, fractions, closed ones only. What the market does not have is `Missing`, never
+made up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from app.core.backtest.evaluating import History
+from app.core.backtest.price_path import PricePath, Settlements
+from app.core.domain.context import DataMode, EnhancedSignalContext
+from app.core.domain.market import (
+    DAY_MS,
+    HOUR_MS,
+    Candles,
+    LiquidationHistory,
+    Price,
+    PriceKind,
+    Series,
+    Unit,
+)
+from app.core.domain.quality import CacheState, Missing, MissingReason, Reading
+from app.core.domain.symbol import Symbol
+from app.services.okx.funding import periods_h
+from app.services.okx.parse import per_8h
+from app.sim.market import CandleColumns, MarketSource, ValueColumns
+
+MINUTE_MS = 60_000
+T = TypeVar("T")
+# Who is asked first; of candles and paths whoever has most.
+_EXCHANGES = ("OKX", "Binance", "Bybit")
+_PATH_MS = (MINUTE_MS, 3 * MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS, HOUR_MS)
+# A finer path with more holes than this would score less than a coarser one.
+_COVERED = 0.95
+_EIGHT_H = 8
+_NOT_THERE = Missing(MissingReason.NO_DATA, "not recorded")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A coin's history. inputs: (what, where from) in words, in the order of the factors' table."""
+
+    history: History
+    inputs: tuple[tuple[str, str], ...]
+
+
+def load_history(
+    source: MarketSource,
+    base: str,
+    *,
+    from_ms: int,
+    to_ms: int,
+    tier: int,
+    data_mode: DataMode,
+    finest_ms: int = MINUTE_MS,
+) -> Loaded:
+    """Everything the source has of the coin up to `to_ms`; the price path from `from_ms` on.
+
+    finest_ms: no finer path than this is looked for.
+
+    Raises:
+        ValueError: no exchange has hourly candles of the coin.
+    """
+    reader = _Reader(source, base, to_ms)
+    candles, exchange = reader.candles()
+    path, path_exchange, path_ms = reader.path(from_ms, exchange, finest_ms)
+    settlements, settled_by = reader.settlements(path_exchange)
+    context = reader.context(candles, exchange, data_mode)
+    inputs = (
+        ("candles", f"{exchange}, 1h"),
+        *((name, reader.sources[name]) for name in reader.sources),
+        ("price path", f"{path_exchange}, {path_ms // MINUTE_MS} min"),
+        ("funding paid", settled_by),
+    )
+    return Loaded(History(base, tier, context, path, settlements), inputs)
+
+
+class _Reader:
+    """Reads one coin; `sources` fills up with where each input came from."""
+
+    def __init__(self, source: MarketSource, base: str, to_ms: int) -> None:
+        self._source = source
+        self._base = base
+        self._to_ms = to_ms
+        self._exchanges = [name for name in _EXCHANGES if name in source.exchanges()]
+        self.sources: dict[str, str] = {}
+
+    def candles(self) -> tuple[Candles, str]:
+        """Hourly ones of the exchange that has most of them."""
+        best, exchange = self._most(HOUR_MS, 0)
+        if best is None:
+            raise ValueError(f"no hourly candles of {self._base}")
+        columns = (best.open, best.high, best.low, best.close, best.volume_base)
+        close_ms = tuple((best.open_ms + HOUR_MS).tolist())
+        return Candles(exchange, HOUR_MS, close_ms, *(tuple(one.tolist()) for one in columns)), exchange
+
+    def path(self, from_ms: int, exchange: str, finest_ms: int) -> tuple[PricePath, str, int]:
+        """The finest one that covers the time; else the hourly candles themselves."""
+        from_ms -= from_ms % HOUR_MS
+        for length_ms in _PATH_MS:
+            if length_ms < finest_ms and length_ms != HOUR_MS:
+                continue
+            found, name = self._most(length_ms, from_ms)
+            wanted = (self._to_ms - from_ms) / length_ms
+            if found is not None and found.open_ms.size >= _COVERED * wanted:
+                return _path(found, length_ms), name, length_ms
+        hourly = self._closed(exchange, HOUR_MS, from_ms)
+        return _path(hourly, HOUR_MS), exchange, HOUR_MS
+
+    def settlements(self, first: str) -> tuple[Settlements | None, str]:
+        """Rates that were paid, of the exchange of the path where it has them."""
+        for exchange in (first, "Binance", "OKX"):
+            settled = self._source.funding_settled(self._base, exchange, 0, self._to_ms)
+            if settled.values.size:
+                return Settlements(settled.open_ms, settled.values), f"{exchange}, at its stamps"
+        return None, "not recorded: not charged"
+
+    def context(self, candles: Candles, exchange: str, data_mode: DataMode) -> EnhancedSignalContext:
+        price = Price(candles.close[-1], PriceKind.LAST_CLOSE, exchange)
+        newest_ms = candles.close_ms[-1]
+        return EnhancedSignalContext(
+            symbol=Symbol(self._base),
+            as_of_ms=self._to_ms,
+            data_mode=data_mode,
+            price=_reading(price, exchange, newest_ms),
+            candles=_reading(candles, exchange, newest_ms),
+            liquidations=self._liquidations(),
+            open_interest_usd=self._interest("open interest in USD", "usd", Unit.USD),
+            open_interest_base=self._interest("open interest in coins", "base", Unit.BASE),
+            funding=self._funding(),
+            account_ratio=self._share("account ratio", self._source.account_long_share),
+            top_position_ratio=self._share("top traders", self._source.top_position_long_share),
+            social=self._social(),
+            fear_greed=self._fear_greed(),
+        )
+
+    def _most(self, length_ms: int, from_ms: int) -> tuple[CandleColumns | None, str]:
+        found = [(name, self._closed(name, length_ms, from_ms)) for name in self._exchanges]
+        held = [(name, one) for name, one in found if one.open_ms.size]
+        if not held:
+            return None, ""
+        name, best = max(held, key=lambda pair: pair[1].open_ms.size)
+        return best, name
+
+    def _closed(self, exchange: str, length_ms: int, from_ms: int) -> CandleColumns:
+        found = self._source.candles(self._base, exchange, length_ms, from_ms, self._to_ms)
+        kept = found.is_closed & (found.open_ms + length_ms <= self._to_ms)
+        return CandleColumns(
+            open_ms=found.open_ms[kept],
+            open=found.open[kept],
+            high=found.high[kept],
+            low=found.low[kept],
+            close=found.close[kept],
+            volume_base=found.volume_base[kept],
+            is_closed=found.is_closed[kept],
+        )
+
+    def _liquidations(self) -> Reading[LiquidationHistory] | Missing:
+        found = self._source.liquidations(self._base, ("All",), HOUR_MS, 0, self._to_ms)
+        close_ms = found.open_ms[found.is_closed] + HOUR_MS
+        self.sources["liquidations"] = "CoinGlass, 1h" if close_ms.size else "none"
+        if not close_ms.size:
+            return _NOT_THERE
+        long_usd, short_usd = (
+            tuple(side[found.is_closed].tolist()) for side in (found.long_usd, found.short_usd)
+        )
+        history = LiquidationHistory(HOUR_MS, tuple(close_ms.tolist()), long_usd, short_usd, "All")
+        return _reading(history, "coinglass", int(close_ms[-1]))
+
+    def _interest(self, name: str, unit: str, kind: Unit) -> Reading[Series] | Missing:
+        found = self._source.open_interest(self._base, "All", unit, HOUR_MS, 0, self._to_ms)
+        return self._series(name, found, kind, HOUR_MS, "coinglass", "CoinGlass and Binance, 1h")
+
+    def _funding(self) -> Reading[Series] | Missing:
+        weighted = self._source.funding_weighted(self._base, HOUR_MS, 0, self._to_ms)
+        found = self._series(
+            "funding", weighted, Unit.FRAC_PER_8H, HOUR_MS, "coinglass", "CoinGlass OI-weighted, 1h"
+        )
+        if isinstance(found, Reading):
+            return found
+        for exchange in ("OKX", "Binance"):
+            settled = self._source.funding_settled(self._base, exchange, 0, self._to_ms)
+            if settled.values.size:
+                stamps = settled.open_ms.tolist()
+                lengths = periods_h(stamps, _EIGHT_H)
+                rates = map(per_8h, settled.values.tolist(), lengths)
+                self.sources["funding"] = f"{exchange}, settled"
+                series = Series(Unit.FRAC_PER_8H, _EIGHT_H * HOUR_MS, tuple(stamps), tuple(rates))
+                return _reading(series, exchange.lower(), stamps[-1])
+        return _NOT_THERE
+
+    def _share(
+        self, name: str, ask: Callable[[str, str, int, int, int], ValueColumns]
+    ) -> Reading[Series] | Missing:
+        for exchange in ("Binance", "OKX"):
+            found = ask(self._base, exchange, HOUR_MS, 0, self._to_ms)
+            if found.values.size:
+                break
+        return self._series(name, found, Unit.FRAC, HOUR_MS, "coinglass", f"{exchange}, 1h")
+
+    def _social(self) -> Reading[Series] | Missing:
+        found = self._source.galaxy_score(self._base, HOUR_MS, 0, self._to_ms)
+        return self._series("social", found, Unit.SCORE, HOUR_MS, "lunarcrush", "LunarCrush, 1h")
+
+    def _fear_greed(self) -> Reading[Series] | Missing:
+        found = self._source.fear_greed(0, self._to_ms)
+        self.sources["fear & greed"] = "alternative.me, daily" if found.values.size else "none"
+        if not found.values.size:
+            return _NOT_THERE
+        # A day's index is known from 00:00 of its day: its stamp is the moment it can be used.
+        stamps = tuple(found.open_ms.tolist())
+        series = Series(Unit.SCORE, DAY_MS, stamps, tuple(found.values.tolist()))
+        return _reading(series, "alternative_me", stamps[-1])
+
+    def _series(
+        self, name: str, found: ValueColumns, unit: Unit, length_ms: int, provider: str, words: str
+    ) -> Reading[Series] | Missing:
+        kept = found.is_closed & (found.open_ms + length_ms <= self._to_ms)
+        self.sources[name] = words if kept.any() else "none"
+        if not kept.any():
+            return _NOT_THERE
+        close_ms = tuple((found.open_ms[kept] + length_ms).tolist())
+        series = Series(unit, length_ms, close_ms, tuple(found.values[kept].tolist()))
+        return _reading(series, provider, close_ms[-1])
+
+
+def _path(found: CandleColumns, length_ms: int) -> PricePath:
+    return PricePath(length_ms, found.open_ms, found.open, found.high, found.low, found.close)
+
+
+def _reading(value: T, provider: str, newest_ms: int) -> Reading[T]:
+    return Reading(value, provider, "history", newest_ms, newest_ms, CacheState.MISS)
+
+
+def coins_of(source: MarketSource, wanted: Sequence[str]) -> tuple[str, ...]:
+    """The coins to run, by name; of a recording without a choice all that have hourly candles.
+
+    Raises:
+        ValueError: a coin that the source does not know.
+    """
+    known = [coin.base for coin in source.coins()]
+    unknown = sorted(set(wanted) - set(known))
+    if unknown:
+        raise ValueError(f"no data of {', '.join(unknown)}; there is data of {', '.join(sorted(known))}")
+    return tuple(wanted) if wanted else tuple(known)
+
+
+def last_close_ms(source: MarketSource, base: str, until_ms: int) -> int | None:
+    """Close of the newest hourly candle, None without any."""
+    ends = [
+        int(found.open_ms[-1]) + HOUR_MS
+        for name in _EXCHANGES
+        if name in source.exchanges()
+        and (found := source.candles(base, name, HOUR_MS, 0, until_ms)).open_ms.size
+    ]
+    return max(ends, default=None)
+
+
+def grid(from_ms: int, to_ms: int, step_ms: int) -> np.ndarray:
+    """Moments from_ms <= t <= to_ms on the clock's grid."""
+    first = -(-from_ms // step_ms) * step_ms
+    return np.arange(first, to_ms + 1, step_ms, dtype=np.int64)

@@ -1,0 +1,106 @@
+"""What a backtest found, as plain values: the record with its honesty fields, and what only history can tell.
+
+Built by `study`, rendered as HTML, JSON and Markdown by the command.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.core.domain.signal import FactorName, Mode
+from app.core.domain.track_record import Mean, TrackRecord, TradeStats
+
+
+class Verdict(StrEnum):
+    """Did a factor help, on this history? CANNOT_TELL is the usual answer of three months."""
+
+    HELPED = "helped"
+    HURT = "hurt"
+    CANNOT_TELL = "cannot tell"
+    NOT_RECORDED = "not recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class FactorReport:
+    """One factor.
+
+    counted_frac: share of evaluations in which it counted. correlation: rank correlation of its v with what
+    a LONG earned before costs at the headline horizon, over the evaluations in which it counted. without:
+    the engine without it; `engine_minus` there is what the factor added to the mean net return of a trade.
+    sentence: all of it in one plain sentence.
+    """
+
+    name: FactorName
+    counted_frac: float
+    correlation: Mean | None
+    without: TradeStats
+    verdict: Verdict
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class VariantReport:
+    """Other weights. Shares of all evaluations."""
+
+    name: str
+    long_frac: float
+    short_frac: float
+    stats: TradeStats
+
+
+@dataclass(frozen=True, slots=True)
+class ModeReport:
+    """One set of thresholds. Shares of all evaluations."""
+
+    mode: Mode
+    long_frac: float
+    short_frac: float
+    stats: TradeStats
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Running total of net returns (one unit of stake a trade): (UTC epoch ms, total), at most 400 points."""
+
+    name: str
+    points: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CoinReport:
+    """One coin. inputs: (what, where from); evaluations: how many, and the share of them that had enough
+    coverage for a direction."""
+
+    base: str
+    inputs: tuple[tuple[str, str], ...]
+    evaluations: int
+    covered_frac: float
+    record: TrackRecord
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestReport:
+    """One run. source: the data in words; record: all coins together.
+
+    percentiles: score at 1, 5, 25, 50, 75, 95 and 99 %. correlations: per horizon, rank correlation of the
+    score with what a LONG earned before costs. dearer: the engine's trades at the headline horizon with every
+    cost doubled.
+    """
+
+    source: str
+    data_mode: str
+    from_ms: int
+    to_ms: int
+    step_ms: int
+    engine_version: str
+    weights: tuple[tuple[FactorName, float], ...]
+    record: TrackRecord
+    coins: tuple[CoinReport, ...]
+    percentiles: tuple[tuple[int, float], ...]
+    modes: tuple[ModeReport, ...]
+    correlations: tuple[tuple[str, Mean | None], ...]
+    factors: tuple[FactorReport, ...]
+    sensitivity: tuple[VariantReport, ...]
+    dearer: TradeStats
+    curves: tuple[Curve, ...]
