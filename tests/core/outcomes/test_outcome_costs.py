@@ -1,4 +1,4 @@
-"""Costs, break-even and the interval of a share: the worked numbers of the rules."""
+"""Costs and break-even: the worked numbers of the rules."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pytest
 
 from app.core.domain.signal import Direction
 from app.core.outcomes.costs import break_even_rate, funding_frac, round_trip_frac
-from app.core.outcomes.statistics import wilson
 
 
 @pytest.mark.parametrize("tier, cost", [(1, 0.0016), (2, 0.0028), (3, 0.0028)])
@@ -25,18 +24,3 @@ def test_who_holds_at_the_stamp_pays_all_of_it() -> None:
     assert funding_frac(Direction.LONG, stamps, from_ms=0, to_ms=300) == pytest.approx(-0.0001)
     assert funding_frac(Direction.SHORT, stamps, from_ms=0, to_ms=300) == pytest.approx(0.0001)
     assert funding_frac(Direction.SHORT, stamps, from_ms=300, to_ms=900) == 0.0
-
-
-@pytest.mark.parametrize(
-    "wins, n, low, high", [(6, 10, 31.3, 83.2), (55, 100, 45.2, 64.4), (550, 1000, 51.9, 58.1)]
-)
-def test_wilson_intervals_are_those_of_the_books(wins: int, n: int, low: float, high: float) -> None:
-    found = wilson(wins, n)
-    assert found is not None
-    assert (round(100 * found[0], 1), round(100 * found[1], 1)) == (low, high)
-
-
-def test_nothing_has_no_interval_and_no_interval_leaves_zero_to_one() -> None:
-    assert wilson(0, 0) is None
-    assert wilson(0, 5) == (0.0, pytest.approx(0.4345, abs=1e-4))
-    assert wilson(5, 5) == (pytest.approx(0.5655, abs=1e-4), 1.0)
