@@ -16,10 +16,11 @@ import numpy as np
 
 from app.core.calibration.hit_rates import build_hit_rates
 from app.core.calibration.logistic import Calibration, fit
-from app.core.calibration.scores import Bin, Interval, block_bootstrap, brier, log_loss, reliability
+from app.core.calibration.scores import block_bootstrap, brier, log_loss, reliability
 from app.core.confluence.sweep import touch_probability
 from app.core.domain.hit_rates import HitRates
 from app.core.domain.market import HOUR_MS
+from app.core.domain.track_record import Mean, ReliabilityBin
 from app.core.smc.bars import Bars, Floats, Ints, wilder_atr
 
 DISTANCES_ATR = (0.5, 1.0, 2.0, 3.0, 4.0)
@@ -136,9 +137,9 @@ class Scored:
     name: str
     brier: float
     log_loss: float
-    against_table: Interval | None
+    against_table: Mean | None
     calibration: Calibration | None
-    bins: tuple[Bin, ...]
+    bins: tuple[ReliabilityBin, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.core.calibration.scores import Floats
+from app.core.calibration.blocks import Floats
+from app.core.calibration.isotonic import pool_falling
 from app.core.domain.hit_rates import HitRates
 
 
@@ -18,17 +19,4 @@ def build_hit_rates(horizon_h: float, distance_atr: Floats, hit: Floats) -> HitR
     knots = np.unique(distance_atr)
     counts = [int((distance_atr == knot).sum()) for knot in knots]
     rates = [float(hit[distance_atr == knot].mean()) for knot in knots]
-    return HitRates(horizon_h, tuple(knots.tolist()), tuple(_falling(rates, counts)), tuple(counts))
-
-
-def _falling(rates: list[float], counts: list[int]) -> list[float]:
-    """Isotonic (pool adjacent violators): neighbours that rise share their mean."""
-    pools: list[tuple[float, int, int]] = []
-    for rate, count in zip(rates, counts, strict=True):
-        value, weight, length = rate, count, 1
-        while pools and pools[-1][0] < value:
-            before, heavy, long = pools.pop()
-            value = (before * heavy + value * weight) / (heavy + weight)
-            weight, length = weight + heavy, length + long
-        pools.append((value, weight, length))
-    return [value for value, _, length in pools for _ in range(length)]
+    return HitRates(horizon_h, tuple(knots.tolist()), tuple(pool_falling(rates, counts)), tuple(counts))

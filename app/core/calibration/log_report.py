@@ -10,8 +10,6 @@ import numpy as np
 
 from app.core.calibration.logistic import MIN_WINDOWS, Calibration, fit
 from app.core.calibration.scores import (
-    Bin,
-    Interval,
     block_bootstrap,
     brier,
     log_loss,
@@ -19,6 +17,7 @@ from app.core.calibration.scores import (
     reliability,
 )
 from app.core.domain.stored import ProbabilityRow
+from app.core.domain.track_record import Mean, ReliabilityBin
 from app.core.errors import InvariantViolation
 
 HOUR_MS = 3_600_000
@@ -33,9 +32,9 @@ class LogReport:
     n: int
     brier: float
     log_loss: float
-    bins: tuple[Bin, ...]
+    bins: tuple[ReliabilityBin, ...]
     calibration: Calibration | None
-    gain: Interval | None
+    gain: Mean | None
     is_kept: bool
     note: str
 

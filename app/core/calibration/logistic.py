@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.core.calibration.scores import Floats
+from app.core.calibration.blocks import Floats
 from app.core.errors import InvariantViolation
 
 MIN_WINDOWS = 500  # under so many resolved windows nothing is fitted

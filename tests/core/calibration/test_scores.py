@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.core.calibration.hit_rates import build_hit_rates
-from app.core.calibration.scores import block_bootstrap, brier, log_loss, reliability
+from app.core.calibration.scores import (
+    block_bootstrap,
+    brier,
+    brier_skill,
+    decompose,
+    log_loss,
+    reliability,
+)
 from app.core.domain.hit_rates import HitRates
 from app.core.errors import InvariantViolation
 
@@ -25,6 +34,43 @@ def test_reliability_bins_hold_everything_once() -> None:
     assert [one.n for one in bins] == [2, 0, 0, 0, 0, 2, 0, 0, 0, 1]
     assert (bins[5].mean_probability, bins[5].hit_rate) == (pytest.approx(0.57), 0.5)
     assert (bins[1].mean_probability, bins[1].hit_rate) == (None, None)
+
+
+def test_a_brier_score_comes_apart_by_hand() -> None:
+    probability = np.array([0.25] * 4 + [0.75] * 4)
+    hit = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0])
+    parts = decompose(reliability(probability, hit))
+    assert (parts.reliability, parts.resolution, parts.uncertainty) == (0.03125, 0.015625, 0.234375)
+    assert parts.brier == brier(probability, hit) == 0.25
+
+
+ROWS = st.lists(st.tuples(st.floats(0.0, 1.0), st.booleans()), min_size=1, max_size=60)
+
+
+@given(rows=ROWS)
+def test_the_parts_are_the_score_of_the_binned_probabilities(rows: list[tuple[float, bool]]) -> None:
+    probability, hit = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
+    place = np.minimum((probability * 10).astype(np.int64), 9)
+    binned = np.array([probability[place == mine].mean() for mine in place])
+    parts = decompose(reliability(probability, hit))
+    assert parts.brier == pytest.approx(brier(binned, hit), abs=1e-12)
+    assert min(parts.reliability, parts.resolution, parts.uncertainty) >= 0.0
+
+
+@given(rows=ROWS)
+def test_upside_down_probabilities_are_as_good(rows: list[tuple[float, bool]]) -> None:
+    probability, hit = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
+    assert brier(1.0 - probability, 1.0 - hit) == pytest.approx(brier(probability, hit), abs=1e-12)
+    assert log_loss(1.0 - probability, 1.0 - hit) == pytest.approx(log_loss(probability, hit), abs=1e-9)
+
+
+def test_skill_is_what_is_better_than_the_base_rate() -> None:
+    assert brier_skill(0.24, 0.25) == pytest.approx(0.04)
+    assert brier_skill(0.26, 0.25) == pytest.approx(-0.04)
+    with pytest.raises(InvariantViolation):
+        brier_skill(0.0, 0.0)
+    with pytest.raises(InvariantViolation):
+        decompose(())
 
 
 def test_whole_blocks_are_drawn_so_clumps_count_once() -> None:
