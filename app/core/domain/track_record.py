@@ -47,7 +47,8 @@ class TradeStats:
     hit_rate_apart: the interval for the effective n, the one to read. break_even: share of wins at which
     barriers and costs of these very trades earn nothing. mean_net, total_net_frac: one unit of stake each
     time, after costs. max_drawdown_frac: largest fall of the running total, 0 or more. All None without a
-    scored trade. engine_minus: mean net of the engine less that of this rule; None for the engine itself.
+    scored trade; mean_net too where all trades fall into one block of time, which says nothing of how sure
+    it is. engine_minus: mean net of the engine less that of this rule; None for the engine itself.
     """
 
     name: str
