@@ -70,8 +70,23 @@ def fit(raw: Floats, hit: Floats, features: Floats | None = None) -> Calibration
         p = sigmoid(design @ weights)
         slope = design.T @ (hit - p) - _RIDGE * weights
         curve = (design * (p * (1.0 - p))[:, None]).T @ design + _RIDGE * np.eye(weights.size)
-        step = np.linalg.solve(curve, slope)
+        whole = np.linalg.solve(curve, slope).astype(np.float64)
+        step = _shortened(whole, weights, design, hit)
         weights = weights + step
         if np.abs(step).max() < 1e-10:
             break
     return Calibration(float(weights[0]), float(weights[1]), tuple(map(float, weights[2:])), raw.size)
+
+
+def _shortened(step: Floats, weights: Floats, design: Floats, hit: Floats) -> Floats:
+    """Halved until it does not make the fit worse: a whole step runs away where outcomes go against the raw
+    probabilities. Uphill rounding near the end is let be."""
+    start = _loss(weights, design, hit)
+    while _loss(weights + step, design, hit) > start and np.abs(step).max() > 1e-10:
+        step = step / 2.0
+    return step
+
+
+def _loss(weights: Floats, design: Floats, hit: Floats) -> float:
+    z = design @ weights
+    return float((np.logaddexp(0.0, z) - hit * z).sum() + 0.5 * _RIDGE * weights @ weights)

@@ -31,6 +31,14 @@ def test_alpha_beta_and_a_term_are_recovered() -> None:
     assert np.mean(found.apply(raw, feature)) == pytest.approx(hit.mean(), abs=1e-3)
 
 
+@pytest.mark.parametrize("beta", [-3.0, -1.0, -0.3, 0.0])
+def test_outcomes_against_the_raw_probabilities_are_fitted_too(beta: float) -> None:
+    rng = np.random.default_rng(4)
+    raw = rng.uniform(0.02, 0.98, 20_000)
+    found = fit(raw, (rng.uniform(size=raw.size) < sigmoid(beta * logit(raw))).astype(float))
+    assert (found.alpha, found.beta) == (pytest.approx(0.0, abs=0.1), pytest.approx(beta, abs=0.15))
+
+
 def test_under_five_hundred_windows_nothing_is_fitted() -> None:
     raw, _, hit = outcomes(499, 0.0, 1.0)
     with pytest.raises(InvariantViolation, match="499 resolved windows, 500 are needed"):
