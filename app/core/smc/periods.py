@@ -124,29 +124,33 @@ def standing_levels(bars: Bars, period: Period) -> PreviousRow | None:
     """
     if not len(bars):
         return None
-    last = period_start_ms(period, int(bars.close_ms[-1]) - bars.interval_ms)
-    if period_start_ms(period, int(bars.close_ms[-1])) == last:
-        levels = previous_levels(bars, period)
-        row = PreviousRow(
-            float(levels.high[-1]),
-            float(levels.low[-1]),
-            *(
-                bool(column[-1])
-                for column in (
-                    levels.is_partial,
-                    levels.broken_high,
-                    levels.broken_low,
-                    levels.closed_above,
-                    levels.closed_below,
-                )
-            ),
-        )
-        return None if row.high != row.high else row
     _check(bars.interval_ms, period)
-    own = np.flatnonzero(bars.close_ms - bars.interval_ms >= last)
-    is_short = own.size * bars.interval_ms < next_start_ms(period, last) - last
-    high, low = float(bars.high[own].max()), float(bars.low[own].min())
-    return PreviousRow(high, low, is_short, *(False,) * 4)
+    newest_ms = int(bars.close_ms[-1])
+    start = period_start_ms(period, newest_ms)
+    # Bars from here on lie in the period of the close: none when it has just begun. Only they and the period
+    # before are looked at, because nothing older stands.
+    own = _first_of(bars, start)
+    if own == 0:
+        return None
+    before = period_start_ms(period, int(bars.close_ms[own - 1]) - bars.interval_ms)
+    end = next_start_ms(period, before)
+    first = _first_of(bars, before)
+    high, low = float(bars.high[first:own].max()), float(bars.low[first:own].min())
+    is_short = (own - first) * bars.interval_ms < end - before
+    return PreviousRow(
+        high,
+        low,
+        is_short or end != start,
+        bool((bars.high[own:] > high).any()),
+        bool((bars.low[own:] < low).any()),
+        bool((bars.close[own:] > high).any()),
+        bool((bars.close[own:] < low).any()),
+    )
+
+
+def _first_of(bars: Bars, start_ms: int) -> int:
+    """Position of the first bar that opens at `start_ms` or later."""
+    return int(bars.close_ms.searchsorted(start_ms + bars.interval_ms))
 
 
 def _check(interval_ms: int, period: Period) -> None:

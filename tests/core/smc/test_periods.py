@@ -119,10 +119,11 @@ def test_what_stands_now_is_what_the_next_bar_will_be_told(period: Period) -> No
             continue
         assert (row.high, row.low) == expected
         assert row.is_partial == levels.is_partial[size]
+        flags = (row.broken_high, row.broken_low, row.closed_above, row.closed_below)
         if begins:
-            assert not row.broken_high
-            assert not row.broken_low
+            assert not any(flags)
         else:
-            assert row.broken_high == levels.broken_high[size - 1]
+            columns = (levels.broken_high, levels.broken_low, levels.closed_above, levels.closed_below)
+            assert flags == tuple(column[size - 1] for column in columns)
     assert turns > 1
     assert standing_levels(head(bars, 0), period) is None
