@@ -8,11 +8,14 @@ close; the state is as of the last closed candle.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
 
 from app.core.domain.liquidity import SmcZone, ZoneKind, ZoneState
-from app.core.smc.bars import NEVER, Bars
+from app.core.smc.bars import Bars, Bools, Floats
 from app.core.smc.periods import Period, period_start_ms, standing_levels
-from app.core.smc.records import SmcRun
+from app.core.smc.records import Blocks, Gaps, Pools, SmcRun
 
 # Thinner gaps are the tick of the market, not a gap anybody trades.
 MIN_GAP_ATR = 0.1
@@ -21,67 +24,97 @@ _PERIODS = ((Period.DAY, "day"), (Period.WEEK, "week"))
 
 
 def live_zones(bars: Bars, run: SmcRun, price_usd: float, atr_usd: float) -> tuple[SmcZone, ...]:
-    """Zones within 10 ATR of the price, nearest first."""
+    """Zones within 10 ATR of the price, nearest first.
+
+    The run may be of a longer history that begins with these bars: of it counts what was known at the last of
+    them, which by law 1 is what a run over the bars alone finds.
+    """
+    place = _Place(bars, price_usd, MAX_DISTANCE_ATR * atr_usd)
     found = [
-        *_swept(bars, run),
-        *_blocks(bars, run),
-        *_gaps(bars, run),
-        *_pools(bars, run),
-        *_previous(bars),
+        *_swept(place, run),
+        *_blocks(place, run.blocks),
+        *_gaps(place, run.gaps),
+        *_pools(place, run.pools),
+        *(zone for zone in _previous(bars) if _distance(zone, price_usd) <= place.reach_usd),
     ]
-    near = [zone for zone in found if _distance(zone, price_usd) <= MAX_DISTANCE_ATR * atr_usd]
-    return tuple(sorted(near, key=lambda zone: (_distance(zone, price_usd), zone.known_ms)))
+    return tuple(sorted(found, key=lambda zone: (_distance(zone, price_usd), zone.known_ms)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The last bar, and the prices that count around it."""
+
+    bars: Bars
+    price_usd: float
+    reach_usd: float
+
+    @property
+    def last(self) -> int:
+        """Position of the last bar; what happens later has not happened."""
+        return len(self.bars) - 1
+
+    def is_near(self, bottom: Floats, top: Floats) -> Bools:
+        """Which zones lie within reach of the price."""
+        return np.maximum(bottom - self.price_usd, self.price_usd - top) <= self.reach_usd
 
 
 def _distance(zone: SmcZone, price_usd: float) -> float:
     return max(zone.bottom_usd - price_usd, price_usd - zone.top_usd, 0.0)
 
 
-def _blocks(bars: Bars, run: SmcRun) -> Iterator[SmcZone]:
-    table = run.blocks
-    last = len(bars) - 1
-    for row in (table.ended_at == NEVER).nonzero()[0].tolist():
-        edges = float(table.bottom[row]), float(table.top[row])
-        if table.broken_at[row] == last and _closed_back(bars, bool(table.dir[row] > 0), edges):
+def _blocks(place: _Place, table: Blocks) -> Iterator[SmcZone]:
+    bars, last = place.bars, place.last
+    stands = (table.confirmed_at <= last) & (table.ended_at > last)
+    for row in (stands & place.is_near(table.bottom, table.top)).nonzero()[0].tolist():
+        bottom, top = float(table.bottom[row]), float(table.top[row])
+        broken_at = int(table.broken_at[row])
+        if broken_at == last and _closed_back(bars, bool(table.dir[row] > 0), (bottom, top)):
             continue  # reclaimed: see `_swept`
-        is_broken = bool(table.broken_at[row] != NEVER)
+        is_broken = broken_at <= last
         is_bullish = bool(table.dir[row] > 0) != is_broken
         state = ZoneState.UNTOUCHED
-        if is_broken or table.touched_at[row] != NEVER:
+        if is_broken or table.touched_at[row] <= last:
             # What broke a block traded through all of it; as a breaker it is no longer fresh.
-            state = ZoneState.HALF_FILLED if table.mitigated_at[row] != NEVER else ZoneState.TOUCHED
+            state = ZoneState.HALF_FILLED if table.mitigated_at[row] <= last else ZoneState.TOUCHED
             state = ZoneState.TOUCHED if is_broken else state
         yield SmcZone(
             kind=ZoneKind.BREAKER if is_broken else ZoneKind.ORDER_BLOCK,
             is_bullish=is_bullish,
-            top_usd=float(table.top[row]),
-            bottom_usd=float(table.bottom[row]),
+            top_usd=top,
+            bottom_usd=bottom,
             state=state,
             label=f"{_word(is_bullish)} {'breaker' if is_broken else 'order block'}",
             formed_ms=int(bars.close_ms[table.i[row]]),
-            known_ms=int(bars.close_ms[table.broken_at[row] if is_broken else table.confirmed_at[row]]),
+            known_ms=int(bars.close_ms[broken_at if is_broken else table.confirmed_at[row]]),
         )
 
 
-def _swept(bars: Bars, run: SmcRun) -> Iterator[SmcZone]:
+def _swept(place: _Place, run: SmcRun) -> Iterator[SmcZone]:
     """Blocks and pools that the last candle traded through and closed back beyond: reclaimed, this once."""
-    last = len(bars) - 1
+    bars, last = place.bars, place.last
     if last < 0:
         return
     blocks, pools = run.blocks, run.pools
-    for row in (blocks.broken_at == last).nonzero()[0].tolist():
+    broken = (blocks.broken_at == last) & place.is_near(blocks.bottom, blocks.top)
+    for row in broken.nonzero()[0].tolist():
         is_bullish = bool(blocks.dir[row] > 0)
         edges = float(blocks.bottom[row]), float(blocks.top[row])
         if _closed_back(bars, is_bullish, edges):
             formed, label = int(blocks.i[row]), f"{_word(is_bullish)} order block, swept"
             yield _reclaimed(bars, ZoneKind.ORDER_BLOCK, is_bullish, edges, label, formed)
-    for row in ((pools.taken_at == last) & (pools.superseded_at == NEVER)).nonzero()[0].tolist():
+    taken = (pools.taken_at == last) & (pools.superseded_at > last) & place.is_near(*_edges(pools))
+    for row in taken.nonzero()[0].tolist():
         is_lows = bool(pools.dir[row] < 0)
         level, edge = float(pools.level[row]), float(pools.edge[row])
         edges = min(level, edge), max(level, edge)
         if _closed_back(bars, is_lows, edges):
             formed, label = int(pools.newest_i[row]), f"equal {'lows' if is_lows else 'highs'}, swept"
             yield _reclaimed(bars, ZoneKind.LIQUIDITY_POOL, is_lows, edges, label, formed)
+
+
+def _edges(pools: Pools) -> tuple[Floats, Floats]:
+    """Bottom and top of every pool."""
+    return np.minimum(pools.level, pools.edge), np.maximum(pools.level, pools.edge)
 
 
 def _closed_back(bars: Bars, is_bullish: bool, edges: tuple[float, float]) -> bool:
@@ -105,15 +138,18 @@ def _reclaimed(
     )
 
 
-def _gaps(bars: Bars, run: SmcRun) -> Iterator[SmcZone]:
-    table = run.gaps
-    alive = (table.ended_at == NEVER) & ((table.filled_at == NEVER) | (table.inverted_at != NEVER))
-    for row in (alive & ~(table.size_atr < MIN_GAP_ATR)).nonzero()[0].tolist():
-        is_inverse = bool(table.inverted_at[row] != NEVER)
+def _gaps(place: _Place, table: Gaps) -> Iterator[SmcZone]:
+    bars, last = place.bars, place.last
+    stands = (table.confirmed_at <= last) & (table.ended_at > last)
+    stands &= (table.filled_at > last) | (table.inverted_at <= last)
+    stands &= ~(table.size_atr < MIN_GAP_ATR)
+    for row in (stands & place.is_near(table.bottom, table.top)).nonzero()[0].tolist():
+        inverted_at = int(table.inverted_at[row])
+        is_inverse = inverted_at <= last
         is_bullish = bool(table.dir[row] > 0) != is_inverse
         state = ZoneState.UNTOUCHED
-        if is_inverse or table.touched_at[row] != NEVER:
-            half = table.mid_at[row] != NEVER and not is_inverse
+        if is_inverse or table.touched_at[row] <= last:
+            half = table.mid_at[row] <= last and not is_inverse
             state = ZoneState.HALF_FILLED if half else ZoneState.TOUCHED
         yield SmcZone(
             kind=ZoneKind.INVERSE_GAP if is_inverse else ZoneKind.FAIR_VALUE_GAP,
@@ -123,21 +159,22 @@ def _gaps(bars: Bars, run: SmcRun) -> Iterator[SmcZone]:
             state=state,
             label=f"{_word(is_bullish)} {'inverse ' if is_inverse else ''}fair value gap",
             formed_ms=int(bars.close_ms[table.i[row]]),
-            known_ms=int(bars.close_ms[table.inverted_at[row] if is_inverse else table.confirmed_at[row]]),
+            known_ms=int(bars.close_ms[inverted_at if is_inverse else table.confirmed_at[row]]),
         )
 
 
-def _pools(bars: Bars, run: SmcRun) -> Iterator[SmcZone]:
+def _pools(place: _Place, table: Pools) -> Iterator[SmcZone]:
     """Stops rest beyond equal lows (bullish once swept) and above equal highs (bearish)."""
-    table = run.pools
-    for row in ((table.taken_at == NEVER) & (table.superseded_at == NEVER)).nonzero()[0].tolist():
+    bars, last = place.bars, place.last
+    stands = (table.confirmed_at <= last) & (table.taken_at > last) & (table.superseded_at > last)
+    bottom, top = _edges(table)
+    for row in (stands & place.is_near(bottom, top)).nonzero()[0].tolist():
         is_lows = bool(table.dir[row] < 0)
-        ends = sorted((float(table.level[row]), float(table.edge[row])))
         yield SmcZone(
             kind=ZoneKind.LIQUIDITY_POOL,
             is_bullish=is_lows,
-            top_usd=ends[1],
-            bottom_usd=ends[0],
+            top_usd=float(top[row]),
+            bottom_usd=float(bottom[row]),
             state=ZoneState.UNTOUCHED,
             label=f"equal {'lows' if is_lows else 'highs'}, {int(table.count[row])} touches",
             formed_ms=int(bars.close_ms[table.newest_i[row]]),

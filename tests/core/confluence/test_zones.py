@@ -94,6 +94,20 @@ def swept_at(bars: Bars) -> list[SmcZone]:
     return swept
 
 
+@pytest.mark.parametrize("seed", [1, 7])
+def test_a_run_over_a_longer_history_shows_the_zones_of_its_own_time(seed: int) -> None:
+    whole = hourly(walk_bars(seed, 900))
+    run = run_smc(whole)
+    kinds = set()
+    for size in range(20, len(whole), 11):
+        bars = head(whole, size)
+        price, atr = float(bars.close[-1]), float(bars.atr[-1])
+        found = live_zones(bars, run, price, atr)
+        assert found == live_zones(bars, run_smc(bars), price, atr)
+        kinds |= {(zone.kind, zone.state) for zone in found}
+    assert len(kinds) >= 9
+
+
 def test_nearest_first_and_nothing_from_far_away() -> None:
     bars = hourly(walk_bars(7, 900))
     price, atr = float(bars.close[-1]), float(bars.atr[-1])
