@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from app.core.domain.derivatives import PositionSide
 from app.core.domain.liquidity import (
     ConfluenceParts,
@@ -38,6 +40,8 @@ _REACH_ATR = 3.0
 # A cluster that holds a tenth of all volume counts half.
 _HALF_VOLUME = 0.1
 _AGAINST = 0.5
+# Rounding of a score, and scores too small for that to hold.
+_HAIR, _FAINT = 1e-9, 1e-60
 
 
 def score_confluence(
@@ -70,8 +74,39 @@ def enhance_zones(
 ) -> tuple[EnhancedSMCZone, ...]:
     """Every zone with its best cluster, best score first; without clusters in the order given, unscored."""
     total_usd = math.fsum(cluster.volume_usd for cluster in clusters)
-    found = [_enhanced(zone, clusters, total_usd, price_usd, atr_usd) for zone in zones]
+    found = [
+        _enhanced(zone, near, total_usd, price_usd, atr_usd)
+        for zone, near in zip(zones, _contenders(zones, clusters, total_usd, atr_usd), strict=True)
+    ]
     return tuple(sorted(found, key=lambda one: -(one.confluence_score or 0.0)))
+
+
+def _contenders(
+    zones: Sequence[SmcZone], clusters: Sequence[LiquidationZone], total_usd: float, atr_usd: float
+) -> list[list[LiquidationZone]]:
+    """For every zone the clusters that may be its best: mostly one, so that few pairs are scored in full.
+
+    What a score owes to the cluster is worked out for all pairs at once, up to a rounding.
+    """
+    if not zones or not clusters:
+        return [[] for _ in zones]
+    bottom, top, bullish, quality = np.array([_zone_row(zone) for zone in zones]).T[:, :, None]
+    low, high, volume, longs = np.array([_cluster_row(cluster) for cluster in clusters]).T
+    gap = np.maximum(np.maximum(bottom - high, low - top), 0.0) / atr_usd
+    overlap = np.exp(gap**2 / (-2.0 * NEAR_ATR**2))
+    rough = np.where(bullish == longs, 1.0, _AGAINST) * overlap**0.35 * quality
+    rough *= (volume / (volume + _HALF_VOLUME * total_usd)) ** 0.30
+    best = rough.max(axis=1, keepdims=True)
+    hopeful = (rough >= best * (1.0 - _HAIR)) | (best < _FAINT)
+    return [[clusters[at] for at in row.nonzero()[0].tolist()] for row in hopeful]
+
+
+def _zone_row(zone: SmcZone) -> tuple[float, float, bool, float]:
+    return zone.bottom_usd, zone.top_usd, zone.is_bullish, _BASE[zone.kind] * _FRESH[zone.state]
+
+
+def _cluster_row(cluster: LiquidationZone) -> tuple[float, float, float, bool]:
+    return cluster.low_usd, cluster.high_usd, cluster.volume_usd, cluster.side is PositionSide.LONG
 
 
 def _enhanced(

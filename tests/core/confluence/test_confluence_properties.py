@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -126,6 +126,31 @@ def test_a_score_rises_with_volume_and_freshness_and_falls_with_gap_and_distance
     by_distance = [scored(cluster, price=PRICE + x) for x in shifts]
     assert by_distance == sorted(by_distance, reverse=True)
     assert scored(cluster) == pytest.approx(2 * scored(replace(cluster, side=PositionSide.SHORT)))
+
+
+@given(seeds, st.integers(1, 300))
+@settings(max_examples=60)
+def test_a_zone_stands_with_the_best_of_all_clusters_and_of_equals_with_the_first(
+    seed: int, size: int
+) -> None:
+    clusters = build_clusters(random_levels(seed, size=size), PRICE, ATR)
+    rng = np.random.default_rng(seed)
+    zones = []
+    for kind, state in product(ZoneKind, ZoneState):
+        bottom = PRICE + rng.uniform(-10, 10) * ATR
+        if rng.random() < 0.3:
+            bottom = clusters[rng.integers(len(clusters))].low_usd
+        height = rng.uniform(0, 2) * ATR
+        zones.append(
+            zone(bottom, bottom + height, is_bullish=bool(rng.random() < 0.5), kind=kind, state=state)
+        )
+    zones.append(zone(PRICE + 40 * ATR, PRICE + 41 * ATR, is_bullish=False))  # too far to score at all
+    total = math.fsum(one.volume_usd for one in clusters)
+    for found in enhance_zones(zones, clusters, PRICE, ATR):
+        scores = [score_confluence(found.zone, one, total, PRICE, ATR) for one in clusters]
+        first = max(range(len(clusters)), key=lambda at: scores[at][0])
+        assert (found.confluence_score, found.parts) == scores[first]
+        assert found.cluster is clusters[first]
 
 
 def test_no_levels_are_nothing_and_not_zero() -> None:
