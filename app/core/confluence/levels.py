@@ -15,6 +15,7 @@ import numpy as np
 from app.core.domain.derivatives import HeatmapCell, LiquidationLevels, PositionSide
 from app.core.domain.liquidity import Level
 from app.core.domain.market import DAY_MS, HOUR_MS, Candles, Series, Unit
+from app.core.smc.bars import Bools, Floats
 
 # Shares of new positions by leverage. Public tools centre on 25x; where positions can be seen, 85 % of open
 # interest sits at 7x or less. ADR 0027 tells why the low end weighs most here.
@@ -113,40 +114,107 @@ def interest_bars(
     return tuple(found) if is_known else ()
 
 
-def estimate_levels(
-    bars: Sequence[InterestBar], price_usd: float, margin_frac: float, *, atr_usd: float
-) -> tuple[Level, ...]:
-    """Levels still alive after `bars`, within 10 ATR of the price, lowest first.
+@dataclass(frozen=True, slots=True)
+class SideLevels:
+    """Levels of one side as columns, in any order. leverage: as many, or none where nobody states one."""
+
+    price_usd: Floats
+    usd: Floats
+    leverage: Floats
+
+
+class LevelBook:
+    """The estimate bar by bar.
 
     New interest opens longs (takers' buys) and shorts at the bar's price at each leverage; falling interest
     thins all levels alike; every level halves in 72 h and is gone from the first later bar that trades at it.
+    Two tables, longs and shorts: one row per bar that opened positions, oldest first, and a column per
+    leverage; a level that is gone holds nothing.
     """
-    usable = {lev: share for lev, share in LEVERAGE_WEIGHTS.items() if 1.0 / lev > margin_frac}
-    leverages = np.array(list(usable), dtype=np.float64)
-    shares = np.array(list(usable.values()))
-    long_at = (1.0 - 1.0 / leverages) / (1.0 - margin_frac)
-    short_at = (1.0 + 1.0 / leverages) / (1.0 + margin_frac)
-    price, usd, held = np.empty(0), np.empty(0), np.empty(0)
-    is_long = np.empty(0, dtype=np.bool_)
+
+    __slots__ = ("_born_ms", "_end", "_entry_frac", "_first", "_leverage", "_price", "_share", "_usd")
+
+    def __init__(self, margin_frac: float, *, rows: int = 2 * LOOKBACK_MS // HOUR_MS) -> None:
+        """rows: memory for so many bars at first; it grows when they are not enough."""
+        usable = {lev: share for lev, share in LEVERAGE_WEIGHTS.items() if 1.0 / lev > margin_frac}
+        self._leverage = np.array(list(usable), dtype=np.float64)
+        self._share = np.array(list(usable.values()))
+        long_at = (1.0 - 1.0 / self._leverage) / (1.0 - margin_frac)
+        short_at = (1.0 + 1.0 / self._leverage) / (1.0 + margin_frac)
+        self._entry_frac = np.array((long_at, short_at))
+        self._born_ms = np.empty(max(rows, 1), dtype=np.int64)
+        self._price = np.empty((2, max(rows, 1), len(usable)))
+        self._usd = np.empty_like(self._price)
+        self._first = self._end = 0
+
+    def take(self, bar: InterestBar) -> None:
+        """The next bar: it ends the levels it trades at, and opens new ones."""
+        held = slice(self._first, self._end)
+        longs, shorts = self._usd[:, held]
+        longs[self._price[0, held] >= bar.low_usd] = 0.0
+        shorts[self._price[1, held] <= bar.high_usd] = 0.0
+        usd = self._usd[:, held]
+        usd *= 2.0 ** (-bar.interval_ms / HALF_LIFE_MS)
+        if bar.new_usd < 0:
+            usd *= bar.left_frac
+        elif bar.new_usd > 0:
+            self._open(bar)
+
+    def _open(self, bar: InterestBar) -> None:
+        if self._end == self._born_ms.size:
+            self._make_room()
+        self._born_ms[self._end] = bar.close_ms
+        self._price[:, self._end] = bar.typical_usd * self._entry_frac
+        self._usd[0, self._end] = bar.new_usd * bar.buy_frac * self._share
+        self._usd[1, self._end] = bar.new_usd * (1.0 - bar.buy_frac) * self._share
+        self._end += 1
+
+    def _make_room(self) -> None:
+        """Move what is held to the front, of more memory where more than half of it is held."""
+        held, count = slice(self._first, self._end), self._end - self._first
+        rows = max(self._born_ms.size, 2 * count)
+        born_ms, price = np.empty(rows, dtype=np.int64), np.empty((2, rows, self._leverage.size))
+        usd = np.empty_like(price)
+        born_ms[:count], price[:, :count] = self._born_ms[held], self._price[:, held]
+        usd[:, :count] = self._usd[:, held]
+        self._born_ms, self._price, self._usd = born_ms, price, usd
+        self._first, self._end = 0, count
+
+    def forget(self, until_ms: int) -> None:
+        """Drop what was opened by bars that closed at `until_ms` or before: the look-back of the estimate."""
+        born = self._born_ms[self._first : self._end]
+        self._first += int(born.searchsorted(until_ms, side="right"))
+
+    def near(self, price_usd: float, atr_usd: float) -> tuple[SideLevels, SideLevels]:
+        """Longs and shorts still alive within 10 ATR of the price.
+
+        A level on the wrong side of the price would have been traded at: the newest trade is after the bars.
+        """
+        (longs, shorts), held = self._price[:, self._first : self._end], slice(self._first, self._end)
+        reach = MAX_DISTANCE_ATR * atr_usd
+        is_long = (longs < price_usd) & (np.abs(longs - price_usd) <= reach) & (self._usd[0, held] > 0)
+        is_short = (shorts >= price_usd) & (np.abs(shorts - price_usd) <= reach) & (self._usd[1, held] > 0)
+        return self._picked(0, is_long), self._picked(1, is_short)
+
+    def _picked(self, side: int, kept: Bools) -> SideLevels:
+        held = slice(self._first, self._end)
+        leverage = self._leverage[kept.nonzero()[1]]
+        return SideLevels(self._price[side, held][kept], self._usd[side, held][kept], leverage)
+
+
+def estimate_levels(
+    bars: Sequence[InterestBar], price_usd: float, margin_frac: float, *, atr_usd: float
+) -> tuple[Level, ...]:
+    """Levels still alive after `bars` (see `LevelBook`), within 10 ATR of the price, lowest first."""
+    book = LevelBook(margin_frac, rows=len(bars))
     for bar in bars:
-        alive = np.where(is_long, bar.low_usd > price, bar.high_usd < price)
-        price, is_long, held = price[alive], is_long[alive], held[alive]
-        usd = usd[alive] * 2.0 ** (-bar.interval_ms / HALF_LIFE_MS)
-        if bar.new_usd <= 0:
-            usd = usd * bar.left_frac if bar.new_usd < 0 else usd
-            continue
-        price = np.concatenate((price, bar.typical_usd * long_at, bar.typical_usd * short_at))
-        bought = bar.new_usd * bar.buy_frac * shares
-        usd = np.concatenate((usd, bought, bar.new_usd * (1.0 - bar.buy_frac) * shares))
-        is_long = np.concatenate((is_long, np.repeat([True, False], leverages.size)))
-        held = np.concatenate((held, leverages, leverages))
-    found = sorted(zip(price.tolist(), usd.tolist(), is_long.tolist(), held.tolist(), strict=True))
-    return tuple(
-        Level(level_usd, size, PositionSide.LONG if long else PositionSide.SHORT, leverage)
-        for level_usd, size, long, leverage in found
-        # A level on the wrong side of the price would have been traded at: the newest trade is after the
-        # bars.
-        if size > 0
-        and long == (level_usd < price_usd)
-        and abs(level_usd - price_usd) <= MAX_DISTANCE_ATR * atr_usd
-    )
+        book.take(bar)
+    longs, shorts = book.near(price_usd, atr_usd)
+    # Every long lies below the price and no short does.
+    return (*_listed(longs, PositionSide.LONG), *_listed(shorts, PositionSide.SHORT))
+
+
+def _listed(levels: SideLevels, side: PositionSide) -> list[Level]:
+    columns = (levels.price_usd, levels.usd, levels.leverage)
+    rows = sorted(zip(*(column.tolist() for column in columns), strict=True))
+    return [Level(price, usd, side, leverage) for price, usd, leverage in rows]

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.core.confluence.levels import (
     HALF_LIFE_MS,
     LEVERAGE_WEIGHTS,
     InterestBar,
+    LevelBook,
+    SideLevels,
     estimate_levels,
     interest_bars,
     levels_of_heatmap,
@@ -72,6 +79,101 @@ def test_levels_beyond_ten_atr_are_dropped() -> None:
     found = estimate_levels([bar(1e6)], 60_000.0, M, atr_usd=300.0)
     assert {one.leverage for one in found} == {20, 25, 50, 100}
     assert estimate_levels([], 60_000.0, M, atr_usd=300.0) == ()
+
+
+def by_hand(bars: Sequence[InterestBar], margin: float) -> list[tuple[bool, float, float, float]]:
+    """(is long, price, USD, leverage) of all levels alive after `bars`, one by one."""
+    found = []
+    for born, opened in enumerate(bars):
+        for leverage, share in LEVERAGE_WEIGHTS.items():
+            if opened.new_usd <= 0 or 1.0 / leverage <= margin:
+                continue
+            for is_long in (True, False):
+                bought = opened.buy_frac if is_long else 1.0 - opened.buy_frac
+                away = 1.0 - 1.0 / leverage if is_long else 1.0 + 1.0 / leverage
+                price = opened.typical_usd * (away / (1.0 - margin if is_long else 1.0 + margin))
+                usd = opened.new_usd * bought * share
+                for later in bars[born + 1 :]:
+                    usd *= later.low_usd > price if is_long else later.high_usd < price
+                    usd *= 2.0 ** (-later.interval_ms / HALF_LIFE_MS)
+                    usd *= later.left_frac if later.new_usd < 0 else 1.0
+                if usd > 0:
+                    found.append((is_long, price, usd, float(leverage)))
+    return sorted(found)
+
+
+@st.composite
+def any_bars(draw: st.DrawFn) -> list[InterestBar]:
+    """Rises and falls of price and interest, hours without news of it, and holes of up to a day."""
+    found, at_ms, price = list[InterestBar](), 0, 60_000.0
+    for _ in range(draw(st.integers(0, 40))):
+        at_ms += draw(st.sampled_from((1, 1, 1, 2, 24))) * HOUR_MS
+        price *= 1.0 + draw(st.floats(-0.05, 0.05))
+        high, low = price * (1.0 + draw(st.floats(0, 0.03))), price * (1.0 - draw(st.floats(0, 0.03)))
+        new = draw(st.sampled_from((0.0, 0.0, 1.0, -1.0))) * draw(st.floats(1.0, 1e9))
+        left = draw(st.sampled_from((0.0, 0.4, 0.99))) if new < 0 else 1.0
+        typical = (high + low + price) / 3.0
+        found.append(
+            InterestBar(at_ms, HOUR_MS, typical, high, low, new, left, draw(st.sampled_from((0.5, 0.9, 1.0))))
+        )
+    return found
+
+
+def rows_of(sides: tuple[SideLevels, SideLevels]) -> list[tuple[bool, float, float, float]]:
+    return sorted(
+        (is_long, *row)
+        for side, is_long in zip(sides, (True, False), strict=True)
+        for row in zip(side.price_usd.tolist(), side.usd.tolist(), side.leverage.tolist(), strict=True)
+    )
+
+
+@given(any_bars(), st.sampled_from((M, 0.01)), st.sampled_from((5, 30)), st.sampled_from((1, 4, 100)))
+@settings(max_examples=150)
+def test_a_book_carried_on_holds_what_every_window_alone_would(
+    bars: list[InterestBar], margin: float, window_h: int, rows: int
+) -> None:
+    book = LevelBook(margin, rows=rows)
+    for at, newest in enumerate(bars):
+        book.take(newest)
+        from_ms = newest.close_ms - window_h * HOUR_MS
+        book.forget(from_ms)
+        window = [one for one in bars[: at + 1] if one.close_ms > from_ms]
+        price = newest.typical_usd
+        alive = [one for one in by_hand(window, margin) if one[0] == (one[1] < price)]
+        # To the bit: the same steps in the same order.
+        assert rows_of(book.near(price, FAR)) == alive
+        levels = estimate_levels(window, price, margin, atr_usd=FAR)
+        sided = [(one.side is PositionSide.LONG, one.price_usd, one.usd, one.leverage) for one in levels]
+        assert sorted(sided) == alive
+        assert [one.price_usd for one in levels] == sorted(one[1] for one in alive)
+
+
+@given(any_bars())
+@settings(max_examples=50)
+def test_in_a_mirrored_market_longs_and_shorts_change_places(bars: list[InterestBar]) -> None:
+    """Reflected bars and takers end and open the other side: money by leverage, whatever the prices."""
+    pivot = 120_000.0
+    mirrored = [
+        replace(
+            one,
+            typical_usd=pivot - one.typical_usd,
+            high_usd=pivot - one.low_usd,
+            low_usd=pivot - one.high_usd,
+            buy_frac=1.0 - one.buy_frac,
+        )
+        for one in bars
+    ]
+    for one, other in zip(bars, mirrored, strict=True):
+        plain, turned = LevelBook(0.0), LevelBook(0.0)
+        plain.take(one)
+        turned.take(other)
+        longs, _ = plain.near(one.typical_usd, FAR)
+        _, shorts = turned.near(other.typical_usd, FAR)
+        assert longs.usd.tolist() == pytest.approx(shorts.usd.tolist())
+        # Without a margin both lie as far from the entry, in shares of it.
+        assert (1.0 - longs.price_usd / one.typical_usd).tolist() == pytest.approx(
+            (shorts.price_usd / other.typical_usd - 1.0).tolist()
+        )
 
 
 def hourly(closes: tuple[float, ...]) -> Candles:
