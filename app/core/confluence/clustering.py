@@ -4,8 +4,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+import numpy as np
+
+from app.core.confluence.levels import SideLevels
 from app.core.domain.derivatives import PositionSide
 from app.core.domain.liquidity import Level, LiquidationZone
 
@@ -17,6 +22,22 @@ MAX_DISTANCE_ATR = 10.0
 
 
 def build_clusters(levels: Sequence[Level], price_usd: float, atr_usd: float) -> tuple[LiquidationZone, ...]:
+    """Clusters of levels: see `gather_clusters`."""
+    longs, shorts = (
+        [(one.price_usd, one.usd) for one in levels if one.side is side]
+        for side in (PositionSide.LONG, PositionSide.SHORT)
+    )
+    return gather_clusters(_columns(longs), _columns(shorts), price_usd, atr_usd)
+
+
+def _columns(levels: Sequence[tuple[float, float]]) -> SideLevels:
+    price, usd = np.array(levels, dtype=np.float64).reshape(-1, 2).T
+    return SideLevels(price, usd, np.empty(0))
+
+
+def gather_clusters(
+    longs: SideLevels, shorts: SideLevels, price_usd: float, atr_usd: float
+) -> tuple[LiquidationZone, ...]:
     """Clusters of both sides with their magnet strength, lowest price first; empty without levels or ATR.
 
     Gathered from the price outwards, so that both sides are cut alike: a cluster ends where the next level is
@@ -25,17 +46,16 @@ def build_clusters(levels: Sequence[Level], price_usd: float, atr_usd: float) ->
     """
     if not atr_usd > 0:
         return ()
-    near = [one for one in levels if abs(one.price_usd - price_usd) <= MAX_DISTANCE_ATR * atr_usd]
     groups = [
-        group
-        for side in (PositionSide.LONG, PositionSide.SHORT)
-        for group in _grouped([one for one in near if one.side is side], atr_usd)
+        *_grouped(longs, PositionSide.LONG, price_usd, atr_usd),
+        *_grouped(shorts, PositionSide.SHORT, price_usd, atr_usd),
     ]
-    total = math.fsum(one.usd for one in near)
-    kept = [group for group in groups if math.fsum(one.usd for one in group) >= MIN_SHARE * total]
+    # Every level that is near is in one group; exact sums, so that no order of adding shows.
+    total = math.fsum([usd for group in groups for usd in group.usd])
+    kept = [group for group in groups if group.total_usd >= MIN_SHARE * total]
     if not kept or total <= 0:
         return ()
-    largest = max(math.fsum(one.usd for one in group) for group in kept)
+    largest = max(group.total_usd for group in kept)
     raw = [_raw_strength(group, price_usd, atr_usd) for group in kept]
     everything = math.fsum(raw)
     found = [
@@ -54,52 +74,64 @@ def magnet_bias(clusters: Sequence[LiquidationZone]) -> float | None:
     return (above - below) / 100.0
 
 
-def _grouped(levels: Sequence[Level], atr_usd: float) -> list[list[Level]]:
-    """Levels of one side; within a group lowest price first."""
-    groups: list[list[Level]] = []
-    for level in sorted(levels, key=lambda one: one.price_usd, reverse=_is_below(levels)):
-        last = groups[-1] if groups else None
-        if (
-            last is not None
-            and abs(level.price_usd - last[-1].price_usd) <= MAX_GAP_ATR * atr_usd
-            and abs(level.price_usd - last[0].price_usd) <= MAX_WIDTH_ATR * atr_usd
-        ):
-            last.append(level)
-        else:
-            groups.append([level])
-    return [sorted(group, key=lambda one: one.price_usd) for group in groups]
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Levels of one side that make a cluster. near_usd: the edge that faces the price (the top of longs, the
+    bottom of shorts), far_usd: the other; moment: sum of price times USD."""
+
+    side: PositionSide
+    usd: list[float]
+    total_usd: float
+    near_usd: float
+    far_usd: float
+    moment: float
 
 
-def _is_below(levels: Sequence[Level]) -> bool:
-    """Longs lie below the price: their nearest level is the highest."""
-    return bool(levels) and levels[0].side is PositionSide.LONG
+def _grouped(levels: SideLevels, side: PositionSide, price_usd: float, atr_usd: float) -> list[_Group]:
+    near = np.abs(levels.price_usd - price_usd) <= MAX_DISTANCE_ATR * atr_usd
+    # Longs lie below the price: their nearest level is the highest.
+    height = levels.price_usd[near] * (-1.0 if side is PositionSide.LONG else 1.0)
+    order = np.argsort(height, kind="stable")
+    prices, usd = levels.price_usd[near][order], levels.usd[near][order]
+    apart = (np.abs(np.diff(prices)) > MAX_GAP_ATR * atr_usd).nonzero()[0] + 1
+    listed, money, weighed = prices.tolist(), usd.tolist(), (prices * usd).tolist()
+    groups = []
+    for first, end in _cut(listed, apart.tolist(), MAX_WIDTH_ATR * atr_usd):
+        total = math.fsum(money[first:end])
+        moment = math.fsum(weighed[first:end])
+        groups.append(_Group(side, money[first:end], total, listed[first], listed[end - 1], moment))
+    return groups
 
 
-def _near_edge(group: Sequence[Level]) -> float:
-    """The edge that faces the price: the top of longs, the bottom of shorts."""
-    return group[-1].price_usd if group[0].side is PositionSide.LONG else group[0].price_usd
+def _cut(prices: Sequence[float], gaps: Sequence[int], width_usd: float) -> Iterator[tuple[int, int]]:
+    """First and end of every cluster: at each gap, and wherever it would grow too wide between two."""
+    first = 0
+    for end in (*gaps, len(prices)):
+        while first < end:
+            edge = prices[first]
+            cut = bisect_right(prices, width_usd, first, end, key=lambda price: abs(price - edge))
+            yield first, cut
+            first = cut
 
 
-def _raw_strength(group: Sequence[Level], price_usd: float, atr_usd: float) -> float:
-    distance = abs(_near_edge(group) - price_usd) / atr_usd
-    return math.fsum(one.usd for one in group) * math.exp(-distance / REACH_ATR)
+def _raw_strength(group: _Group, price_usd: float, atr_usd: float) -> float:
+    distance = abs(group.near_usd - price_usd) / atr_usd
+    return group.total_usd * math.exp(-distance / REACH_ATR)
 
 
 def _zone(
-    group: Sequence[Level], price_usd: float, atr_usd: float, largest_usd: float, magnet: float
+    group: _Group, price_usd: float, atr_usd: float, largest_usd: float, magnet: float
 ) -> LiquidationZone:
-    usd = math.fsum(one.usd for one in group)
-    near = _near_edge(group)
-    mean = math.fsum(one.price_usd * one.usd for one in group) / usd
+    low, high = min(group.near_usd, group.far_usd), max(group.near_usd, group.far_usd)
     return LiquidationZone(
-        side=group[0].side,
+        side=group.side,
         # A mean of one level may be off by a rounding.
-        price_usd=min(max(mean, group[0].price_usd), group[-1].price_usd),
-        low_usd=group[0].price_usd,
-        high_usd=group[-1].price_usd,
-        near_usd=near,
-        volume_usd=usd,
-        strength=100.0 * (usd / largest_usd),
-        distance_atr=(near - price_usd) / atr_usd,
+        price_usd=min(max(group.moment / group.total_usd, low), high),
+        low_usd=low,
+        high_usd=high,
+        near_usd=group.near_usd,
+        volume_usd=group.total_usd,
+        strength=100.0 * (group.total_usd / largest_usd),
+        distance_atr=(group.near_usd - price_usd) / atr_usd,
         magnet=magnet,
     )
