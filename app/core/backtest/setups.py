@@ -8,15 +8,13 @@ counts as the stop. Nothing of the future is used before it is due.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from app.core.confluence.levels import (
     LOOKBACK_MS,
-    InterestBar,
-    estimate_levels,
+    LevelBook,
     interest_bars,
     maintenance_frac,
 )
@@ -25,7 +23,7 @@ from app.core.confluence.volatility import ewma_sigma
 from app.core.domain.liquidity import EntryKind, LevelSource, Setup
 from app.core.domain.market import HOUR_MS, Candles, Series
 from app.core.smc.bars import Bars, build_bars
-from app.core.smc.records import SmcRun, known_run
+from app.core.smc.records import SmcRun
 from app.core.smc.run import run_smc
 
 _WARM_UP_BARS = 7 * 24
@@ -70,17 +68,19 @@ def measure_setups(name: str, base: str, candles: Candles, interest: Series) -> 
     bars = build_bars(candles, candles.close_ms[-1])
     run = run_smc(bars)
     flows = interest_bars(candles, interest, from_ms=0, until_ms=candles.close_ms[-1])
-    closes = [flow.close_ms for flow in flows]
-    recorded = set(interest.close_ms)
-    hours = long = short = free_from = 0
+    book, recorded = LevelBook(maintenance_frac(base)), set(interest.close_ms)
+    hours = long = short = free_from = taken = 0
     followed: list[tuple[Setup, int]] = []
     for at in range(_WARM_UP_BARS, len(bars)):
         now_ms = int(bars.close_ms[at])
         if now_ms not in recorded:
             continue
         hours += 1
-        first, last = bisect_right(closes, now_ms - LOOKBACK_MS), bisect_right(closes, now_ms)
-        plan = _best_plan(base, bars, run, at, flows[first:last])
+        while taken < len(flows) and flows[taken].close_ms <= now_ms:
+            book.take(flows[taken])
+            taken += 1
+        book.forget(now_ms - LOOKBACK_MS)
+        plan = _best_plan(base, bars, run, at, book)
         if plan is None:
             continue
         long += plan.is_long
@@ -91,20 +91,20 @@ def measure_setups(name: str, base: str, candles: Candles, interest: Series) -> 
     return _summed(name, bars, hours, long, short, followed)
 
 
-def _best_plan(base: str, bars: Bars, run: SmcRun, at: int, flows: Sequence[InterestBar]) -> Setup | None:
+def _best_plan(base: str, bars: Bars, run: SmcRun, at: int, book: LevelBook) -> Setup | None:
     """What a live answer at this close would have put first."""
     price, atr = float(bars.close[at]), float(bars.atr[at])
     if not atr > 0:
         return None
     close = bars.close[max(0, at + 1 - _SIGMA_BARS) : at + 1].tolist()
     scale = Scale(atr, atr, None, ewma_sigma(close, HOUR_MS, _SLOW_H))
-    levels = estimate_levels(flows, price, maintenance_frac(base), atr_usd=atr)
-    past, known = bars.first(at + 1), known_run(run, at)
-    plain = [zone.zone for zone in find_zones(past, known, (), price, atr)]
-    found = build_map(LevelSet(LevelSource.ESTIMATE, base, 0, levels), plain, price, scale)
+    past = bars.first(at + 1)
+    plain = [zone.zone for zone in find_zones(past, run, (), price, atr)]
+    levels = LevelSet(LevelSource.ESTIMATE, base, 0, book.levels(price, atr))
+    found = build_map(levels, plain, price, scale)
     if found is None:
         return None
-    zones = find_zones(past, known, found.clusters, price, atr)
+    zones = find_zones(past, run, found.clusters, price, atr)
     plans, _ = plan_setups(zones, found.clusters, past, price, scale)
     return plans[0] if plans else None
 

@@ -196,6 +196,11 @@ class LevelBook:
         is_short = (shorts >= price_usd) & (np.abs(shorts - price_usd) <= reach) & (self._usd[1, held] > 0)
         return self._picked(0, is_long), self._picked(1, is_short)
 
+    def levels(self, price_usd: float, atr_usd: float) -> tuple[Level, ...]:
+        """The same one by one, lowest first: every long lies below the price, and no short does."""
+        longs, shorts = self.near(price_usd, atr_usd)
+        return (*_listed(longs, PositionSide.LONG), *_listed(shorts, PositionSide.SHORT))
+
     def _picked(self, side: int, kept: Bools) -> SideLevels:
         held = slice(self._first, self._end)
         leverage = self._leverage[kept.nonzero()[1]]
@@ -209,9 +214,7 @@ def estimate_levels(
     book = LevelBook(margin_frac, rows=len(bars))
     for bar in bars:
         book.take(bar)
-    longs, shorts = book.near(price_usd, atr_usd)
-    # Every long lies below the price and no short does.
-    return (*_listed(longs, PositionSide.LONG), *_listed(shorts, PositionSide.SHORT))
+    return book.levels(price_usd, atr_usd)
 
 
 def _listed(levels: SideLevels, side: PositionSide) -> list[Level]:
