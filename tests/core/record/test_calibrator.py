@@ -85,12 +85,15 @@ def test_it_goes_through_json_and_back_exactly(step: bool) -> None:
 
 
 def test_the_choice_is_made_on_what_came_before_with_a_gap() -> None:
-    rows = past(lambda score: score / 100.0, n=3_000)
+    rows = past(lambda score: score / 100.0, n=6_000)
     split_ms = int(rows.at_ms[-1]) - int((rows.at_ms[-1] - rows.at_ms[0]) / 3)
-    # Between the embargo and the split nothing is fitted on: whatever it holds, the choice is the same.
-    between = (rows.end_ms >= split_ms - 400 * HOUR_MS) & (rows.at_ms < split_ms)
+    gap_ms = 2_500 * HOUR_MS
+    # What ended within the gap, upside down, would turn the choice round.
+    between = (rows.end_ms >= split_ms - gap_ms) & (rows.at_ms < split_ms)
     spoilt = replace(rows, won=np.where(between, 1.0 - rows.won, rows.won))
-    assert fit_better(rows, 400 * HOUR_MS).method == fit_better(spoilt, 400 * HOUR_MS).method
+    assert fit_better(rows, gap_ms).method == LOGISTIC
+    assert fit_better(spoilt, gap_ms).method == LOGISTIC
+    assert fit_better(spoilt, 0).method == ISOTONIC
 
 
 def test_too_short_a_past_is_refused() -> None:

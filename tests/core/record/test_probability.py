@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -60,16 +61,16 @@ def test_upside_down_everything_is_the_same() -> None:
     assert other.gain.low == pytest.approx(judged.gain.low, abs=1e-9)
 
 
-def test_what_came_after_a_moment_changes_nothing_said_before() -> None:
+def test_what_ended_after_the_embargo_began_changes_nothing_said_in_a_fold() -> None:
     known = predict_forward(EVALUATIONS, REAL)
-    for share in (0.3, 0.5, 0.62, 0.8):
-        moment = int(EVALUATIONS.at_ms[0] + share * (EVALUATIONS.at_ms[-1] - EVALUATIONS.at_ms[0]))
-        other = predict_forward(EVALUATIONS, _otherwise_after(REAL, moment))
-        before, same = known.outcomes.at_ms < moment, other.outcomes.at_ms < moment
+    edges = np.linspace(EVALUATIONS.at_ms[0], EVALUATIONS.at_ms[-1] + 1, 8).astype(np.int64).tolist()
+    for begin_ms, end_ms in pairwise(edges[1:]):
+        other = predict_forward(EVALUATIONS, _otherwise_after(REAL, begin_ms - 4 * HOUR_MS))
+        before, same = known.outcomes.at_ms < end_ms, other.outcomes.at_ms < end_ms
         told = dict(zip(_keys(known, before), known.chance[before].tolist(), strict=True))
         again = dict(zip(_keys(other, same), other.chance[same].tolist(), strict=True))
         shared = told.keys() & again.keys()
-        assert len(shared) > 0.9 * len(told)
+        assert len(shared) > 0.8 * len(told)
         assert {key: told[key] for key in shared} == {key: again[key] for key in shared}
         assert set(known.base[before].tolist()) == set(other.base[same].tolist())
 
@@ -80,10 +81,10 @@ def _keys(found: object, kept: np.ndarray) -> list[tuple[int, float]]:
 
 
 def _otherwise_after(outcomes: HorizonOutcomes, moment: int) -> HorizonOutcomes:
-    """Whatever ended after the moment ended otherwise, or has not ended."""
+    """Whatever ended at the moment or later ended otherwise, or has not ended."""
     sides = []
     for k, side in enumerate((outcomes.long, outcomes.short)):
-        later = side.end_ms > moment
+        later = side.end_ms >= moment
         lost = later & (np.arange(later.size) % 7 == k)
         sides.append(
             replace(
