@@ -1,7 +1,8 @@
 """A price path as columns, and every trade on it at once: first touch, holes, time-outs and costs.
 
-The rules are those of `core.outcomes.first_touch` (one trade, bar by bar), which a test holds this to. Both
-sides share their barriers: one ATR(1h) above and below the entry. Pure; called by the backtest.
+The rules are those of `core.outcomes.first_touch` (one trade, bar by bar), which a test holds this to; a
+trade is scored once its whole horizon is over. Both sides share their barriers: one ATR(1h) above and below
+the entry. Pure; called by the backtest.
 """
 
 from __future__ import annotations
@@ -177,12 +178,13 @@ class _Trader:
             np.where(touches.up == NEVER, len(self._path), touches.up),
             np.where(touches.down == NEVER, len(self._path), touches.down),
         )
-        is_touched = touches.is_usable & (first <= last) & (first < hole)
-        is_torn = hole <= last
+        # A horizon that is not over is open, touched or not: the quick ones alone are no fair sample.
         is_over = due_ms <= self._end_ms[-1]
+        is_touched = touches.is_usable & is_over & (first <= last) & (first < hole)
+        is_torn = hole <= last
         has_bars = last >= self._row
         last_ms = np.where(has_bars, self._end_ms[last], self._entered_ms)
-        is_running = touches.is_usable & ~is_touched & ~is_torn
+        is_running = touches.is_usable & ~is_touched & ~(is_torn & is_over)
         is_timeout = is_running & is_over & (due_ms - last_ms <= hole_ms)
         row = np.where(is_touched, np.minimum(first, len(self._path) - 1), np.where(has_bars, last, -1))
         is_open = (is_running & ~is_over) | self._entries.is_awaited

@@ -56,6 +56,8 @@ def one_by_one(
     found: dict[str, tuple[int, float | None, bool | None]] = {}
     for horizon in HORIZONS_MS:
         end = ends.get(horizon)
+        if first.start_ms + HORIZONS_MS[horizon] > bars[-1].end_ms:
+            end = None  # what is touched early is known early: all wait until the horizon is over
         if not isinstance(end, Ending):
             found[horizon] = (OPEN if end is None else UNSCORABLE, None, None)
             continue
