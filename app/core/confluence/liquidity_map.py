@@ -110,10 +110,17 @@ def probability_of(
 
 
 def find_zones(
-    bars: Bars, run: SmcRun, clusters: Sequence[LiquidationZone], price_usd: float, atr_usd: float
+    bars: Bars,
+    run: SmcRun,
+    clusters: Sequence[LiquidationZone],
+    price_usd: float,
+    atr_usd: float,
+    *,
+    at_least: float = 0.0,
 ) -> tuple[EnhancedSMCZone, ...]:
-    """Live zones with their confluence, best first."""
-    return enhance_zones(live_zones(bars, run, price_usd, atr_usd), clusters, price_usd, atr_usd)[:MAX_ZONES]
+    """Live zones with their confluence, best first. at_least: see `enhance_zones`."""
+    zones = live_zones(bars, run, price_usd, atr_usd)
+    return enhance_zones(zones, clusters, price_usd, atr_usd, at_least=at_least)[:MAX_ZONES]
 
 
 def plan_setups(

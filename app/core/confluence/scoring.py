@@ -20,6 +20,7 @@ from app.core.domain.liquidity import (
     ZoneKind,
     ZoneState,
 )
+from app.core.smc.bars import Floats
 
 NEAR_ATR = 0.5
 _BASE = {
@@ -70,35 +71,50 @@ def is_fitting(zone: SmcZone, cluster: LiquidationZone) -> bool:
 
 
 def enhance_zones(
-    zones: Sequence[SmcZone], clusters: Sequence[LiquidationZone], price_usd: float, atr_usd: float
+    zones: Sequence[SmcZone],
+    clusters: Sequence[LiquidationZone],
+    price_usd: float,
+    atr_usd: float,
+    *,
+    at_least: float = 0.0,
 ) -> tuple[EnhancedSMCZone, ...]:
-    """Every zone with its best cluster, best score first; without clusters in the order given, unscored."""
+    """Every zone with its best cluster, best score first; without clusters in the order given, unscored.
+
+    at_least: zones that are certain to score less may be left out.
+    """
+    if not clusters or not zones:
+        return tuple(_alone(zone) for zone in zones)
     total_usd = math.fsum(cluster.volume_usd for cluster in clusters)
-    found = [
-        _enhanced(zone, near, total_usd, price_usd, atr_usd)
-        for zone, near in zip(zones, _contenders(zones, clusters, total_usd, atr_usd), strict=True)
-    ]
+    scores = _rough_scores(zones, clusters, total_usd, price_usd, atr_usd)
+    best = scores.max(axis=1)
+    kept = (best >= at_least * (1.0 - _HAIR)).nonzero()[0].tolist()
+    # Mostly one cluster is a rounding from the best, so that few pairs are scored in full.
+    hopeful = (best * (1.0 - _HAIR) <= scores.T) | (best < _FAINT)
+    found = []
+    for row in kept:
+        near = [clusters[at] for at in hopeful[:, row].nonzero()[0].tolist()]
+        found.append(_enhanced(zones[row], near, total_usd, price_usd, atr_usd))
     return tuple(sorted(found, key=lambda one: -(one.confluence_score or 0.0)))
 
 
-def _contenders(
-    zones: Sequence[SmcZone], clusters: Sequence[LiquidationZone], total_usd: float, atr_usd: float
-) -> list[list[LiquidationZone]]:
-    """For every zone the clusters that may be its best: mostly one, so that few pairs are scored in full.
-
-    What a score owes to the cluster is worked out for all pairs at once, up to a rounding.
-    """
-    if not zones or not clusters:
-        return [[] for _ in zones]
+def _rough_scores(
+    zones: Sequence[SmcZone],
+    clusters: Sequence[LiquidationZone],
+    total_usd: float,
+    price_usd: float,
+    atr_usd: float,
+) -> Floats:
+    """`score_confluence` of every zone (rows) with every cluster (columns), up to a rounding."""
     bottom, top, bullish, quality = np.array([_zone_row(zone) for zone in zones]).T[:, :, None]
     low, high, volume, longs = np.array([_cluster_row(cluster) for cluster in clusters]).T
     gap = np.maximum(np.maximum(bottom - high, low - top), 0.0) / atr_usd
     overlap = np.exp(gap**2 / (-2.0 * NEAR_ATR**2))
-    rough = np.where(bullish == longs, 1.0, _AGAINST) * overlap**0.35 * quality
-    rough *= (volume / (volume + _HALF_VOLUME * total_usd)) ** 0.30
-    best = rough.max(axis=1, keepdims=True)
-    hopeful = (rough >= best * (1.0 - _HAIR)) | (best < _FAINT)
-    return [[clusters[at] for at in row.nonzero()[0].tolist()] for row in hopeful]
+    distance = np.maximum(np.maximum(bottom - price_usd, price_usd - top), 0.0)
+    proximity = np.exp(-distance / (_REACH_ATR * atr_usd))
+    volume_frac = volume / (volume + _HALF_VOLUME * total_usd)
+    agreement = np.where(bullish == longs, 100.0, 100.0 * _AGAINST)
+    scores: Floats = agreement * overlap**0.35 * volume_frac**0.30 * (quality**0.20 * proximity**0.15)
+    return scores
 
 
 def _zone_row(zone: SmcZone) -> tuple[float, float, bool, float]:
@@ -109,6 +125,12 @@ def _cluster_row(cluster: LiquidationZone) -> tuple[float, float, float, bool]:
     return cluster.low_usd, cluster.high_usd, cluster.volume_usd, cluster.side is PositionSide.LONG
 
 
+def _alone(zone: SmcZone) -> EnhancedSMCZone:
+    return EnhancedSMCZone(
+        zone, liquidation_confluence=False, cluster=None, parts=None, confluence_score=None
+    )
+
+
 def _enhanced(
     zone: SmcZone,
     clusters: Sequence[LiquidationZone],
@@ -116,15 +138,9 @@ def _enhanced(
     price_usd: float,
     atr_usd: float,
 ) -> EnhancedSMCZone:
-    best: tuple[float, ConfluenceParts, LiquidationZone] | None = None
-    for cluster in clusters:
-        score, parts = score_confluence(zone, cluster, total_usd, price_usd, atr_usd)
-        if best is None or score > best[0]:
-            best = score, parts, cluster
-    if best is None:
-        return EnhancedSMCZone(
-            zone, liquidation_confluence=False, cluster=None, parts=None, confluence_score=None
-        )
-    score, parts, cluster = best
+    """A zone with its best cluster, of equals the first."""
+    scored = [score_confluence(zone, one, total_usd, price_usd, atr_usd) for one in clusters]
+    at = max(range(len(clusters)), key=lambda at: scored[at][0])
+    (score, parts), cluster = scored[at], clusters[at]
     is_near = is_fitting(zone, cluster) and parts.gap_atr <= NEAR_ATR
     return EnhancedSMCZone(zone, is_near, cluster, parts, score)

@@ -151,6 +151,10 @@ def test_a_zone_stands_with_the_best_of_all_clusters_and_of_equals_with_the_firs
         first = max(range(len(clusters)), key=lambda at: scores[at][0])
         assert (found.confluence_score, found.parts) == scores[first]
         assert found.cluster is clusters[first]
+    every = enhance_zones(zones, clusters, PRICE, ATR)
+    enough = enhance_zones(zones, clusters, PRICE, ATR, at_least=40.0)
+    assert enough == every[: len(enough)]
+    assert all((one.confluence_score or 0.0) < 40.0 for one in every[len(enough) :])
 
 
 def test_no_levels_are_nothing_and_not_zero() -> None:
