@@ -3,6 +3,8 @@ it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.core.confluence.setups import MIN_SCORE
 from app.core.domain.derivatives import PositionSide
 from app.core.domain.formatting import format_usd, format_usd_compact
@@ -17,13 +19,13 @@ def summarise(answer: LiquidityAnswer) -> Confluence | str:
         return "; ".join(f"{lack.what}: {lack.why}" for lack in answer.lacking) or "no liquidation levels"
     if answer.stale:
         return answer.stale
-    best = next((zone for zone in answer.zones if _counts(zone)), None)
+    best = confluent_zone(answer.zones)
     if best is None or best.cluster is None or best.confluence_score is None:
         return f"no zone on {answer.timeframe} with a cluster beside it scores {MIN_SCORE:.0f} or more"
     setup = next((one for one in answer.setups if one.confluence.zone == best.zone), None)
     return Confluence(
         timeframe=answer.timeframe,
-        direction=Direction.LONG if best.zone.is_bullish else Direction.SHORT,
+        direction=direction_of(best),
         score=best.confluence_score,
         zone=best,
         source=answer.liquidity.source,
@@ -33,6 +35,16 @@ def summarise(answer: LiquidityAnswer) -> Confluence | str:
         no_setup="" if setup is not None else _why(answer, best),
         sentence=_sentence(best, best.cluster, answer.timeframe, answer.liquidity.source),
     )
+
+
+def confluent_zone(zones: Sequence[EnhancedSMCZone]) -> EnhancedSMCZone | None:
+    """The best of zones in order of score that has a cluster of its side beside it and scores enough."""
+    return next((zone for zone in zones if _counts(zone)), None)
+
+
+def direction_of(found: EnhancedSMCZone) -> Direction:
+    """Demand speaks for LONG, supply for SHORT."""
+    return Direction.LONG if found.zone.is_bullish else Direction.SHORT
 
 
 def _counts(zone: EnhancedSMCZone) -> bool:
