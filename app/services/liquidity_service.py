@@ -18,6 +18,7 @@ from app.core.chart_ports import ZonePainter
 from app.core.clock import Clock
 from app.core.confluence.levels import (
     LOOKBACK_MS,
+    MAX_ESTIMATE_AGE_MS,
     estimate_levels,
     interest_bars,
     levels_of_heatmap,
@@ -27,6 +28,7 @@ from app.core.confluence.levels import (
 )
 from app.core.confluence.liquidity_map import LevelSet, Scale, build_map, find_zones, plan_setups
 from app.core.confluence.volatility import ewma_sigma
+from app.core.confluence.zones import MAX_CANDLE_BARS
 from app.core.domain.context import EnhancedSignalContext
 from app.core.domain.derivatives import LiquidationHeatmap, LiquidationLevels
 from app.core.domain.engine_config import EngineConfig
@@ -51,10 +53,7 @@ from app.services.derivatives_service import DerivativesService
 
 FAST_HALF_LIFE_H, SLOW_HALF_LIFE_H = 6.0, 72.0
 MAX_PRICE_AGE_S = 120.0
-MAX_CANDLE_BARS = 2
 MAX_MAP_AGE_MS = 15 * 60_000
-# An estimate stands on hourly bars: its newest figure is up to an hour and its delay old.
-MAX_ESTIMATE_AGE_MS = 2 * HOUR_MS
 _MAX_ANALYSES = 256
 SWING_TIMEFRAME = "15m"
 SWING_DEADLINE_S = 2.0

@@ -28,6 +28,8 @@ _MAJORS = frozenset({"BTC", "ETH"})
 LOOKBACK_MS = 7 * DAY_MS
 HALF_LIFE_MS = 72 * HOUR_MS
 MAX_DISTANCE_ATR = 10.0
+# An estimate stands on hourly bars: its newest figure is up to an hour and its delay old.
+MAX_ESTIMATE_AGE_MS = 2 * HOUR_MS
 
 
 def maintenance_frac(base: str) -> float:

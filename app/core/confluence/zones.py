@@ -20,6 +20,8 @@ from app.core.smc.records import Blocks, Gaps, Pools, SmcRun
 # Thinner gaps are the tick of the market, not a gap anybody trades.
 MIN_GAP_ATR = 0.1
 MAX_DISTANCE_ATR = 10.0
+# Zones of candles that closed longer ago are history: nothing is planned on them.
+MAX_CANDLE_BARS = 2
 _PERIODS = ((Period.DAY, "day"), (Period.WEEK, "week"))
 
 
