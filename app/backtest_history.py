@@ -7,13 +7,10 @@ made up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
-import numpy as np
-
-from app.core.backtest.evaluating import History
+from app.core.backtest.evaluating import CoinData, History
 from app.core.backtest.price_path import PricePath, Settlements
 from app.core.domain.context import DataMode, EnhancedSignalContext
 from app.core.domain.market import (
@@ -30,7 +27,7 @@ from app.core.domain.quality import CacheState, Missing, MissingReason, Reading
 from app.core.domain.symbol import Symbol
 from app.services.okx.funding import periods_h
 from app.services.okx.parse import per_8h
-from app.sim.market import CandleColumns, MarketSource, ValueColumns
+from app.sim.market import CandleColumns, LiquidationColumns, ValueColumns
 
 MINUTE_MS = 60_000
 T = TypeVar("T")
@@ -43,16 +40,43 @@ _EIGHT_H = 8
 _NOT_THERE = Missing(MissingReason.NO_DATA, "not recorded")
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A coin's history. inputs: (what, where from) in words, in the order of the factors' table."""
+class HistorySource(Protocol):
+    """What is asked of a recorded folder, the simulator's world or the store: the part of
+    `sim.market.MarketSource` that has to do with closed bars, as described there."""
 
-    history: History
-    inputs: tuple[tuple[str, str], ...]
+    def exchanges(self) -> tuple[str, ...]: ...
+
+    def candles(
+        self, base: str, exchange: str, interval_ms: int, start_ms: int, end_ms: int
+    ) -> CandleColumns: ...
+
+    def open_interest(
+        self, base: str, exchange: str, unit: str, interval_ms: int, start_ms: int, end_ms: int
+    ) -> ValueColumns: ...
+
+    def funding_weighted(self, base: str, interval_ms: int, start_ms: int, end_ms: int) -> ValueColumns: ...
+
+    def funding_settled(self, base: str, exchange: str, start_ms: int, end_ms: int) -> ValueColumns: ...
+
+    def liquidations(
+        self, base: str, exchanges: tuple[str, ...], interval_ms: int, start_ms: int, end_ms: int
+    ) -> LiquidationColumns: ...
+
+    def account_long_share(
+        self, base: str, exchange: str, interval_ms: int, start_ms: int, end_ms: int
+    ) -> ValueColumns: ...
+
+    def top_position_long_share(
+        self, base: str, exchange: str, interval_ms: int, start_ms: int, end_ms: int
+    ) -> ValueColumns: ...
+
+    def galaxy_score(self, base: str, interval_ms: int, start_ms: int, end_ms: int) -> ValueColumns: ...
+
+    def fear_greed(self, start_ms: int, end_ms: int) -> ValueColumns: ...
 
 
 def load_history(
-    source: MarketSource,
+    source: HistorySource,
     base: str,
     *,
     from_ms: int,
@@ -60,7 +84,7 @@ def load_history(
     tier: int,
     data_mode: DataMode,
     finest_ms: int = MINUTE_MS,
-) -> Loaded:
+) -> CoinData:
     """Everything the source has of the coin up to `to_ms`; the price path from `from_ms` on.
 
     finest_ms: no finer path than this is looked for.
@@ -79,13 +103,13 @@ def load_history(
         ("price path", f"{path_exchange}, {path_ms // MINUTE_MS} min"),
         ("funding paid", settled_by),
     )
-    return Loaded(History(base, tier, context, path, settlements), inputs)
+    return CoinData(History(base, tier, context, path, settlements), inputs)
 
 
 class _Reader:
     """Reads one coin; `sources` fills up with where each input came from."""
 
-    def __init__(self, source: MarketSource, base: str, to_ms: int) -> None:
+    def __init__(self, source: HistorySource, base: str, to_ms: int) -> None:
         self._source = source
         self._base = base
         self._to_ms = to_ms
@@ -107,7 +131,7 @@ class _Reader:
         for length_ms in _PATH_MS:
             if length_ms < finest_ms and length_ms != HOUR_MS:
                 continue
-            found, name = self._most(length_ms, from_ms)
+            found, name = self._most(length_ms, from_ms, first=exchange)
             wanted = (self._to_ms - from_ms) / length_ms
             if found is not None and found.open_ms.size >= _COVERED * wanted:
                 return _path(found, length_ms), name, length_ms
@@ -141,8 +165,10 @@ class _Reader:
             fear_greed=self._fear_greed(),
         )
 
-    def _most(self, length_ms: int, from_ms: int) -> tuple[CandleColumns | None, str]:
-        found = [(name, self._closed(name, length_ms, from_ms)) for name in self._exchanges]
+    def _most(self, length_ms: int, from_ms: int, first: str = "") -> tuple[CandleColumns | None, str]:
+        """Whoever has most candles; of equals the exchange named `first`."""
+        names = sorted(self._exchanges, key=lambda name: name != first)
+        found = [(name, self._closed(name, length_ms, from_ms)) for name in names]
         held = [(name, one) for name, one in found if one.open_ms.size]
         if not held:
             return None, ""
@@ -237,33 +263,3 @@ def _path(found: CandleColumns, length_ms: int) -> PricePath:
 
 def _reading(value: T, provider: str, newest_ms: int) -> Reading[T]:
     return Reading(value, provider, "history", newest_ms, newest_ms, CacheState.MISS)
-
-
-def coins_of(source: MarketSource, wanted: Sequence[str]) -> tuple[str, ...]:
-    """The coins to run, by name; of a recording without a choice all that have hourly candles.
-
-    Raises:
-        ValueError: a coin that the source does not know.
-    """
-    known = [coin.base for coin in source.coins()]
-    unknown = sorted(set(wanted) - set(known))
-    if unknown:
-        raise ValueError(f"no data of {', '.join(unknown)}; there is data of {', '.join(sorted(known))}")
-    return tuple(wanted) if wanted else tuple(known)
-
-
-def last_close_ms(source: MarketSource, base: str, until_ms: int) -> int | None:
-    """Close of the newest hourly candle, None without any."""
-    ends = [
-        int(found.open_ms[-1]) + HOUR_MS
-        for name in _EXCHANGES
-        if name in source.exchanges()
-        and (found := source.candles(base, name, HOUR_MS, 0, until_ms)).open_ms.size
-    ]
-    return max(ends, default=None)
-
-
-def grid(from_ms: int, to_ms: int, step_ms: int) -> np.ndarray:
-    """Moments from_ms <= t <= to_ms on the clock's grid."""
-    first = -(-from_ms // step_ms) * step_ms
-    return np.arange(first, to_ms + 1, step_ms, dtype=np.int64)

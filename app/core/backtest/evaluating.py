@@ -6,12 +6,13 @@ Every moment sees bars closed by then. Scores are `signal_engine.score_columns`,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TypeAlias
 
 import numpy as np
 
+from app.core.backtest.confluence_columns import confluence_directions
+from app.core.backtest.daily_trend import trend_codes
 from app.core.backtest.price_path import PricePath, Settlements
 from app.core.backtest.sweep import hourly_atr
 from app.core.backtest.variants import positions
@@ -22,7 +23,7 @@ from app.core.domain.market import HOUR_MS
 from app.core.domain.quality import Missing
 from app.core.domain.signal import Mode
 from app.core.errors import InvariantViolation
-from app.core.record.columns import FACTOR_ORDER, NEUTRAL, Codes, Evaluations, Floats, Ints
+from app.core.record.columns import FACTOR_ORDER, NEUTRAL, Codes, Evaluations, Flags, Floats, Ints
 from app.core.record.regimes import volatility_codes
 from app.core.signal_engine import ENGINE_VERSION, score_columns
 from app.core.smc.bars import Bars, build_bars
@@ -43,9 +44,12 @@ class History:
     settlements: Settlements | None
 
 
-# Direction of the confluence at moments of a coin: (history, at_ms, price) -> LONG, NEUTRAL or SHORT each.
-ConfluenceAt: TypeAlias = Callable[[History, Ints, Floats], Codes]
-TrendAt: TypeAlias = Callable[[Bars, Ints], Codes]
+@dataclass(frozen=True, slots=True)
+class CoinData:
+    """A coin's history. inputs: (what, where from) in words."""
+
+    history: History
+    inputs: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +60,7 @@ class Evaluated:
     atr_usd: Floats
 
 
-def evaluate_history(
-    history: History, config: EngineConfig, at_ms: Ints, *, confluence: ConfluenceAt, trend: TrendAt
-) -> Evaluated:
+def evaluate_history(history: History, config: EngineConfig, at_ms: Ints) -> Evaluated:
     """Evaluate at these moments (ascending). Moments without a closed candle of the last hour are left out:
     live they would have had no price.
 
@@ -79,12 +81,7 @@ def evaluate_history(
     _, level = confidence_columns(
         weights, v, columns.score, columns.coverage, min_coverage_frac=config.min_coverage_frac
     )
-    # Only what has a direction can be contradicted.
-    asked = np.flatnonzero(direction != NEUTRAL)
-    against = np.zeros(at_ms.size, dtype=np.bool_)
-    if asked.size:
-        said = confluence(history, at_ms[asked], bars.close[row[asked]])
-        against[asked] = said == -direction[asked]
+    against = _contradicted(history, bars, row, direction)
     evaluations = Evaluations(
         symbols=(history.base,),
         versions=(ENGINE_VERSION,),
@@ -97,9 +94,31 @@ def evaluate_history(
         level=np.where(against, np.maximum(level - 1, 0), level).astype(np.int8),
         v=np.where(ok, v, np.nan),
         volatility=volatility_codes(bars.close_ms, bars.close, at_ms),
-        trend=trend(bars, at_ms),
+        trend=trend_codes(bars, at_ms),
     )
     return Evaluated(evaluations, hourly_atr(bars)[row])
+
+
+def _contradicted(history: History, bars: Bars, row: Ints, direction: Codes) -> Flags:
+    """Where zones point the other way, as of the last close. Only what has a direction can be contradicted,
+    and zones change once an hour: each hour is asked for once."""
+    against = np.zeros(row.size, dtype=np.bool_)
+    asked = np.flatnonzero(direction != NEUTRAL)
+    if asked.size:
+        hours, place = np.unique(row[asked], return_inverse=True)
+        said = confluence_of(history, bars.close_ms[hours], bars.close[hours])
+        against[asked] = said[place] == -direction[asked]
+    return against
+
+
+def confluence_of(history: History, at_ms: Ints, price_usd: Floats) -> Codes:
+    """Direction of the confluence at moments of a coin; NEUTRAL throughout where it has no open interest."""
+    candles, interest = history.context.candles, history.context.open_interest_base
+    if isinstance(interest, Missing):
+        interest = history.context.open_interest_usd
+    if isinstance(candles, Missing) or isinstance(interest, Missing):
+        return np.full(at_ms.size, NEUTRAL, dtype=np.int8)
+    return confluence_directions(history.base, candles.value, interest.value, at_ms, price_usd)
 
 
 def hourly_bars(context: EnhancedSignalContext) -> Bars:

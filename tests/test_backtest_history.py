@@ -1,0 +1,164 @@
+"""Histories of a recorded folder and of the simulator's world, evaluated: equal to live answers, blind to the
+future."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.backtest_history import load_history
+from app.core.backtest.evaluating import CoinData, confluence_of, evaluate_history, hourly_bars
+from app.core.confidence import lowered
+from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
+from app.core.domain.engine_config import EngineConfig
+from app.core.domain.market import DAY_MS, HOUR_MS
+from app.core.domain.quality import Missing, Reading
+from app.core.domain.signal import Direction, Mode
+from app.core.record.columns import FACTOR_ORDER, LEVELS
+from app.core.signal_engine import evaluate
+from app.sim.recorded import RecordedSource
+from app.sim.world import SyntheticWorld
+from app.sim.world_tide import EPOCH_MS
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+CONFIG = EngineConfig()
+SIM_END_MS = EPOCH_MS + 250 * DAY_MS
+RECORDED_FROM_MS, RECORDED_TO_MS = 1_765_252_800_000, 1_772_704_800_000  # 2025-12-09 to 2026-03-05
+SOURCES = ["simulated", "recorded"]
+
+
+@lru_cache
+def loaded(name: str) -> CoinData:
+    if name == "simulated":
+        world = SyntheticWorld(11, lambda: SIM_END_MS)
+        return load_history(
+            world,
+            "BTC",
+            from_ms=SIM_END_MS - 20 * DAY_MS,
+            to_ms=SIM_END_MS,
+            tier=1,
+            data_mode=DataMode.DEMO,
+            finest_ms=5 * 60_000,
+        )
+    if not DATA.is_dir():
+        pytest.skip("recorded data ../shared/data is not here")
+    source = RecordedSource(DATA, lambda: 2**53)
+    return load_history(
+        source, "BTC", from_ms=RECORDED_FROM_MS, to_ms=RECORDED_TO_MS, tier=1, data_mode=DataMode.REPLAY
+    )
+
+
+def hours(name: str) -> np.ndarray:
+    ends = hourly_bars(loaded(name).history.context).close_ms
+    return ends[-40 * 24 :] if name == "simulated" else ends[ends >= RECORDED_FROM_MS]
+
+
+def known_at(context: EnhancedSignalContext, at_ms: int) -> EnhancedSignalContext:
+    """The context as it was: every history cut, with the close of that moment as its price."""
+    changes: dict[str, Any] = {"as_of_ms": at_ms}
+    for capability, reading in context.inputs():
+        if isinstance(reading, Missing) or capability is Capability.PRICE:
+            continue
+        history: Any = reading.value
+        count = int(np.searchsorted(history.close_ms, at_ms, side="right"))
+        cut = {
+            name: getattr(history, name)[:count]
+            for name in history.__dataclass_fields__
+            if isinstance(getattr(history, name), tuple)
+        }
+        changes[capability.value] = replace(reading, value=replace(history, **cut))
+    candles = changes["candles"].value
+    assert isinstance(context.price, Reading)
+    price = replace(context.price.value, price_usd=candles.close[-1])
+    changes["price"] = replace(context.price, value=price, ts_event_ms=at_ms)
+    return replace(context, **changes)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_cutting_the_future_off_at_two_hundred_moments_changes_no_signal(name: str) -> None:
+    history, at_ms = loaded(name).history, hours(name)
+    whole = evaluate_history(history, CONFIG, at_ms)
+    chosen = np.sort(np.random.default_rng(20_261_126).choice(at_ms.size, 200, replace=False))
+    for row in chosen.tolist():
+        moment = int(at_ms[row])
+        past = replace(history, context=known_at(history.context, moment))
+        alone = evaluate_history(past, CONFIG, at_ms[row : row + 1])
+        one, other = alone.evaluations, whole.evaluations
+        assert one.score[0] == pytest.approx(other.score[row], abs=1e-9)
+        assert one.v[0] == pytest.approx(other.v[row], abs=1e-9, nan_ok=True)
+        for column in ("direction", "level", "coverage", "volatility", "trend"):
+            assert getattr(one, column)[0] == getattr(other, column)[row], (column, moment)
+        assert alone.atr_usd[0] == pytest.approx(whole.atr_usd[row], rel=1e-12)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_evaluations_are_what_the_live_engine_answers(name: str) -> None:
+    history, at_ms = loaded(name).history, hours(name)[::23]
+    found = evaluate_history(history, CONFIG, at_ms).evaluations
+    said = 0
+    for row, moment in enumerate(at_ms.tolist()):
+        context = known_at(history.context, moment)
+        signal = evaluate(context, CONFIG, Mode.BALANCED)
+        assert found.score[row] == pytest.approx(signal.score, abs=1e-9)
+        assert found.coverage[row] == pytest.approx(signal.coverage)
+        code = {1: Direction.LONG, 0: Direction.NEUTRAL, -1: Direction.SHORT}[int(found.direction[row])]
+        assert code is signal.direction
+        close = np.array([context.price.value.price_usd])  # type: ignore[union-attr]
+        zones = int(confluence_of(history, at_ms[row : row + 1], close)[0])
+        level = signal.confidence.level
+        if zones and zones == -int(found.direction[row]):
+            level = lowered(level)
+            said += 1
+        assert LEVELS[int(found.level[row])] is level
+        counted = {factor.name for factor in signal.factors if factor.status.value == "ok"}
+        assert {one for one, v in zip(FACTOR_ORDER, found.v[row], strict=True) if np.isfinite(v)} == counted
+    assert said or name == "recorded"
+
+
+def test_a_world_that_ends_earlier_says_the_same_of_what_it_has() -> None:
+    """The future really hidden: another world of the same seed that knows nothing of it."""
+    whole = evaluate_history(loaded("simulated").history, CONFIG, hours("simulated")).evaluations
+    for row in (100, 500, 900):
+        moment = int(hours("simulated")[row])
+        world = SyntheticWorld(11, lambda end=moment: end)  # type: ignore[misc]
+        short = load_history(
+            world,
+            "BTC",
+            from_ms=moment - DAY_MS,
+            to_ms=moment,
+            tier=1,
+            data_mode=DataMode.DEMO,
+            finest_ms=HOUR_MS,
+        )
+        alone = evaluate_history(short.history, CONFIG, np.array([moment])).evaluations
+        assert alone.score[0] == pytest.approx(whole.score[row], abs=1e-9)
+        assert alone.direction[0] == whole.direction[row]
+
+
+def test_inputs_are_named_and_what_is_not_recorded_is_missing() -> None:
+    coin = loaded("recorded")
+    inputs = dict(coin.inputs)
+    assert inputs["social"] == inputs["top traders"] == "none"
+    assert inputs["price path"] == "Binance, 60 min"
+    assert isinstance(coin.history.context.social, Missing)
+    assert coin.history.settlements is not None
+    assert np.abs(coin.history.settlements.rate_frac).max() < 0.005
+
+
+def test_the_recorded_scores_are_those_of_the_reference() -> None:
+    found = evaluate_history(loaded("recorded").history, CONFIG, hours("recorded")).evaluations
+    assert np.percentile(found.score, [1, 5, 50, 95, 99]) == pytest.approx([36, 41, 52, 66, 72], abs=1.0)
+    assert float((found.direction == 1).mean()) == pytest.approx(0.056, abs=0.006)
+    assert float((found.direction == -1).mean()) == pytest.approx(0.006, abs=0.003)
+
+
+def test_simulated_funding_is_paid_at_its_stamps_and_the_path_is_fine() -> None:
+    coin = loaded("simulated")
+    assert coin.history.path.interval_ms == 5 * 60_000
+    assert coin.history.settlements is not None
+    assert set(np.diff(coin.history.settlements.at_ms).tolist()) == {8 * HOUR_MS}
