@@ -7,7 +7,7 @@ Called by `probability`; a `Calibrator` is plain values and goes through JSON an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -29,19 +29,30 @@ _INNER_SHARE = 1 / 3
 @dataclass(frozen=True, slots=True)
 class Outcomes:
     """Trades of both sides that are over, one row each, seen from their own side. side_score: 0..100, high
-    means the engine was for it; won: 0 or 1; end_ms: when it was over at the latest, whatever came first."""
+    means the engine was for it; won: 0 or 1; end_ms: when it was over at the latest, whatever came first;
+    is_long: which side it is."""
 
     at_ms: Ints
     end_ms: Ints
     side_score: Floats
     won: Floats
+    is_long: Flags
 
     def __len__(self) -> int:
         return self.won.size
 
     def where(self, kept: Flags) -> Outcomes:
         """The chosen rows."""
-        return Outcomes(self.at_ms[kept], self.end_ms[kept], self.side_score[kept], self.won[kept])
+        return Outcomes(*(getattr(self, field.name)[kept] for field in fields(self)))
+
+    def base_rates(self) -> tuple[float, float]:
+        """Share of wins of (LONG, SHORT); of all where a side has none.
+
+        A market that rises lets every LONG win more often: a score has to beat that, too.
+        """
+        whole = float(self.won.mean())
+        long, short = self.won[self.is_long], self.won[~self.is_long]
+        return float(long.mean()) if long.size else whole, float(short.mean()) if short.size else whole
 
     @property
     def tells(self) -> bool:
@@ -57,19 +68,17 @@ def pool_sides(evaluations: Evaluations, outcomes: HorizonOutcomes) -> Outcomes:
     """
     parts = []
     covers = evaluations.coverage >= MIN_COVERAGE
-    for side, score in ((outcomes.long, evaluations.score), (outcomes.short, 100.0 - evaluations.score)):
+    sides = ((outcomes.long, evaluations.score), (outcomes.short, 100.0 - evaluations.score))
+    for side, score in sides:
         kept = covers & (side.state == SCORED)
         end_ms = np.maximum(side.end_ms, evaluations.at_ms + outcomes.length_ms)
-        parts.append(Outcomes(evaluations.at_ms, end_ms, score, side.win.astype(np.float64)).where(kept))
+        is_long = np.full(kept.size, side is outcomes.long)
+        won = side.win.astype(np.float64)
+        parts.append(Outcomes(evaluations.at_ms, end_ms, score, won, is_long).where(kept))
     long, short = parts
-    found = Outcomes(
-        np.concatenate([long.at_ms, short.at_ms]),
-        np.concatenate([long.end_ms, short.end_ms]),
-        np.concatenate([long.side_score, short.side_score]),
-        np.concatenate([long.won, short.won]),
-    )
-    order = np.argsort(found.at_ms, kind="stable")
-    return Outcomes(found.at_ms[order], found.end_ms[order], found.side_score[order], found.won[order])
+    columns = [np.concatenate([getattr(one, field.name) for one in (long, short)]) for field in fields(long)]
+    order = np.argsort(columns[0], kind="stable")
+    return Outcomes(*(column[order] for column in columns))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Is a score worth a probability? Fits on the past only, judged on what came after, fold by fold.
 
 Walk-forward with an expanding past: before each fold only outcomes are fitted on that were over an embargo of
-one horizon before it began. The base rate to beat is the share of wins of that same past. Called by `report`
-and by the service that answers live.
+one horizon before it began. The base rate to beat is the share of wins of that same past, each side's own: a
+market that rises is no merit of a score that likes to say LONG. Called by `report` and by the service that
+answers live.
 
 A fit may fall: then a higher score went with fewer wins. It is kept as it is and signals are not turned
 round: its chance for a LONG lies below the base rate, which is what a trader has to know, and the
@@ -58,7 +59,8 @@ def predict_forward(evaluations: Evaluations, outcomes: HorizonOutcomes) -> Pred
         fold = (rows.at_ms >= begin_ms) & (rows.at_ms < end_ms) & (rows.end_ms <= until_ms)
         if past.tells and fold.any():
             fitted = fit_better(past, outcomes.length_ms)
-            chance[fold], base[fold] = fitted.chances_of(rows.side_score[fold]), fitted.base_rate
+            chance[fold] = fitted.chances_of(rows.side_score[fold])
+            base[fold] = np.where(rows.is_long[fold], *past.base_rates())
     judged: Flags = np.isfinite(chance)
     return Predictions(rows.where(judged), chance[judged], base[judged])
 

@@ -30,7 +30,7 @@ def past(chance_of: object, n: int = 60_000, seed: int = 1) -> Outcomes:
     score = np.round(rng.uniform(2.0, 98.0, n) * 4) / 4
     at_ms = START_MS + np.arange(n) * HOUR_MS
     won = rng.uniform(size=n) < chance_of(score)  # type: ignore[operator]
-    return Outcomes(at_ms, at_ms + 4 * HOUR_MS, score, won.astype(float))
+    return Outcomes(at_ms, at_ms + 4 * HOUR_MS, score, won.astype(float), np.arange(n) % 2 == 0)
 
 
 def test_rows_are_both_sides_seen_from_their_own() -> None:

@@ -101,8 +101,10 @@ def test_a_fold_is_judged_by_what_was_said_before_it_began() -> None:
     edges = np.linspace(EVALUATIONS.at_ms[0], EVALUATIONS.at_ms[-1] + 1, 8)
     assert found.outcomes.at_ms.min() >= edges[1] - 1
     fold = np.searchsorted(edges, found.outcomes.at_ms, side="right")
-    assert all(len(set(found.base[fold == k])) == 1 for k in set(fold.tolist()))
-    assert len(set(found.base.tolist())) == 6
+    is_long = found.outcomes.is_long
+    for side in (is_long, ~is_long):  # each side has the base rate of its own past
+        assert all(len(set(found.base[side & (fold == k)])) == 1 for k in set(fold.tolist()))
+    assert len(set(found.base.tolist())) == 2 * 6
     assert brier(found.chance, found.outcomes.won) < brier(found.base, found.outcomes.won)
 
 
@@ -148,3 +150,22 @@ def test_trades_that_all_move_together_are_too_few_to_judge() -> None:
     assert judged.gain.effective_n < 400.0
     assert "400 are needed to judge one" in said
     assert (outcomes.long.state == SCORED).sum() > 5_000
+
+
+def test_a_rising_market_is_no_merit_of_a_score_that_likes_to_say_long() -> None:
+    """LONG wins 60 % and SHORT 40 %, the score is 55 on average and tells nothing."""
+    evaluations = make_evaluations(4_000, coins=1)
+    rng = np.random.default_rng(6)
+    score = np.clip(rng.normal(55.0, 3.0, len(evaluations)), 0.0, 100.0)
+    evaluations = replace(evaluations, score=score, coverage=np.ones(len(evaluations)))
+    outcomes = make_outcomes(evaluations)
+    drifting = replace(
+        outcomes,
+        long=replace(outcomes.long, win=rng.random(len(evaluations)) < 0.6),
+        short=replace(outcomes.short, win=rng.random(len(evaluations)) < 0.4),
+    )
+    calibrated, calibrator, why_not = fit_calibrator(evaluations, drifting)
+    assert calibrated is not None
+    assert calibrated.gain.mean < 0.0
+    assert calibrator is None
+    assert "no better than the base rate" in why_not
