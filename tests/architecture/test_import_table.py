@@ -86,6 +86,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.backtest",
         "app.backtest_data",
         "app.backtest_history",
+        "app.backtest_stored",
         "app.backtest_report",
         "app.backfill",
         "app.backfill_parts",
