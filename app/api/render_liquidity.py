@@ -142,6 +142,8 @@ def setup_item(setup: Setup) -> items.SetupItem:
         stop_probability=places(setup.p_stop, 4),
         expectancy_r=places(setup.expectancy_r, 4),
         risk_score=places(setup.risk_score, 2),
+        probability=share(setup.probability),
+        probability_reason=clip(setup.no_probability, DETAIL_CHARS) or None,
         volume_confirmation=None
         if volume is None
         else items.VolumeConfirmationItem(

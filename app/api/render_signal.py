@@ -19,6 +19,8 @@ from app.core.domain.liquidity import Setup
 from app.core.domain.signal import Confluence, FactorScore, Signal
 
 _MAX_METRICS = 40
+# Of signals that nobody has asked the calibration about.
+_NOT_CALIBRATED = "no calibration has been made of this signal"
 
 
 def render_signal(answer: SignalAnswer, *, now_ms: int, debug: bool) -> SignalResponse:
@@ -48,6 +50,8 @@ def render_signal(answer: SignalAnswer, *, now_ms: int, debug: bool) -> SignalRe
         confidence=signal.confidence.level,
         confidence_score=places(signal.confidence.score, 2),
         coverage=places(signal.coverage, 4),
+        probability=None if signal.probability is None else places(signal.probability, 4),
+        probability_reason=_why_no_probability(signal),
         reason=clip(signal.reason, REASON_CHARS),
         reasons=[clip(reason, SENTENCE_CHARS) for reason in signal.reasons[:3]],
         factors=[_factor(factor, signal.as_of_ms) for factor in signal.factors],
@@ -62,6 +66,12 @@ def render_signal(answer: SignalAnswer, *, now_ms: int, debug: bool) -> SignalRe
         engine_version=clip(signal.engine_version, NAME_CHARS),
         debug=_debug(answer, signal) if debug else None,
     )
+
+
+def _why_no_probability(signal: Signal) -> str | None:
+    if signal.probability is not None:
+        return None
+    return clip(signal.no_probability or _NOT_CALIBRATED, DETAIL_CHARS)
 
 
 def _confluence(found: Confluence | None, as_of_ms: int) -> SignalConfluence | None:
@@ -93,6 +103,8 @@ def _setup(setup: Setup) -> SignalSetup:
         fill_probability=places(setup.p_fill, 4),
         fill_source=setup.fill_source,
         risk_score=places(setup.risk_score, 2),
+        probability=None if setup.probability is None else places(setup.probability, 4),
+        probability_reason=clip(setup.no_probability, DETAIL_CHARS) or None,
     )
 
 

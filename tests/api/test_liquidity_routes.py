@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.api.schemas.liquidity import SetupItem
 from app.core.domain.quality import Missing, MissingReason
 from tests.liquidity_rig import HOURS
 
@@ -156,3 +157,16 @@ async def test_an_answer_is_reused_within_a_second_and_conditional(rig: Any) -> 
     again = await rig.get("/smc/BTC", headers={"If-None-Match": first.headers["etag"]})
     assert again.status_code == 304
     assert len(rig.liquidity.answers) == 1
+
+
+async def test_a_plan_has_no_probability_and_says_why(rig: Any) -> None:
+    plans = (await question(rig, "trading-opportunities"))["opportunities"]
+    assert plans
+    for plan in plans:
+        assert plan["probability"] is None
+        assert "not been followed often enough" in plan["probabilityReason"]
+
+
+def test_the_chances_of_a_plan_are_said_to_be_a_models() -> None:
+    for name in ("target_probability", "stop_probability", "expectancy_r", "risk_score"):
+        assert "unverified" in str(SetupItem.model_fields[name].description)

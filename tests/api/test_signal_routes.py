@@ -31,6 +31,8 @@ FIELDS = [
     "confidence",
     "confidenceScore",
     "coverage",
+    "probability",
+    "probabilityReason",
     "reason",
     "reasons",
     "factors",
@@ -55,6 +57,20 @@ class TestSignal:
         assert answer.json()["debug"] is None
         assert answer.json()["confluence"] is None
         assert answer.json()["confluenceReason"] is None
+
+    async def test_a_probability_is_null_with_its_reason_until_there_is_one(self, rig: Any) -> None:
+        def told(body: Any) -> tuple[float | None, str | None]:
+            return body["probability"], body["probabilityReason"]
+
+        why = "too few outcomes"
+        assert told((await rig.get("/signals/BTC")).json()) == (
+            None,
+            "no calibration has been made of this signal",
+        )
+        rig.signals.change = {"no_probability": why}
+        assert told((await rig.get("/signals/ETH")).json()) == (None, why)
+        rig.signals.change = {"probability": 0.6123456}
+        assert told((await rig.get("/signals/SOL")).json()) == (0.6123, None)
 
     async def test_numbers_are_rounded_but_small_prices_keep_their_digits(self, rig: Any) -> None:
         body = (await rig.get("/signals/PEPE")).json()

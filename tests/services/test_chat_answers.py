@@ -190,6 +190,8 @@ def test_a_plan_shows_its_distances_with_their_signs_and_mirrored_for_a_short(
         50.0,
         None,
         (),
+        None,
+        "too few",
     )
     lines = plan_lines(Voice(Language.EN, DataMode.LIVE, NOW_MS), setup)
     assert lines[0] == "Entry $96,000"

@@ -26,6 +26,17 @@ Chance = Annotated[
 ]
 
 
+PlanProbability = Annotated[
+    float | None,
+    Field(
+        ge=0,
+        le=1,
+        description="Calibrated chance of a filled plan to win as a fraction; higher is likelier, null "
+        "unless proven on later data.",
+    ),
+]
+
+
 class LackItem(ApiModel):
     """Something that could not be had or said."""
 
@@ -146,15 +157,27 @@ class SetupItem(ApiModel):
     fill_source: ProbabilitySource | None = Field(
         description="Where the chance of a fill comes from; null when the entry is to be had now."
     )
-    target_probability: Frac
-    stop_probability: Frac
+    target_probability: float = Field(
+        ge=0,
+        le=1,
+        description="Driftless walk's chance as a fraction that the target comes first, unverified; higher "
+        "is likelier.",
+    )
+    stop_probability: float = Field(
+        ge=0,
+        le=1,
+        description="Driftless walk's chance as a fraction that the stop comes first, unverified; higher is "
+        "riskier.",
+    )
     expectancy_r: float = Field(
-        description="Gain in multiples of the risk; positive is more. Time-outs count 0, fees are not in it."
+        description="Gain of that walk in multiples of the risk, unverified; positive is more. Without fees."
     )
     risk_score: float = Field(
         ge=0,
         le=100,
-        description="Chance in percent that the stop comes before the target; higher is riskier.",
+        description="That walk's chance in percent that the stop comes first, unverified; higher is riskier.",
     )
+    probability: PlanProbability
+    probability_reason: Detail | None = Field(description="Why `probability` is null; null when it is not.")
     volume_confirmation: VolumeConfirmationItem | None = Field(description="null when volume is unknown.")
     invalidation: list[Detail] = Field(max_length=6, description="What ends the plan.")

@@ -18,7 +18,7 @@ from app.api.schemas.base import (
     Sentence,
     SymbolText,
 )
-from app.api.schemas.liquidity import Timeframe
+from app.api.schemas.liquidity import PlanProbability, Timeframe
 from app.api.schemas.signal_debug import SignalDebug
 from app.core.domain.context import DataMode
 from app.core.domain.liquidity import LevelSource, ProbabilitySource
@@ -66,8 +66,13 @@ class SignalSetup(ApiModel):
         description="Where that chance comes from; null when the entry is to be had now."
     )
     risk_score: float = Field(
-        ge=0, le=100, description="Chance in percent that the stop comes first; higher is riskier."
+        ge=0,
+        le=100,
+        description="Driftless walk's chance in percent that the stop comes first, unverified; higher is "
+        "riskier.",
     )
+    probability: PlanProbability
+    probability_reason: Detail | None = Field(description="Why `probability` is null; null when it is not.")
 
 
 class SignalConfluence(ApiModel):
@@ -119,6 +124,14 @@ class SignalResponse(ApiModel):
     coverage: float = Field(
         ge=0, le=1, description="Fraction of the total weight that had fresh data; higher is more complete."
     )
+    probability: float | None = Field(
+        ge=0,
+        le=1,
+        description="Calibrated chance as a fraction that a trade in this direction wins: +1 ATR(1h) before "
+        "-1 ATR, or a time-out after 4 h, and more earned than the costs; higher is likelier, null unless it "
+        "beat the base rate out of sample.",
+    )
+    probability_reason: Detail | None = Field(description="Why `probability` is null; null when it is not.")
     reason: str = Field(max_length=REASON_CHARS, description="The answer in one line.")
     reasons: list[Sentence] = Field(max_length=3, description="Up to three sentences, strongest first.")
     factors: list[FactorItem] = Field(min_length=8, max_length=8, description="All eight factors.")

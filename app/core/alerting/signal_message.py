@@ -19,7 +19,8 @@ class SignalMessage(msgspec.Struct, rename="camel", frozen=True):
 
     score: 0 bearish, 50 neutral, 100 bullish. confidence: points, with its level; coverage: share of weight
     with fresh data; price: USD per coin; isPriceStale: then the direction is NEUTRAL. missing: inputs that
-    did not count.
+    did not count. probability: calibrated chance that a trade in the direction wins after costs, null with
+    probabilityReason unless it beat the base rate out of sample.
     """
 
     v: Literal[1]
@@ -39,6 +40,8 @@ class SignalMessage(msgspec.Struct, rename="camel", frozen=True):
     missing: tuple[str, ...]
     engine_version: str
     data_mode: str
+    probability: Share | None
+    probability_reason: str | None
 
 
 def encode_signal(signal: Signal) -> str:
@@ -61,5 +64,7 @@ def encode_signal(signal: Signal) -> str:
         missing=tuple(name for name, _ in signal.missing),
         engine_version=signal.engine_version,
         data_mode=signal.data_mode,
+        probability=signal.probability,
+        probability_reason=signal.no_probability or None,
     )
     return msgspec.json.encode(message).decode()

@@ -1,4 +1,5 @@
-"""Hit rates measured on recorded candles, as they are shown to users (`source: hitRateTable`).
+"""Hit rates measured on recorded candles, as they are shown to users (`source: hitRateTable`), and what was
+measured of plans.
 
 `python -m app.backtest sweep --data FOLDER --bars 1h` makes them (a test compares): BTC and ETH spot hours,
 2023-06 to 2026-03, and a month of DOGE. No closed form beat them out of sample (docs/measured.md). Distances
@@ -23,3 +24,12 @@ HIT_RATES_24H = HitRates(
     (4068, 4068, 4068, 4068, 4068, 4068, 4068, 4068, 4068, 4068, 4068),
 )
 MEASURED = (HIT_RATES_4H, HIT_RATES_24H)
+
+# Plans that were followed and filled on the recordings (docs/measured.md; a test compares), BTC and ETH.
+FILLED_PLANS = 42 + 38
+# What `core.calibration` wants before it fits anything (a test compares).
+PLANS_NEEDED = 500
+NO_PLAN_PROBABILITY = (
+    f"plans have not been followed often enough to calibrate: {FILLED_PLANS} filled on the recordings, "
+    f"{PLANS_NEEDED} needed"
+)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.core.confluence.measured_rates import NO_PLAN_PROBABILITY
 from app.core.confluence.sweep import first_within, touch_probability
 from app.core.domain.derivatives import PositionSide
 from app.core.domain.formatting import format_usd
@@ -148,6 +149,8 @@ def _plan(
         risk_score=100.0 * p_stop,
         volume=_volume(market, side),
         invalidation=_invalidation(found, side, stop),
+        probability=None,
+        no_probability=NO_PLAN_PROBABILITY,
     )
 
 

@@ -197,7 +197,8 @@ class Setup:
     entry is to be had now and nothing is foretold; p_target, p_stop: chance from the entry that the
     first target trades before the stop within it, and the other way; expectancy_r: p_target rr - p_stop,
     about 0 before fees for any geometry unless a term has shown an edge. risk_score: 100 p_stop.
-    invalidation: what ends the plan, in words.
+    p_target and p_stop are a model's and nobody has verified them. probability: calibrated chance that the
+    plan wins once filled, 0..1; None with its reason in `no_probability`. invalidation: what ends it.
     """
 
     is_long: bool
@@ -216,3 +217,5 @@ class Setup:
     risk_score: float
     volume: VolumeConfirmation | None
     invalidation: tuple[str, ...]
+    probability: float | None
+    no_probability: str

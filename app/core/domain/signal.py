@@ -139,6 +139,8 @@ class Signal:
     first; reason: one line; missing: (input, why) for every factor that did not count;
     confluence: None with its reason in `no_confluence`; one that points the other way has lowered the level
     of confidence by one.
+    probability: calibrated chance that a trade in this direction wins at the record's horizon, 0..1; None
+    with its reason in `no_probability`.
     price_stale: the price is older than allowed, so the direction was forced to NEUTRAL.
     open_interest_usd: None when nobody has it or it is too old; funding and social stay shown when stale,
     because their factors carry age and status, and this one has no factor of its own.
@@ -164,3 +166,5 @@ class Signal:
     engine_version: str
     confluence: Confluence | None = None
     no_confluence: str = ""
+    probability: float | None = None
+    no_probability: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,17 @@ class TestSchemas:
         jsonschema.Draft202012Validator(schema("signal.schema.json")).validate(body)
         assert (body["symbol"], body["direction"], body["price"]) == ("BTC", "SHORT", 96_200.0)
         assert (body["asOf"], body["missing"]) == ("2025-12-05T12:00:00Z", ["social"])
+
+    @pytest.mark.parametrize(
+        ("probability", "why", "told"), [(0.61, "", (0.61, None)), (None, "too few", (None, "too few"))]
+    )
+    def test_an_encoded_signal_has_a_probability_or_says_why_not(
+        self, probability: float | None, why: str, told: tuple[float | None, str | None]
+    ) -> None:
+        signal = replace(a_signal(), probability=probability, no_probability=why)
+        body = json.loads(encode_signal(signal))
+        jsonschema.Draft202012Validator(schema("signal.schema.json")).validate(body)
+        assert (body["probability"], body["probabilityReason"]) == told
 
 
 VALIDATOR = jsonschema.Draft202012Validator(schema("alert.schema.json"))
