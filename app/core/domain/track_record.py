@@ -168,14 +168,23 @@ class TrackRecord:
     enough_data: bool
     notes: tuple[str, ...]
 
+    @property
+    def at_headline(self) -> HorizonRecord | None:
+        """The headline horizon; None in a record that has no horizon yet."""
+        return next((one for one in self.horizons if one.horizon == self.headline), None)
+
 
 @dataclass(frozen=True, slots=True)
 class RecordAnswer:
-    """A record with when it was computed. It may be some minutes old: `computed_ms` is market time."""
+    """A record with when it was computed. It may be some minutes old: `computed_ms` is market time.
+
+    summary: what it says in one plain sentence (`core.record.summary`).
+    """
 
     as_of_ms: int
     computed_ms: int
     record: TrackRecord
+    summary: str
 
 
 @dataclass(frozen=True, slots=True)

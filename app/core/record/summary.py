@@ -1,0 +1,158 @@
+"""A record in one plain sentence, and the verdict behind it: what may be claimed of it, and what not.
+
+The one place that decides whether an edge is shown. Pure. Called by the use case that answers with a record,
+by the conversation (which has its own words for each verdict) and by the report of a backtest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.core.domain.track_record import ENOUGH_EFFECTIVE_N, TrackRecord, TradeStats
+
+_DAY_MS = 86_400_000
+_HOUR_MS = 3_600_000
+# Chance that a Sharpe ratio picked among many is no luck, below which it is not called one.
+_SURE = 0.95
+_UNITS = {"m": "min", "h": "h", "d": "d"}
+
+
+class Verdict(StrEnum):
+    """What a record shows at its headline horizon; only `ABOVE` is an edge."""
+
+    NOTHING = "nothing"  # no trade has been scored
+    TOO_FEW = "too_few"  # under 400 independent outcomes
+    BELOW = "below"  # the whole interval of the hit rate lies below break-even
+    UNDECIDED = "undecided"  # break-even lies inside of the interval
+    UNPAID = "unpaid"  # the hit rate is high enough, and still the mean net return may be 0 or less
+    CHOSEN = "chosen"  # the best of so many tried variants would look as good by luck
+    ABOVE = "above"
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Hit rate, its interval for the effective n, and break-even, in percent as text without the sign."""
+
+    won: str
+    low: str
+    high: str
+    break_even: str
+
+
+def verdict_of(record: TrackRecord) -> Verdict:
+    """What may be said. An edge needs 400 independent outcomes, the whole interval of the hit rate above
+    break-even, a mean net return whose interval lies above 0, and no better luck among the variants tried."""
+    found = record.at_headline
+    stats = None if found is None else found.engine
+    if stats is None or stats.hit_rate_apart is None or stats.break_even is None:
+        return Verdict.NOTHING
+    if not record.enough_data:
+        return Verdict.TOO_FEW
+    if stats.hit_rate_apart.high < stats.break_even:
+        return Verdict.BELOW
+    if stats.hit_rate_apart.low <= stats.break_even:
+        return Verdict.UNDECIDED
+    if stats.mean_net is None or stats.mean_net.low <= 0:
+        return Verdict.UNPAID
+    if record.deflated is not None and record.deflated.probability < _SURE:
+        return Verdict.CHOSEN
+    return Verdict.ABOVE
+
+
+def summary_of(record: TrackRecord) -> str:
+    """The sentence.
+
+    Worked: 212 scored, 100 won, effective n 61.4, interval 0.351 to 0.594, break-even 0.58, 31 days -> "In 31
+    days 212 LONG/SHORT signals were scored after 4 h: 47 % won (effective n 61, 95 % interval 35 to 59 %),
+    break-even is 58 %: no edge is shown; 400 independent outcomes are needed before anything is claimed."
+    """
+    found = record.at_headline
+    stats = None if found is None else found.engine
+    rates = None if stats is None else rates_of(stats)
+    if stats is None or rates is None:
+        return _nothing(record, stats)
+    were = "signal was" if stats.scored == 1 else "signals were"
+    return (
+        f"{_period(record)} {stats.scored:,} LONG/SHORT {were} scored{_coin(record)} after "
+        f"{horizon_words(record.headline)}: {rates.won} % won (effective n {effective_words(stats)}, "
+        f"95 % interval {rates.low} to {rates.high} %), break-even is {rates.break_even} %: "
+        f"{_CLAIMS[verdict_of(record)]}"
+    )
+
+
+_CLAIMS = {
+    Verdict.NOTHING: "nothing is claimed.",
+    Verdict.TOO_FEW: f"no edge is shown; {ENOUGH_EFFECTIVE_N:.0f} independent outcomes are needed before "
+    "anything is claimed.",
+    Verdict.BELOW: "no edge is shown, the whole interval lies below break-even.",
+    Verdict.UNDECIDED: "no edge is shown, break-even lies inside the interval.",
+    Verdict.UNPAID: "no edge is shown, enough were won and still the mean net return may be 0 or less.",
+    Verdict.CHOSEN: "no edge is shown, the best of the variants tried would look as good by luck.",
+    Verdict.ABOVE: "an edge is shown for this period, the whole interval lies above break-even; that is no "
+    "promise for the next.",
+}
+
+
+def rates_of(stats: TradeStats) -> Rates | None:
+    """The rates in as few decimals (0 to 2) as keep both ends of the interval apart from break-even: 57.6 to
+    62.1 at 57.9 reads so, and not as 58 to 62 at 58. None without a scored trade."""
+    share, apart, even = stats.hit_rate, stats.hit_rate_apart, stats.break_even
+    if share is None or apart is None or even is None:
+        return None
+    texts: tuple[str, ...] = ()
+    for decimals in (0, 1, 2):
+        texts = tuple(f"{one * 100:.{decimals}f}" for one in (share.share, apart.low, apart.high, even))
+        if texts[3] not in texts[1:3]:
+            break
+    return Rates(*texts)
+
+
+def effective_words(stats: TradeStats) -> str:
+    """Cut, not rounded, so that 399.6 does not read as the 400 it has not reached; `-` when unknown."""
+    return "-" if stats.effective_n is None else f"{int(stats.effective_n):,}"
+
+
+def horizon_words(horizon: str) -> str:
+    """`15m` -> `15 min`, `4h` -> `4 h`."""
+    return f"{horizon[:-1]} {_UNITS.get(horizon[-1:], horizon[-1:])}"
+
+
+def span_ms(record: TrackRecord) -> int | None:
+    """From the first evaluation to the last, None without one."""
+    if record.from_ms is None or record.to_ms is None:
+        return None
+    return record.to_ms - record.from_ms
+
+
+def _nothing(record: TrackRecord, stats: TradeStats | None) -> str:
+    if record.evaluations == 0:
+        return (
+            f"No scheduled evaluation{_coin(record)} has been recorded yet, so nothing is known of how good "
+            "the signals are."
+        )
+    if stats is None or stats.emitted == 0:
+        return (
+            f"{_period(record)} none of {record.evaluations:,} scheduled evaluations{_coin(record)} gave "
+            "LONG or SHORT, so there is nothing to score and nothing is claimed."
+        )
+    return (
+        f"{_period(record)} {stats.emitted:,} LONG/SHORT signals were given{_coin(record)} and none is "
+        f"scored after {horizon_words(record.headline)} yet ({stats.open:,} open, "
+        f"{stats.unscorable:,} unscorable), so nothing is claimed."
+    )
+
+
+def _coin(record: TrackRecord) -> str:
+    return "" if record.symbol is None else f" for {record.symbol}"
+
+
+def _period(record: TrackRecord) -> str:
+    """`In 31 days`, `In 20 hours`; a record of one moment has no length."""
+    length = span_ms(record)
+    if length is None or length < _HOUR_MS:
+        return "So far"
+    if length >= 2 * _DAY_MS:
+        return f"In {length / _DAY_MS:.0f} days"
+    hours = round(length / _HOUR_MS)
+    return f"In {hours} hour{'' if hours == 1 else 's'}"
