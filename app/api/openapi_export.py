@@ -6,6 +6,7 @@ Refuses to overwrite a document that clients may rely on with one that would bre
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ from app.api.options import ApiOptions
 from app.core.domain.context import DataMode
 from app.core.errors import InvariantViolation
 
+MAX_LIST_CHARS = 80
+_BREAK = ",\n"
+_WORD = r'\s*"(?:[^"\\]|\\.)*"'
+_WORDS = re.compile(rf"\[\n({_WORD}(?:{_BREAK}{_WORD})*)\n\s*\]")
 COMMITTED_FILE = Path(__file__).resolve().parents[2] / "openapi" / "gpt-actions.json"
 
 
@@ -35,7 +40,16 @@ def committed_document() -> JsonObject:
 
 
 def encode_document(document: JsonObject) -> str:
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    """The document as it is committed: one key a line, short lists of words (`["number", "null"]`) on one.
+
+    A line break inside of a JSON text is never part of a string, so only layout is matched.
+    """
+    return _WORDS.sub(_on_one_line, json.dumps(document, indent=1, ensure_ascii=False)) + "\n"
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    line = f"[{', '.join(one.strip() for one in found[1].split(_BREAK))}]"
+    return line if len(line) <= MAX_LIST_CHARS else found[0]
 
 
 def main(arguments: list[str]) -> int:

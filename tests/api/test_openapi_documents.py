@@ -27,6 +27,16 @@ def test_committed_document_is_the_generated_one() -> None:
     assert COMMITTED_FILE.read_text("utf-8") == encode_document(committed_document())
 
 
+def test_short_lists_of_words_take_one_line_and_nothing_is_lost() -> None:
+    tricky = 'a ",\n b] [\n'
+    document = {"type": ["number", "null"], "enum": [tricky, "b"], "long": ["x" * 90], "none": [], "n": [1]}
+    text = encode_document(document)
+    assert '"type": ["number", "null"]' in text
+    assert '"long": [\n' in text
+    assert json.loads(text) == document
+    assert json.loads(encode_document(committed_document())) == committed_document()
+
+
 def test_committed_document_has_no_findings() -> None:
     assert lint_text(COMMITTED_FILE.read_text("utf-8")) == []
 
