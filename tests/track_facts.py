@@ -120,7 +120,7 @@ def horizon(
                 scored=engine.scored // len(values) + n,
                 wins=engine.wins // len(values),
                 effective_n=max(1.0, (engine.effective_n or 1.0) / len(values)),
-                net=-0.0004 - n / 10_000,
+                net=-0.000412345 - n / 9_973,
             ),
         )
         for trait, values in GROUPS.items()
@@ -130,7 +130,10 @@ def horizon(
         horizon=name,
         engine=engine,
         groups=tuple(groups),
-        baselines=tuple(trades(rule, scored=700 + n, minus=0.0001 * n) for n, rule in enumerate(BASELINES)),
+        baselines=tuple(
+            trades(rule, scored=700 + n, wins=331 + n, net=-0.000712345, minus=0.000112345 * n)
+            for n, rule in enumerate(BASELINES)
+        ),
         calibrated=fit,
         no_calibration="" if fit else "107 outcomes, 500 are needed for a first fit",
     )

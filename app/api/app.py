@@ -37,6 +37,7 @@ from app.api.routes_record import record_routes
 from app.api.routes_signals import SignalAnswers, signal_routes
 from app.api.routes_status import status_routes
 from app.api.routes_telegram import telegram_routes
+from app.api.routes_track import TrackAnswers, track_routes
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -90,6 +91,8 @@ def create_api(
     app.include_router(flow_routes(FlowAnswers(options, services.flow, cache)))
     app.include_router(alert_routes(options, services.alerts, now_ms=now_ms))
     app.include_router(record_routes(options, services.record, now_ms=now_ms))
+    if services.track is not None:
+        app.include_router(track_routes(TrackAnswers(options, services.track, cache, now_ms)))
     app.include_router(export_routes(options, Downloads(services.exports), now_ms=now_ms))
     app.include_router(status_routes(options, services.budget, now_ms=now_ms))
     app.include_router(catalog_routes(options, services.catalog, now_ms=now_ms))

@@ -25,8 +25,9 @@ from app.core.domain.liquidity_answer import LiquidityAnswer
 from app.core.domain.sentiment import SentimentAnswer
 from app.core.domain.signal import Mode
 from app.core.domain.status import ReadyReport
-from app.core.domain.stored import ExportQuery, Page, SignalQuery, StoredSignal
+from app.core.domain.stored import ChainReport, ExportQuery, Page, SignalQuery, StoredSignal
 from app.core.domain.symbol import Symbol
+from app.core.domain.track_record import RecordAnswer, SignalStats
 from app.core.domain.views import Parts, View, ViewQuery
 
 
@@ -212,6 +213,22 @@ class AlertUseCase(Protocol):
         ...
 
 
+class TrackUseCase(Protocol):
+    """What the signals were worth, and whether they are as they were written."""
+
+    async def record(self, symbol_text: str | None) -> RecordAnswer:
+        """None: all coins together. Raises: InvalidParameter, UnknownSymbol, StorageUnavailable."""
+        ...
+
+    async def verify(self) -> ChainReport:
+        """Walk every chain. Raises: StorageUnavailable."""
+        ...
+
+    async def stats(self, hours: int) -> SignalStats:
+        """Counts of the last `hours`, 1 or more. Raises: StorageUnavailable."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TelegramWebhook:
     """Where pushed updates go.
@@ -226,7 +243,8 @@ class TelegramWebhook:
 
 @dataclass(frozen=True, slots=True)
 class ApiServices:
-    """The use cases behind the routes. telegram: None unless the bot works by webhook."""
+    """The use cases behind the routes. telegram: None unless the bot works by webhook. track: None in a
+    process that keeps no record, which then has no such routes."""
 
     signals: SignalUseCase
     market: MarketUseCase
@@ -243,3 +261,4 @@ class ApiServices:
     flow: FlowUseCase
     alerts: AlertUseCase
     telegram: TelegramWebhook | None = None
+    track: TrackUseCase | None = None

@@ -31,6 +31,8 @@ ACTION_OPERATIONS = (
     "getSignal",
     "getSignals",
     "getSignalHistory",
+    "getTrackRecord",
+    "getCoinTrackRecord",
     "getMarket",
     "getDashboard",
     "getCoinMarkets",

@@ -88,6 +88,7 @@ def _no_services() -> ApiServices:
         exports=never,
         flow=never,
         alerts=never,
+        track=never,
     )
 
 

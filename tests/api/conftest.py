@@ -67,6 +67,7 @@ from tests.flow_facts import FakeAlerts
 from tests.heatmap_facts import HeatmapRig
 from tests.liquidity_rig import LiquidityRig
 from tests.stored_facts import FakeStore
+from tests.track_facts import FakeTrack
 
 NOW_MS = 1_772_000_000_000
 KNOWN = frozenset({"BTC", "ETH", "SOL", "PEPE", "DOGE", "BTT", "FD", "FDUSD", *(f"C{n}" for n in range(30))})
@@ -298,6 +299,7 @@ class Rig:
         self.store = FakeStore()
         self.warm = MemoryWarmCache(now_ms=lambda: NOW_MS, monotonic=lambda: self.now_s)
         self.alerts = FakeAlerts()
+        self.track = FakeTrack(KNOWN)
         self.observed: list[dict[str, Any]] = []
         defaults = {"public_url": "https://signals.example.com", "data_mode": DataMode.DEMO, "version": "9.9"}
         self.options = ApiOptions(**{**defaults, **options})
@@ -330,6 +332,7 @@ class Rig:
                     clock=ManualClock(NOW_MS),
                 ),
                 alerts=AlertService(self.alerts, resolve=self.derivatives.resolve),
+                track=self.track,
             ),
             metrics_text=lambda: b"signals_total 1\n",
             now_ms=lambda: NOW_MS,

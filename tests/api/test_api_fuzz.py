@@ -17,6 +17,7 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 
+from app.core.domain.track_record import SignalCount
 from app.core.errors import NoPriceAvailable
 from tests.flow_facts import alert, delivery, stored
 
@@ -74,6 +75,10 @@ OPERATIONS = [
     "getStreamStatus",
     "listAlerts",
     "getAlert",
+    "getTrackRecord",
+    "getCoinTrackRecord",
+    "verifyTrackRecord",
+    "getSignalStats",
 ]
 
 _ONE_COIN = {"path_parameters": {"symbol": "BTC"}}
@@ -96,6 +101,7 @@ VALID: dict[str, dict[str, Any]] = {
             "getSmartMoneyChart",
             "getLiquidationFlow",
             "getOrderFlow",
+            "getCoinTrackRecord",
         )
     },
     **{
@@ -157,10 +163,11 @@ def _given(operation: Any) -> Any:
 @pytest.mark.parametrize("operation_id", OPERATIONS)
 def test_every_answer_is_documented(make_rig: Any, operation_id: str) -> None:
     rig = make_rig(rate_limit_per_minute=1_000_000)
-    rig.signals.known = rig.derivatives.known = rig.heatmap.known = (
+    rig.signals.known = rig.derivatives.known = rig.heatmap.known = rig.track.known = (
         frozenset()
     )  # every well-formed symbol is a coin, so that answers are seen too
     rig.alerts.rows = [stored(alert(n), deliveries=(delivery(),)) for n in range(1, 4)]
+    rig.track.counts = (SignalCount("BTC", "schedule", "balanced", "LONG", 3, 66.5, 0.9),)
     fuzz(rig, operation_id, CHECKS, VALID.get(operation_id, {}))
 
 

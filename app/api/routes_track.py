@@ -1,0 +1,152 @@
+"""`/track-record...` and `/api/stats/signals`: what the signals were worth, whether they are as they were
+written, and how many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Annotated, TypeAlias
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
+
+from app.api import render_track as render
+from app.api.answer_cache import AnswerCache, conditional_answer
+from app.api.auth import require_scope
+from app.api.deps import TrackUseCase
+from app.api.openapi_parts import JsonObject, problems, success
+from app.api.options import ApiOptions, Scope
+from app.api.params import SymbolPath
+from app.api.schemas.track_record import (
+    ChainReportResponse,
+    DetailWord,
+    SignalStatsResponse,
+    TrackRecordResponse,
+)
+
+MAX_HOURS = 8_784  # a leap year
+
+DetailQuery = Annotated[
+    DetailWord,
+    Query(
+        description="compact: the headline horizon with splits and baselines, other horizons in one row. "
+        "full: everything at every horizon.",
+        json_schema_extra={"maxLength": 7},
+    ),
+]
+HoursQuery = Annotated[int, Query(ge=1, le=MAX_HOURS, description="Number of hours up to now.")]
+Make: TypeAlias = Callable[[], Awaitable[BaseModel]]
+_FAIR = " A fair summary reads out `summary` and states enoughData, dataMode and the period."
+
+
+class TrackAnswers:
+    """Encoded answers, fresh or at most a second old; whoever asks meanwhile waits for the same work."""
+
+    def __init__(
+        self, options: ApiOptions, use_case: TrackUseCase, cache: AnswerCache, now_ms: Callable[[], int]
+    ) -> None:
+        self._options = options
+        self._use_case = use_case
+        self._cache = cache
+        self._now_ms = now_ms
+
+    async def record(self, request: Request, symbol: str | None, detail: DetailWord) -> Response:
+        """Raises: MissingScope, InvalidParameter, UnknownSymbol, StorageUnavailable."""
+
+        async def make() -> BaseModel:
+            found = await self._use_case.record(symbol)
+            return render.track_record(
+                found, detail=detail, now_ms=self._now_ms(), data_mode=self._options.data_mode
+            )
+
+        return await self._answer(request, ("record", symbol, detail), make)
+
+    async def verify(self, request: Request) -> Response:
+        """Raises: MissingScope, StorageUnavailable."""
+
+        async def make() -> BaseModel:
+            found = await self._use_case.verify()
+            return render.chain_report(found, now_ms=self._now_ms(), data_mode=self._options.data_mode)
+
+        return await self._answer(request, ("verify",), make)
+
+    async def stats(self, request: Request, hours: int) -> Response:
+        """Raises: MissingScope, StorageUnavailable."""
+
+        async def make() -> BaseModel:
+            found = await self._use_case.stats(hours)
+            return render.signal_stats(found, now_ms=self._now_ms(), data_mode=self._options.data_mode)
+
+        return await self._answer(request, ("stats", hours), make)
+
+    async def _answer(self, request: Request, key: Hashable, make: Make) -> Response:
+        require_scope(request, self._options, Scope.READ)
+
+        async def encoded() -> bytes:
+            return (await make()).model_dump_json(by_alias=True).encode()
+
+        return conditional_answer(request, await self._cache.get(key, encoded))
+
+
+def track_routes(found: TrackAnswers) -> APIRouter:
+    """The router."""
+    router = APIRouter(tags=["track record"])
+    # Before {symbol}, which would take it for a coin.
+    _chain_routes(router, found)
+    _record_routes(router, found)
+    return router
+
+
+def _responses(model: type[BaseModel], text: str, *statuses: int) -> dict[int | str, JsonObject]:
+    return {200: success(model, text), **problems(*statuses, 403, needs_store=True, conditional=True)}
+
+
+def _chain_routes(router: APIRouter, found: TrackAnswers) -> None:
+    @router.get(
+        "/track-record/verify",
+        operation_id="verifyTrackRecord",
+        summary="Whether the stored signals are as they were written",
+        description="Walks the hash chains of all stored signals. A chain that does not hold is a 200 with "
+        "`ok` false and the places in `broken`.",
+        response_model=None,
+        responses=_responses(ChainReportResponse, "What the walk found."),
+    )
+    async def verify_track_record(request: Request) -> Response:
+        return await found.verify(request)
+
+    @router.get(
+        "/api/stats/signals",
+        operation_id="getSignalStats",
+        summary="How many signals were stored, and of what kind",
+        description="Stored signals by coin, trigger, mode and direction. Counts are not outcomes.",
+        response_model=None,
+        responses=_responses(SignalStatsResponse, "Counts, the largest first.", 400),
+    )
+    async def get_signal_stats(request: Request, hours: HoursQuery = 24) -> Response:
+        return await found.stats(request, hours)
+
+
+def _record_routes(router: APIRouter, found: TrackAnswers) -> None:
+    @router.get(
+        "/track-record",
+        operation_id="getTrackRecord",
+        summary="What the signals of all coins were worth",
+        description="Outcomes of all scheduled signals: hit rate with intervals, break-even, net return, "
+        "baselines, calibration." + _FAIR,
+        response_model=None,
+        responses=_responses(TrackRecordResponse, "The record.", 400),
+    )
+    async def get_track_record(request: Request, detail: DetailQuery = "compact") -> Response:
+        return await found.record(request, None, detail)
+
+    @router.get(
+        "/track-record/{symbol}",
+        operation_id="getCoinTrackRecord",
+        summary="What the signals of one coin were worth",
+        description="The same for one coin: fewer outcomes, so wider intervals." + _FAIR,
+        response_model=None,
+        responses=_responses(TrackRecordResponse, "The record of the coin.", 400, 404),
+    )
+    async def get_coin_track_record(
+        request: Request, symbol: SymbolPath, detail: DetailQuery = "compact"
+    ) -> Response:
+        return await found.record(request, symbol, detail)
