@@ -188,6 +188,7 @@ def _conversation(base: Base, use_cases: UseCases, book: ChatBook, report: Repor
             snapshots=base.warm,
             alerts=base.store.alerts,
             outcomes=RecordedOutcomes(base.store.outcomes, clock=base.clock),
+            record=use_cases.api.track,
         ),
         report=report,
         clock=base.clock,

@@ -20,6 +20,7 @@ from app.core.domain.signal import Mode
 from app.core.domain.status import ReadyReport
 from app.core.domain.stored import Page
 from app.core.domain.symbol import Symbol
+from app.core.domain.track_record import RecordAnswer
 from app.core.domain.views import Parts, View, ViewQuery
 from app.core.stream_ports import Message
 
@@ -70,6 +71,14 @@ class OutcomeCounts(Protocol):
 
     async def counts(self) -> Sequence[SetupRecord]:
         """Largest number of outcomes first. Raises: StorageUnavailable."""
+        ...
+
+
+class RecordTalk(Protocol):
+    """What scheduled signals were worth."""
+
+    async def record(self, symbol_text: str | None) -> RecordAnswer:
+        """None: all coins together. Raises: InvalidParameter, UnknownSymbol, StorageUnavailable."""
         ...
 
 
@@ -160,6 +169,7 @@ class Inquiries:
     snapshots: SnapshotReader | None = None
     alerts: AlertReader | None = None
     outcomes: OutcomeCounts | None = None
+    record: RecordTalk | None = None
 
 
 class BotState(StrEnum):

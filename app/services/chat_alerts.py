@@ -1,18 +1,16 @@
-"""What is said about stored alerts: the details behind one, a coin's newest with their fate, their outcomes.
+"""What is said about stored alerts: the details behind one, a coin's newest with their fate.
 
 Reads what the gate and the outbox wrote down and judges nothing. Called by `chat_service`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.core.alerting.phrases import WITH_THRESHOLD
 from app.core.chat_ports import Inquiries
-from app.core.domain.alerts import Alert, AlertContext, AlertQuery, SetupRecord, StoredAlert
+from app.core.domain.alerts import Alert, AlertContext, AlertQuery, StoredAlert
 from app.core.domain.formatting import (
-    format_percent,
     format_signed_percent,
     format_small_signed_percent,
     format_usd,
@@ -26,8 +24,6 @@ from app.services.chat_text import Markup, Voice, clean, fault_text, message
 
 RECENT = 3
 MAX_EVIDENCE = 24
-MAX_SETUPS = 12
-MIN_OUTCOMES = 30  # below which nothing is claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +57,6 @@ class AlertAnswers:
         if not page.rows:
             return [voice.say("recent.none")]
         return [voice.say("recent.title"), *(_recent(voice, stored, chat) for stored in page.rows)]
-
-    async def track(self, voice: Voice) -> Message:
-        """What became of alerts so far, and that there is no scored record of signals yet."""
-        lines = [voice.title("track.title"), voice.say("track.signals")]
-        tallies: Sequence[SetupRecord] = ()
-        if self.on.outcomes is not None:
-            tallies = await self.on.outcomes.counts()
-        if not tallies:
-            return message([*lines, voice.say("track.none")], footer=voice.footer())
-        lines.append(voice.say("track.how"))
-        lines += [_tally(voice, tally) for tally in tallies[:MAX_SETUPS]]
-        lines.append(voice.say("track.least", n=MIN_OUTCOMES))
-        return message(lines, footer=voice.footer())
 
 
 def _title(voice: Voice, alert: Alert) -> Markup:
@@ -155,11 +138,3 @@ def _recent(voice: Voice, stored: StoredAlert, chat: str) -> Markup:
         ago=voice.ago(alert.ts_event_ms),
         fate=_fate(voice, stored, chat),
     )
-
-
-def _tally(voice: Voice, tally: SetupRecord) -> Markup:
-    """Counts alone below 30; a share of wins only from there on."""
-    if tally.scored < MIN_OUTCOMES:
-        return voice.say("track.few", setup=tally.setup, n=tally.scored)
-    share = format_percent(tally.wins / tally.scored, 0)
-    return voice.say("track.line", setup=tally.setup, n=tally.scored, wins=tally.wins, share=share)

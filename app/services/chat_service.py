@@ -30,6 +30,7 @@ from app.services.chat_market import MarketAnswers
 from app.services.chat_settings import CHANGERS, Change, TooMany, Usage, Wish
 from app.services.chat_status import list_text, status_text, test_text
 from app.services.chat_text import Buttons, Voice, coin_name, fault_text, joined, message, plain_of
+from app.services.chat_track import TrackAnswers
 
 ANSWER_DEADLINE_S = 30.0
 MAX_COMMAND_CHARS = 200
@@ -81,6 +82,7 @@ class ChatService:
         self._market = MarketAnswers(inquiries)
         self._liquidations = LiquidationAnswers(inquiries)
         self._alerts = AlertAnswers(inquiries)
+        self._record = TrackAnswers(inquiries)
         self._foreign: set[str] = set()
         self._handlers: Mapping[str, Handler] = {
             "start": self._start,
@@ -196,7 +198,7 @@ class ChatService:
         return await self._market.fear(ask.voice)
 
     async def _track(self, ask: Ask) -> Message:
-        return await self._alerts.track(ask.voice)
+        return await self._record.track(ask.voice, self._coin(ask) if ask.args else None)
 
     async def _list(self, ask: Ask) -> Message:
         return list_text(ask.voice, ask.settings, self._book.symbols())

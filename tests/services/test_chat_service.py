@@ -267,7 +267,7 @@ async def test_the_record_claims_nothing_below_thirty_outcomes() -> None:
     assert "STOP_HUNT:LONG:1: 33 of 60 won (55 %)" in said
     assert "OI_SPIKE:SHORT:2: 29 outcomes, too few for a rate" in said
     assert "100 %" not in said
-    assert "not scored yet" in said
+    assert "no scored record is kept here" in said
 
 
 async def test_a_setting_that_could_not_be_saved_says_so_and_is_in_force() -> None:

@@ -19,6 +19,7 @@ from app.core.domain.liquidity import LevelSource
 from app.core.domain.quality import MissingReason
 from app.core.domain.signal import ConfidenceLevel, FactorName
 from app.core.domain.status import DependencyState, ProviderState, ReadyStatus
+from app.core.record.summary import Verdict
 from app.services.chat_settings import CHANGERS
 from app.sim.telegram_text import entity_error
 
@@ -39,6 +40,7 @@ NAMED: list[tuple[str, type[StrEnum]]] = [
     ("levels", LevelSource),
     ("margin", Margin),
     ("whales", WhaleAction),
+    ("verdict", Verdict),
 ]
 
 

@@ -1,0 +1,154 @@
+"""What is said of the record: scheduled signals with what they were worth, and below them alerts by setup.
+
+Figures and verdict come from `core.record`; here they get words in two languages. Nothing is claimed that the
+verdict does not claim. Called by `chat_service`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.core.chat_ports import Inquiries
+from app.core.domain.alerts import SetupRecord
+from app.core.domain.formatting import format_percent, format_signed_percent
+from app.core.domain.signal import Direction
+from app.core.domain.symbol import Symbol
+from app.core.domain.track_record import ENOUGH_EFFECTIVE_N, HorizonRecord, TrackRecord
+from app.core.record.summary import effective_words, rates_of, span_ms, verdict_of
+from app.core.stream_ports import Message
+from app.services.chat_text import Markup, Voice, message
+
+MAX_SETUPS = 12
+MIN_OUTCOMES = 30  # of a setup, below which nothing is claimed
+_DAY_MS = 86_400_000
+_HOUR_MS = 3_600_000
+_UNITS = {"m": "unit.min", "h": "unit.h", "d": "unit.d"}
+
+
+@dataclass(frozen=True, slots=True)
+class TrackAnswers:
+    """Answers out of the record of signals and the outcomes of alerts."""
+
+    on: Inquiries
+
+    async def track(self, voice: Voice, symbol: Symbol | None) -> Message:
+        """The record of one coin, or of all with the setups of alerts, which are counted over all coins.
+
+        Raises:
+            UnknownSymbol, StorageUnavailable.
+        """
+        if symbol is not None:
+            title = voice.title("track.title_coin", coin=symbol.base)
+            return message([title, *await self._signals(voice, symbol)], footer=voice.footer())
+        lines = [voice.title("track.title"), *await self._signals(voice, None)]
+        return message([*lines, Markup(), *await self._setups(voice)], footer=voice.footer())
+
+    async def _signals(self, voice: Voice, symbol: Symbol | None) -> list[Markup]:
+        if self.on.record is None:
+            return [voice.say("track.off"), voice.say("verdict.nothing")]
+        found = await self.on.record.record(None if symbol is None else symbol.base)
+        return [
+            *_worth(voice, found.record),
+            voice.say(f"verdict.{verdict_of(found.record).value}"),
+            *_beside(voice, found.record),
+            voice.say("track.when", ago=voice.ago(found.computed_ms)),
+        ]
+
+    async def _setups(self, voice: Voice) -> list[Markup]:
+        tallies: Sequence[SetupRecord] = ()
+        if self.on.outcomes is not None:
+            tallies = await self.on.outcomes.counts()
+        if not tallies:
+            return [voice.say("track.none")]
+        lines = [voice.say("track.how"), *(_tally(voice, tally) for tally in tallies[:MAX_SETUPS])]
+        return [*lines, voice.say("track.least", n=MIN_OUTCOMES)]
+
+
+def _worth(voice: Voice, record: TrackRecord) -> list[Markup]:
+    """Hit rate, break-even, effective n and net return at the headline horizon; what there is before the
+    first outcome."""
+    found = record.at_headline
+    rates = None if found is None else rates_of(found.engine)
+    if found is None or rates is None or found.engine.mean_net is None:
+        return [_waiting(voice, record)]
+    stats, net = found.engine, found.engine.mean_net
+    told = {
+        "n": f"{stats.scored:,}",
+        "horizon": _horizon(voice, found.horizon),
+        "span": _length(voice, record),
+    }
+    low, mean, high = (format_signed_percent(one, 3) for one in (net.low, net.mean, net.high))
+    return [
+        voice.say("track.scored", **told),
+        voice.say("track.won", won=rates.won, low=rates.low, high=rates.high),
+        voice.say("track.even", even=rates.break_even),
+        voice.say("track.effective", n=effective_words(stats), needed=f"{ENOUGH_EFFECTIVE_N:.0f}"),
+        voice.say("track.net", mean=mean, low=low, high=high),
+    ]
+
+
+def _waiting(voice: Voice, record: TrackRecord) -> Markup:
+    if record.evaluations == 0:
+        return voice.say("track.unrecorded")
+    evaluations, emitted = f"{record.evaluations:,}", f"{record.long + record.short:,}"
+    return voice.say("track.waiting", evaluations=evaluations, emitted=emitted, span=_length(voice, record))
+
+
+def _beside(voice: Voice, record: TrackRecord) -> list[Markup]:
+    """Both sides, the other horizons, simple rules, and what is not in the rate."""
+    found = record.at_headline
+    if found is None or found.engine.scored == 0:
+        return []
+    lines = [_sides(voice, found), *_horizons(voice, record), *_rules(voice, found)]
+    left = {"open": f"{found.engine.open:,}", "unscorable": f"{found.engine.unscorable:,}"}
+    evaluations = {"neutral": f"{record.neutral:,}", "evaluations": f"{record.evaluations:,}"}
+    return [*lines, voice.say("track.left", **left, **evaluations)]
+
+
+def _sides(voice: Voice, found: HorizonRecord) -> Markup:
+    told = {Direction.LONG.value: Markup("-"), Direction.SHORT.value: Markup("-")}
+    for group in found.groups:
+        rate = group.stats.hit_rate
+        if group.trait == "side" and group.stats.name in told and rate is not None:
+            won = format_percent(rate.share, 0)
+            told[group.stats.name] = voice.say("track.side", won=won, n=f"{group.stats.scored:,}")
+    return voice.say("track.sides", long=told["LONG"], short=told["SHORT"])
+
+
+def _horizons(voice: Voice, record: TrackRecord) -> list[Markup]:
+    rates = [
+        f"{_horizon(voice, one.horizon)} {format_percent(one.engine.hit_rate.share, 0)}"
+        for one in record.horizons
+        if one.horizon != record.headline and one.engine.hit_rate is not None
+    ]
+    return [voice.say("track.horizons", rates=", ".join(rates))] if rates else []
+
+
+def _rules(voice: Voice, found: HorizonRecord) -> list[Markup]:
+    """How many simple rules the engine beats with the whole interval of the difference."""
+    minus = [rule.engine_minus for rule in found.baselines if rule.engine_minus is not None]
+    if not minus:
+        return []
+    return [voice.say("track.rules", better=sum(one.low > 0 for one in minus), n=len(minus))]
+
+
+def _horizon(voice: Voice, horizon: str) -> str:
+    """`15m` -> `15 min` or `15 mnt`."""
+    return f"{horizon[:-1]} {voice.say(_UNITS[horizon[-1]])}"
+
+
+def _length(voice: Voice, record: TrackRecord) -> str:
+    """Whole days, whole hours under two days."""
+    length = span_ms(record) or 0
+    if length >= 2 * _DAY_MS:
+        return f"{length / _DAY_MS:.0f} {voice.say('unit.d')}"
+    return f"{length / _HOUR_MS:.0f} {voice.say('unit.h')}"
+
+
+def _tally(voice: Voice, tally: SetupRecord) -> Markup:
+    """Counts alone below 30; a share of wins only from there on."""
+    if tally.scored < MIN_OUTCOMES:
+        return voice.say("track.few", setup=tally.setup, n=tally.scored)
+    share = format_percent(tally.wins / tally.scored, 0)
+    return voice.say("track.line", setup=tally.setup, n=tally.scored, wins=tally.wins, share=share)

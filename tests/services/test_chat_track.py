@@ -1,0 +1,183 @@
+"""/track: the record of signals in two languages, the alerts below it, and no claim that is not shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import pytest
+
+from app.core.chat_ports import Inquiries
+from app.core.clock import ManualClock
+from app.core.domain.alerts import SetupRecord
+from app.core.domain.symbol import Symbol, resolve_symbol
+from app.core.domain.track_record import TrackRecord
+from app.sim.telegram_text import entity_error
+from tests.chat_rig import CHAT, KNOWN, OTHER, MemoryStore, make_book, make_chat
+from tests.track_facts import TO_MS, FakeTrack, empty, mean, mirrored, record, sharpe, trades
+
+MANY = {"scored": 4_000, "effective_n": 1_000.0, "net": 0.002}
+TALLIES = (SetupRecord("STOP_HUNT:LONG:1", 60, 33, 0.0), SetupRecord("OI_SPIKE:SHORT:2", 29, 29, 0.0))
+RECORD_EN = """[DEMO] Track record
+212 signals scored after 4 h, in 31 d
+Won 47 % (95 %: 35 to 59 %)
+Break-even after costs: 58 %
+Effective n: 61, needed 400
+Mean net: -0.060 % a trade (-0.140 % to +0.020 %)
+No edge is shown: too few independent outcomes to claim anything.
+LONG 47 % of 106, SHORT 47 % of 107
+Won after 15 min 49 %, 1 h 49 %, 24 h 49 %
+Better than 3 of 11 simple rules by more than chance
+Open 3, not scorable 2, NEUTRAL 527 of 744 evaluations
+Computed 60 s ago
+
+Alerts that ended, fees and slippage taken off:
+• STOP_HUNT:LONG:1: 33 of 60 won (55 %)
+• OI_SPIKE:SHORT:2: 29 outcomes, too few for a rate
+Below 30 outcomes nothing is claimed.
+Market data and arithmetic, not advice."""
+RECORD_ID = """[DEMO] Rekam jejak
+212 sinyal dinilai setelah 4 jam, dalam 31 hari
+Untung 47 % (95 %: 35 sampai 59 %)
+Titik impas setelah biaya: 58 %
+n efektif: 61, perlu 400
+Rata-rata bersih: -0.060 % per transaksi (-0.140 % sampai +0.020 %)
+Belum terbukti unggul: hasil yang independen terlalu sedikit untuk mengklaim apa pun.
+LONG 47 % dari 106, SHORT 47 % dari 107
+Untung setelah 15 mnt 49 %, 1 jam 49 %, 24 jam 49 %
+Mengungguli 3 dari 11 aturan sederhana, di luar faktor kebetulan
+Terbuka 3, tidak bisa dinilai 2, NEUTRAL 527 dari 744 evaluasi
+Dihitung 60 dtk lalu
+
+Peringatan yang sudah selesai, dikurangi biaya dan slippage:
+• STOP_HUNT:LONG:1: 33 dari 60 untung (55 %)
+• OI_SPIKE:SHORT:2: 29 hasil, terlalu sedikit untuk dihitung
+Di bawah 30 hasil tidak ada yang diklaim.
+Data pasar dan hitungan, bukan saran investasi."""
+
+
+class Market:
+    def resolve(self, text: str) -> Symbol:
+        return resolve_symbol(text, KNOWN)
+
+
+@dataclass(slots=True)
+class Outcomes:
+    tallies: Sequence[SetupRecord] = TALLIES
+
+    async def counts(self) -> Sequence[SetupRecord]:
+        return self.tallies
+
+
+async def say(found: TrackRecord | FakeTrack, text: str = "/track", who: str = CHAT) -> str:
+    """The answer's plain text, which must be one message with sound markup."""
+    track = found if isinstance(found, FakeTrack) else FakeTrack(KNOWN, found)
+    nothing = cast(Any, None)
+    inquiries = Inquiries(
+        cast(Any, Market()), nothing, nothing, nothing, nothing, outcomes=Outcomes(), record=track
+    )
+    chat = make_chat(make_book(MemoryStore()), ManualClock(TO_MS), inquiries)
+    (said,) = (await chat.answer(who, text)).messages
+    assert entity_error(said.html, "HTML") is None
+    return said.plain
+
+
+@pytest.mark.parametrize(("who", "text"), [(CHAT, RECORD_EN), (OTHER, RECORD_ID)])
+async def test_the_record_as_it_is_read_on_a_phone(who: str, text: str) -> None:
+    assert await say(record(), who=who) == text
+
+
+@pytest.mark.parametrize(("who", "title"), [(CHAT, "Track record, BTC"), (OTHER, "Rekam jejak, BTC")])
+async def test_a_coin_is_named_and_has_no_setups_that_are_counted_over_all_coins(
+    who: str, title: str
+) -> None:
+    track = FakeTrack(KNOWN)
+    said = await say(track, "/track btcusdt", who)
+    assert said.startswith(f"[DEMO] {title}\n212 ")
+    assert "STOP_HUNT" not in said
+    assert track.asked == ["BTC"]
+
+
+@pytest.mark.parametrize(
+    ("wins", "more", "verdict", "putusan"),
+    [
+        (
+            2_000,
+            {},
+            "No edge is shown: the whole interval lies below",
+            "Tidak terbukti unggul: seluruh interval",
+        ),
+        (2_360, {}, "No edge is shown: break-even lies inside", "Tidak terbukti unggul: titik impas"),
+        (2_600, {"deflated": sharpe(0.5)}, "No edge is shown: the best of", "Tidak terbukti unggul: varian"),
+        (2_600, {"enough_data": False}, "No edge is shown: too few", "Belum terbukti unggul"),
+        (2_600, {}, "An edge is shown for this period", "Keunggulan terlihat untuk periode ini"),
+    ],
+)
+async def test_both_languages_claim_the_same(wins: int, more: Any, verdict: str, putusan: str) -> None:
+    found = record(trades(wins=wins, **MANY), evaluations=9_000, **more)  # type: ignore[arg-type]
+    assert verdict in await say(found)
+    assert putusan in await say(found, who=OTHER)
+
+
+@pytest.mark.parametrize("who", [CHAT, OTHER])
+async def test_the_mirrored_record_is_the_mirrored_text(who: str) -> None:
+    plain, turned = await say(record(), who=who), await say(mirrored(record()), who=who)
+    # The setups of alerts below are no part of the record.
+    plain, turned = plain.split("\n\n")[0], turned.split("\n\n")[0]
+    swapped = turned.replace("LONG", "?").replace("SHORT", "LONG").replace("?", "SHORT")
+    first, second = next(line for line in swapped.splitlines() if line.startswith("SHORT")).split(", ")
+    assert swapped.replace(f"{first}, {second}", f"{second}, {first}") == plain
+
+
+async def test_sides_are_not_swapped() -> None:
+    found = record()
+    shown = found.at_headline
+    assert shown is not None
+    sides = [
+        replace(group, stats=trades(group.stats.name, scored=100, wins=wins, effective_n=50.0))
+        for group, wins in zip(shown.groups[:2], (61, 38), strict=True)
+    ]
+    changed = replace(shown, groups=tuple(sides))
+    horizons = tuple(changed if one is shown else one for one in found.horizons)
+    assert "LONG 61 % of 100, SHORT 38 % of 100" in await say(replace(found, horizons=horizons))
+    only_long = tuple(
+        replace(changed, groups=tuple(sides[:1])) if one is shown else one for one in found.horizons
+    )
+    assert "LONG 61 % of 100, SHORT -" in await say(replace(found, horizons=only_long))
+
+
+async def test_nothing_known_claims_nothing_and_shows_no_rate() -> None:
+    for found in (empty(), record(trades(scored=0, is_open=3))):
+        for who in (CHAT, OTHER):
+            signals = (await say(found, who=who)).split("\n\n")[0]
+            assert "%" not in signals
+            assert ("Nothing is claimed." if who == CHAT else "Tidak ada yang diklaim.") in signals
+    assert "no scheduled evaluation has been recorded" in await say(empty())
+    waiting = await say(record(trades(scored=0, is_open=3)))
+    assert "none is scored yet. 744 scheduled evaluations in 31 d, 5 of them LONG or SHORT." in waiting
+
+
+async def test_only_rules_beaten_with_the_whole_interval_count() -> None:
+    found = record()
+    shown = found.at_headline
+    assert shown is not None
+    rules = (
+        trades("a", minus=0.01),
+        trades("b", minus=0.0007),  # its interval holds 0
+        trades("c", minus=-0.01),
+        trades("d"),  # nothing to compare
+    )
+    changed = tuple(replace(one, baselines=rules) for one in found.horizons)
+    assert "Better than 1 of 3 simple rules" in await say(replace(found, horizons=changed))
+    assert mean(0.0007).low < 0
+
+
+async def test_an_unknown_coin_names_look_alikes_and_two_coins_are_too_many() -> None:
+    assert "PEPE" in await say(record(), "/track PEPP")
+    assert "/track [COIN]" in await say(record(), "/track BTC ETH")
+
+
+@pytest.mark.parametrize("text", ["/track", "/track BTC"])
+async def test_a_store_that_is_away_is_said(text: str) -> None:
+    assert "The database cannot be asked" in await say(FakeTrack(KNOWN, is_down=True), text)
