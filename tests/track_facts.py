@@ -29,7 +29,14 @@ from app.core.record.summary import summary_of
 DAY_MS = 86_400_000
 TO_MS = 1_772_000_000_000
 HORIZONS = ("15m", "1h", "4h", "24h")
-BASELINES = ("always long", "random", "equal weights", *(f"{name.value} alone" for name in FactorName))
+BASELINES = (
+    "always long",
+    "random at the engine's rate",
+    "always short",
+    "momentum only",
+    *(f"{name.value} alone" for name in FactorName),
+    "equal weights",
+)
 GROUPS = {
     "side": ("LONG", "SHORT"),
     "tier": ("1", "2", "3"),
@@ -37,7 +44,14 @@ GROUPS = {
     "trend": ("up", "none", "down", "unknown"),
     "confidence": ("low", "medium", "high"),
 }
-SIDES = {"LONG": "SHORT", "SHORT": "LONG", "up": "down", "down": "up", "always long": "always short"}
+SIDES = {
+    "LONG": "SHORT",
+    "SHORT": "LONG",
+    "up": "down",
+    "down": "up",
+    "always long": "always short",
+    "always short": "always long",
+}
 
 
 def wilson(wins: float, n: float) -> Share:

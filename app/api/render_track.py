@@ -11,7 +11,7 @@ from app.api.numbers import age_s, clip, iso_utc, places
 from app.api.render_derivatives import name
 from app.api.schemas import track_record as answers
 from app.api.schemas import track_record_parts as parts
-from app.api.schemas.base import DETAIL_CHARS, NAME_CHARS, REASON_CHARS
+from app.api.schemas.base import DETAIL_CHARS, NAME_CHARS, SENTENCE_CHARS
 from app.core.domain.context import DataMode
 from app.core.domain.formatting import toward_neutral
 from app.core.domain.signal import Direction, Mode
@@ -67,14 +67,14 @@ def track_record(
         horizons=[_horizon(one) for one in record.horizons[: answers.MAX_HORIZONS]],
         groups=[] if shown is None else [_split(one) for one in shown.groups[: parts.MAX_GROUPS]],
         baselines=[] if shown is None else [_baseline(one) for one in shown.baselines[: parts.MAX_RULES]],
-        **_probability(shown),
+        **_probability(shown, detail),
         variants=record.variants,
         deflated_sharpe=None if record.deflated is None else _sharpe(record.deflated),
         full=None
         if detail == "compact"
         else [_full_horizon(one) for one in record.horizons[: answers.MAX_HORIZONS]],
         truncated=_is_cut(record),
-        notes=[clip(note, REASON_CHARS) for note in record.notes[: answers.MAX_NOTES]],
+        notes=[clip(note, SENTENCE_CHARS) for note in record.notes[: answers.MAX_NOTES]],
     )
 
 
@@ -162,7 +162,7 @@ def _full_horizon(one: HorizonRecord) -> parts.FullHorizonItem:
         horizon=_label(one.horizon),
         groups=[_full(group) for group in one.groups[: parts.MAX_GROUPS]],
         baselines=[_full(Group("baseline", rule)) for rule in one.baselines[: parts.MAX_RULES]],
-        calibration=None if fit is None else _calibration(fit),
+        calibration=None if fit is None else _calibration(fit, "full"),
         calibration_reason=clip(one.no_calibration, DETAIL_CHARS) if fit is None else None,
     )
 
@@ -176,7 +176,7 @@ def _full(group: Group) -> parts.FullItem:
     )
 
 
-def _probability(shown: HorizonRecord | None) -> dict[str, Any]:
+def _probability(shown: HorizonRecord | None, detail: answers.DetailWord) -> dict[str, Any]:
     """Whether signals carry a probability, why not, and the fit behind it."""
     if shown is None or shown.calibrated is None:
         why = "nothing has been scored" if shown is None else shown.no_calibration
@@ -189,12 +189,12 @@ def _probability(shown: HorizonRecord | None) -> dict[str, Any]:
     return {
         "probability_shown": fit.is_shown,
         "probability_reason": None if fit.is_shown else clip(fit.why_not, DETAIL_CHARS),
-        "calibration": _calibration(fit),
+        "calibration": _calibration(fit, detail),
     }
 
 
-def _calibration(fit: Calibrated) -> parts.CalibrationItem:
-    filled = [one for one in fit.bins if one.n > 0]
+def _calibration(fit: Calibrated, detail: answers.DetailWord) -> parts.CalibrationItem:
+    filled = [one for one in fit.bins if one.n > 0] if detail == "full" else []
     return parts.CalibrationItem(
         method=_label(fit.method),
         n=fit.n,

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from app.api import render_track as render
-from app.api.answer_cache import AnswerCache, conditional_answer
+from app.api.answer_cache import AnswerCache, Encoded, conditional_answer
 from app.api.auth import require_scope
 from app.api.deps import TrackUseCase
 from app.api.openapi_parts import JsonObject, problems, success
@@ -39,7 +39,8 @@ _FAIR = " A fair summary reads out `summary` and states enoughData, dataMode and
 
 
 class TrackAnswers:
-    """Encoded answers, fresh or at most a second old; whoever asks meanwhile waits for the same work."""
+    """Encoded answers for every door, fresh or at most a second old; whoever asks meanwhile waits for the
+    same work."""
 
     def __init__(
         self, options: ApiOptions, use_case: TrackUseCase, cache: AnswerCache, now_ms: Callable[[], int]
@@ -49,7 +50,7 @@ class TrackAnswers:
         self._cache = cache
         self._now_ms = now_ms
 
-    async def record(self, request: Request, symbol: str | None, detail: DetailWord) -> Response:
+    async def record(self, request: Request, symbol: str | None, detail: DetailWord) -> Encoded:
         """Raises: MissingScope, InvalidParameter, UnknownSymbol, StorageUnavailable."""
 
         async def make() -> BaseModel:
@@ -58,33 +59,33 @@ class TrackAnswers:
                 found, detail=detail, now_ms=self._now_ms(), data_mode=self._options.data_mode
             )
 
-        return await self._answer(request, ("record", symbol, detail), make)
+        return await self._encoded(request, ("record", symbol, detail), make)
 
-    async def verify(self, request: Request) -> Response:
+    async def verify(self, request: Request) -> Encoded:
         """Raises: MissingScope, StorageUnavailable."""
 
         async def make() -> BaseModel:
             found = await self._use_case.verify()
             return render.chain_report(found, now_ms=self._now_ms(), data_mode=self._options.data_mode)
 
-        return await self._answer(request, ("verify",), make)
+        return await self._encoded(request, ("verify",), make)
 
-    async def stats(self, request: Request, hours: int) -> Response:
+    async def stats(self, request: Request, hours: int) -> Encoded:
         """Raises: MissingScope, StorageUnavailable."""
 
         async def make() -> BaseModel:
             found = await self._use_case.stats(hours)
             return render.signal_stats(found, now_ms=self._now_ms(), data_mode=self._options.data_mode)
 
-        return await self._answer(request, ("stats", hours), make)
+        return await self._encoded(request, ("stats", hours), make)
 
-    async def _answer(self, request: Request, key: Hashable, make: Make) -> Response:
+    async def _encoded(self, request: Request, key: Hashable, make: Make) -> Encoded:
         require_scope(request, self._options, Scope.READ)
 
         async def encoded() -> bytes:
             return (await make()).model_dump_json(by_alias=True).encode()
 
-        return conditional_answer(request, await self._cache.get(key, encoded))
+        return await self._cache.get(key, encoded)
 
 
 def track_routes(found: TrackAnswers) -> APIRouter:
@@ -111,7 +112,7 @@ def _chain_routes(router: APIRouter, found: TrackAnswers) -> None:
         responses=_responses(ChainReportResponse, "What the walk found."),
     )
     async def verify_track_record(request: Request) -> Response:
-        return await found.verify(request)
+        return conditional_answer(request, await found.verify(request))
 
     @router.get(
         "/api/stats/signals",
@@ -122,7 +123,7 @@ def _chain_routes(router: APIRouter, found: TrackAnswers) -> None:
         responses=_responses(SignalStatsResponse, "Counts, the largest first.", 400),
     )
     async def get_signal_stats(request: Request, hours: HoursQuery = 24) -> Response:
-        return await found.stats(request, hours)
+        return conditional_answer(request, await found.stats(request, hours))
 
 
 def _record_routes(router: APIRouter, found: TrackAnswers) -> None:
@@ -136,7 +137,7 @@ def _record_routes(router: APIRouter, found: TrackAnswers) -> None:
         responses=_responses(TrackRecordResponse, "The record.", 400),
     )
     async def get_track_record(request: Request, detail: DetailQuery = "compact") -> Response:
-        return await found.record(request, None, detail)
+        return conditional_answer(request, await found.record(request, None, detail))
 
     @router.get(
         "/track-record/{symbol}",
@@ -149,4 +150,4 @@ def _record_routes(router: APIRouter, found: TrackAnswers) -> None:
     async def get_coin_track_record(
         request: Request, symbol: SymbolPath, detail: DetailQuery = "compact"
     ) -> Response:
-        return await found.record(request, symbol, detail)
+        return conditional_answer(request, await found.record(request, symbol, detail))

@@ -96,8 +96,8 @@ async def test_the_record_is_told_with_its_sentence_and_its_conditions(rig: Any)
 async def test_baselines_stand_beside_the_engine_with_the_difference(rig: Any) -> None:
     body = await ask(rig, "/track-record?detail=full")
     brief = {row["name"]: row for row in body["baselines"]}
-    assert brief["random"] == {
-        "name": "random",
+    assert brief["random at the engine's rate"] == {
+        "name": "random at the engine's rate",
         "scored": 701,
         "hitRate": 0.4736,
         "meanNetFrac": -0.000712,
@@ -167,13 +167,15 @@ async def test_calibration_says_whether_signals_carry_a_probability(rig: Any, is
     rig.track.found = record(
         horizons=tuple(horizon(name, fit=fit) for name in HORIZONS), deflated=sharpe(0.41)
     )
-    body = await ask(rig, "/track-record")
+    body = await ask(rig, "/track-record?detail=full")
     assert body["probabilityShown"] is is_shown
     why = None if is_shown else "not better than the base rate on later data"
     assert body["probabilityReason"] == why
     told = body["calibration"]
     assert (told["brier"], told["baseBrier"], told["skill"]) == (0.2512, 0.2491, -0.0084)
     assert sum(one["n"] for one in told["bins"]) == told["n"]
+    assert told == next(one["calibration"] for one in body["full"] if one["horizon"] == "4h")
+    assert (await ask(rig, "/track-record"))["calibration"] == {**told, "bins": []}
     assert told["bins"][0] == {"low": 0.3, "high": 0.4, "n": 53, "probability": 0.35, "hitRate": 0.4717}
     assert body["deflatedSharpe"] == {
         "sharpePerDay": 0.021,
@@ -188,7 +190,7 @@ async def test_a_usual_answer_fits_an_assistant(rig: Any, path: str) -> None:
     bins = tuple(ReliabilityBin(n / 10, (n + 1) / 10, 1_053, n / 10 + 0.0512, 0.4717) for n in range(10))
     fit = replace(calibrated(), bins=bins)
     rig.track.found = record(
-        horizons=tuple(horizon(name, fit=fit) for name in HORIZONS), deflated=sharpe(), notes=("n" * 150,) * 4
+        horizons=tuple(horizon(name, fit=fit) for name in HORIZONS), deflated=sharpe(), notes=("n" * 110,) * 9
     )
     assert len((await rig.get(path)).content) <= 8_000
 
@@ -212,7 +214,7 @@ def crowded(name: str) -> HorizonRecord:
 async def test_the_largest_record_stays_under_what_an_assistant_reads(rig: Any, path: str) -> None:
     horizons = tuple(crowded(name) for name in (*HORIZONS, "2d", "3d"))
     rig.track.found = record(
-        horizons=horizons, notes=("n" * 500,) * 30, engine_versions=("v" * 80,) * 40, deflated=sharpe()
+        horizons=horizons, notes=("n" * 500,) * 40, engine_versions=("v" * 80,) * 40, deflated=sharpe()
     )
     body = await rig.get(f"{path}?detail=full")
     assert body.status_code == 200

@@ -28,7 +28,7 @@ Mean net: -0.060 % a trade (-0.140 % to +0.020 %)
 No edge is shown: too few independent outcomes to claim anything.
 LONG 47 % of 106, SHORT 47 % of 107
 Won after 15 min 49 %, 1 h 49 %, 24 h 49 %
-Better than 3 of 11 simple rules by more than chance
+Better than 5 of 13 simple rules by more than chance
 Open 3, not scorable 2, NEUTRAL 527 of 744 evaluations
 Computed 60 s ago
 
@@ -46,7 +46,7 @@ Rata-rata bersih: -0.060 % per transaksi (-0.140 % sampai +0.020 %)
 Belum terbukti unggul: hasil yang independen terlalu sedikit untuk mengklaim apa pun.
 LONG 47 % dari 106, SHORT 47 % dari 107
 Untung setelah 15 mnt 49 %, 1 jam 49 %, 24 jam 49 %
-Mengungguli 3 dari 11 aturan sederhana, di luar faktor kebetulan
+Mengungguli 5 dari 13 aturan sederhana, di luar faktor kebetulan
 Terbuka 3, tidak bisa dinilai 2, NEUTRAL 527 dari 744 evaluasi
 Dihitung 60 dtk lalu
 

@@ -5,11 +5,11 @@ Field names are public contract: added to, not renamed. Its pieces are in `track
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from app.api.schemas.base import REASON_CHARS, ApiModel, Detail, IsoTime, Name, SymbolText
+from app.api.schemas.base import ApiModel, Detail, IsoTime, Name, Sentence, SymbolText
 from app.api.schemas.track_record_parts import (
     MAX_GROUPS,
     MAX_RULES,
@@ -28,12 +28,11 @@ from app.core.domain.stored import Trigger
 SUMMARY_CHARS = 500
 MAX_HORIZONS = 4
 MAX_VERSIONS = 12
-MAX_NOTES = 10
+MAX_NOTES = 16
 MAX_BROKEN = 100
 MAX_COUNTS = 400
 
 DetailWord = Literal["compact", "full"]
-Note = Annotated[str, Field(max_length=REASON_CHARS)]
 
 
 class TrackRecordResponse(ApiModel):
@@ -77,7 +76,7 @@ class TrackRecordResponse(ApiModel):
         max_length=MAX_HORIZONS, description="Everything at every horizon with detail=full; null otherwise."
     )
     truncated: bool = Field(description="True when rows were left out for length.")
-    notes: list[Note] = Field(max_length=MAX_NOTES, description="What a reader has to know.")
+    notes: list[Sentence] = Field(max_length=MAX_NOTES, description="What a reader has to know.")
 
 
 class BrokenLinkItem(ApiModel):

@@ -12,7 +12,7 @@ from app.api.schemas.base import ApiModel, Detail
 LABEL_CHARS = 30
 MAX_GROUPS = 18
 MAX_RULES = 14
-MAX_BINS = 20
+MAX_BINS = 12
 
 Label = Annotated[str, Field(max_length=LABEL_CHARS)]
 ShareFrac = Annotated[
@@ -117,7 +117,8 @@ class CalibrationItem(ApiModel):
     resolution: float = Field(description="Murphy's resolution in points; higher is better.")
     uncertainty: float = Field(description="Murphy's uncertainty in points; higher is less certain.")
     bins: list[ReliabilityItem] = Field(
-        max_length=MAX_BINS, description="Reliability table; ranges without an outcome are left out."
+        max_length=MAX_BINS,
+        description="Reliability table with detail=full; ranges without an outcome are left out.",
     )
 
 
