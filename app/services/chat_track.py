@@ -14,7 +14,7 @@ from app.core.domain.alerts import SetupRecord
 from app.core.domain.formatting import format_percent, format_signed_percent
 from app.core.domain.signal import Direction
 from app.core.domain.symbol import Symbol
-from app.core.domain.track_record import ENOUGH_EFFECTIVE_N, HorizonRecord, TrackRecord
+from app.core.domain.track_record import ENOUGH_EFFECTIVE_N, HorizonRecord, Mean, TrackRecord
 from app.core.record.summary import effective_words, rates_of, span_ms, verdict_of
 from app.core.stream_ports import Message
 from app.services.chat_text import Markup, Voice, message
@@ -70,22 +70,29 @@ def _worth(voice: Voice, record: TrackRecord) -> list[Markup]:
     first outcome."""
     found = record.at_headline
     rates = None if found is None else rates_of(found.engine)
-    if found is None or rates is None or found.engine.mean_net is None:
+    if found is None or rates is None:
         return [_waiting(voice, record)]
-    stats, net = found.engine, found.engine.mean_net
+    stats = found.engine
     told = {
         "n": f"{stats.scored:,}",
         "horizon": _horizon(voice, found.horizon),
         "span": _length(voice, record),
     }
-    low, mean, high = (format_signed_percent(one, 3) for one in (net.low, net.mean, net.high))
     return [
         voice.say("track.scored", **told),
         voice.say("track.won", won=rates.won, low=rates.low, high=rates.high),
         voice.say("track.even", even=rates.break_even),
         voice.say("track.effective", n=effective_words(stats), needed=f"{ENOUGH_EFFECTIVE_N:.0f}"),
-        voice.say("track.net", mean=mean, low=low, high=high),
+        _net(voice, stats.mean_net),
     ]
+
+
+def _net(voice: Voice, net: Mean | None) -> Markup:
+    """None: all trades lie in one stretch of time, which says nothing of how sure their mean is."""
+    if net is None:
+        return voice.say("track.net_unsure")
+    low, mean, high = (format_signed_percent(one, 3) for one in (net.low, net.mean, net.high))
+    return voice.say("track.net", mean=mean, low=low, high=high)
 
 
 def _waiting(voice: Voice, record: TrackRecord) -> Markup:

@@ -158,6 +158,13 @@ async def test_nothing_known_claims_nothing_and_shows_no_rate() -> None:
     assert "none is scored yet. 744 scheduled evaluations in 31 d, 5 of them LONG or SHORT." in waiting
 
 
+async def test_trades_of_one_stretch_of_time_are_told_without_a_mean() -> None:
+    found = record(replace(trades(), mean_net=None))
+    said = await say(found)
+    assert "212 signals scored" in said
+    assert "Mean net: too short a time to tell" in said
+
+
 async def test_only_rules_beaten_with_the_whole_interval_count() -> None:
     found = record()
     shown = found.at_headline

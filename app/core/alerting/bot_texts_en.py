@@ -226,6 +226,7 @@ ENGLISH: dict[str, str] = {
     "track.even": "Break-even after costs: {even} %",
     "track.effective": "Effective n: {n}, needed {needed}",
     "track.net": "Mean net: {mean} a trade ({low} to {high})",
+    "track.net_unsure": "Mean net: too short a time to tell",
     "track.sides": "LONG {long}, SHORT {short}",
     "track.side": "{won} of {n}",
     "track.horizons": "Won after {rates}",

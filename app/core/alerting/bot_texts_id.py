@@ -229,6 +229,7 @@ INDONESIAN: dict[str, str] = {
     "track.even": "Titik impas setelah biaya: {even} %",
     "track.effective": "n efektif: {n}, perlu {needed}",
     "track.net": "Rata-rata bersih: {mean} per transaksi ({low} sampai {high})",
+    "track.net_unsure": "Rata-rata bersih: waktunya terlalu singkat untuk dikatakan",
     "track.sides": "LONG {long}, SHORT {short}",
     "track.side": "{won} dari {n}",
     "track.horizons": "Untung setelah {rates}",
