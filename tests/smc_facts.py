@@ -4,18 +4,18 @@ to compare two runs to the bit."""
 from __future__ import annotations
 
 import csv
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from app.core.smc.bars import Bars, bars_of_columns
+from app.core.smc.bars import NEVER, Bars, bars_of_columns
 from app.core.smc.config import DEFAULT_CONFIG, SmcConfig
 from app.core.smc.engine import Candle, SmcEngine
-from app.core.smc.records import SmcRun
+from app.core.smc.records import Blocks, Breaks, Gaps, Pivots, Pools, Ranges, SmcRun, Sweeps, Swings
 
 ORACLE = Path(__file__).resolve().parents[2] / "shared" / "smc" / "oracle"
 SETS = {"eurusd_15m": 900_000, "btcusdt_perp_15m": 900_000, "xrpusdt_perp_5m": 300_000}
@@ -114,3 +114,52 @@ def differences(one: Any, other: Any) -> list[str]:
         elif mine != theirs:
             found.append(field.name)
     return found
+
+
+Table = TypeVar("Table", Swings, Pivots, Breaks, Gaps, Blocks, Pools, Sweeps)
+
+_LATER = [
+    "touched_at",
+    "mid_at",
+    "filled_at",
+    "inverted_at",
+    "ended_at",
+    "mitigated_at",
+    "broken_at",
+    "superseded_at",
+    "taken_at",
+    "invalidated_at",
+]
+
+
+def known_at(table: Table, bar: int) -> Table:
+    """The rows that were known at the close of `bar`, and of their lives only what had happened by then."""
+    rows = np.flatnonzero(table.confirmed_at <= bar)
+    changed: dict[str, Any] = {}
+    for field in fields(table):
+        column = getattr(table, field.name)
+        if field.name == "members":
+            changed["members"] = tuple(column[row] for row in rows.tolist())
+            continue
+        picked = column[rows]
+        if field.name in _LATER:
+            picked = np.where(picked <= bar, picked, NEVER)
+        changed[field.name] = picked
+    return replace(table, **changed)
+
+
+def known_run(run: SmcRun, bar: int) -> SmcRun:
+    """What of a run was known at the close of `bar`: by law 1 what a run over the bars up to it finds."""
+    ranges = {field.name: getattr(run.ranges, field.name)[: bar + 1] for field in fields(Ranges)}
+    return SmcRun(
+        bars=bar + 1,
+        swings=known_at(run.swings, bar),
+        pivots=known_at(run.pivots, bar),
+        breaks=known_at(run.breaks, bar),
+        wick_breaks=known_at(run.wick_breaks, bar),
+        gaps=known_at(run.gaps, bar),
+        blocks=known_at(run.blocks, bar),
+        pools=known_at(run.pools, bar),
+        sweeps=known_at(run.sweeps, bar),
+        ranges=Ranges(**ranges),
+    )

@@ -7,13 +7,10 @@ pivots, pools, sweeps: highs), -1 bearish (lows).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, TypeVar
 
-import numpy as np
-
-from app.core.smc.bars import NEVER, Bools, Floats, Ints
+from app.core.smc.bars import Bools, Floats, Ints
 
 
 class SweepKind(IntEnum):
@@ -168,57 +165,3 @@ class SmcRun:
     pools: Pools
     sweeps: Sweeps
     ranges: Ranges
-
-
-Table = TypeVar("Table", Swings, Pivots, Breaks, Gaps, Blocks, Pools, Sweeps)
-
-_LATER = [
-    "touched_at",
-    "mid_at",
-    "filled_at",
-    "inverted_at",
-    "ended_at",
-    "mitigated_at",
-    "broken_at",
-    "superseded_at",
-    "taken_at",
-    "invalidated_at",
-]
-
-
-def known_at(table: Table, bar: int) -> Table:
-    """The rows that were known at the close of `bar`, and of their lives only what had happened by then."""
-    rows = np.flatnonzero(table.confirmed_at <= bar)
-    changed: dict[str, Any] = {}
-    for field in fields(table):
-        column = getattr(table, field.name)
-        if field.name == "members":
-            changed["members"] = tuple(column[row] for row in rows.tolist())
-            continue
-        picked = column[rows]
-        if field.name in _LATER:
-            picked = np.where(picked <= bar, picked, NEVER)
-        changed[field.name] = picked
-    return replace(table, **changed)
-
-
-def known_run(run: SmcRun, bar: int) -> SmcRun:
-    """What of a run was known at the close of `bar`: by law 1 what a run over the bars up to it finds."""
-    ranges = {field.name: getattr(run.ranges, field.name)[: bar + 1] for field in fields(Ranges)}
-    return SmcRun(
-        bars=bar + 1,
-        swings=known_at(run.swings, bar),
-        pivots=known_at(run.pivots, bar),
-        breaks=known_at(run.breaks, bar),
-        wick_breaks=known_at(run.wick_breaks, bar),
-        gaps=known_at(run.gaps, bar),
-        blocks=known_at(run.blocks, bar),
-        pools=known_at(run.pools, bar),
-        sweeps=known_at(run.sweeps, bar),
-        ranges=Ranges(**ranges),
-    )
-
-
-def happened(at: int) -> int | None:
-    """A bar position, or None for "not happened"."""
-    return None if at == NEVER else at

@@ -9,9 +9,8 @@ import pytest
 
 from app.core.domain.market import Candles
 from app.core.errors import InvariantViolation
-from app.core.smc.bars import NEVER, build_bars, running_mean, wilder_atr
+from app.core.smc.bars import build_bars, running_mean, wilder_atr
 from app.core.smc.engine import Candle, SmcEngine
-from app.core.smc.records import happened
 from app.core.smc.run import run_smc
 from tests.smc_facts import candles_of, walk_bars
 
@@ -105,8 +104,3 @@ def test_atr_is_wilders() -> None:
 def test_the_mean_begins_when_there_are_enough() -> None:
     assert np.isnan(running_mean(np.arange(5.0), 6)).all()
     np.testing.assert_array_equal(running_mean(np.array([1.0, 2.0, 3.0, 7.0]), 2), [math.nan, 1.5, 2.5, 5.0])
-
-
-def test_not_happened_is_null() -> None:
-    assert happened(NEVER) is None
-    assert happened(0) == 0

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from app.core.smc.bars import NEVER, Bars, bars_of_columns
 from app.core.smc.config import BlockBreak, SmcConfig
-from app.core.smc.records import known_run
 from app.core.smc.run import run_smc
-from tests.smc_facts import SETS, any_bars, differences, feed, head, oracle_bars, walk_bars
+from tests.smc_facts import SETS, any_bars, differences, feed, head, known_run, oracle_bars, walk_bars
 
 TABLES = ("swings", "pivots", "breaks", "wick_breaks", "gaps", "blocks", "pools", "sweeps")
 CONFIGS = (
