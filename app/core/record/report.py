@@ -6,7 +6,7 @@ Called by the record service and by the backtest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -39,13 +39,16 @@ def build_record(
     symbol: str | None,
     thresholds: Thresholds,
     variants: int,
+    trials: Callable[[Evaluations], Sequence[Rule]] | None = None,
     headline: str = RECORD_HORIZON,
 ) -> TrackRecord:
     """One record of these rows.
 
     outcomes: one per horizon, rows as in `evaluations`. symbol: keep this coin's rows only; None: all coins.
     thresholds: of the balanced mode, for the rules beside the engine. variants: engines and settings ever
-    tried, this one among them. headline: the horizon that stands for the record.
+    tried, this one among them. trials: those that can be computed again, whose Sharpe ratios show how far
+    tried ones spread; None: the simple rules stand in for them, which spread further. headline: the horizon
+    that stands for the record.
 
     Raises:
         InvariantViolation: no outcomes of the headline horizon, or no variant.
@@ -61,7 +64,8 @@ def build_record(
     horizons, warnings = zip(*(_horizon(rules, evaluations, one) for one in outcomes), strict=True)
     (first,) = (one for one in horizons if one.horizon == headline)
     (standing,) = (one for one in outcomes if one.horizon == headline)
-    deflated = deflate(rules, evaluations, standing, variants=variants)
+    tried = rules if trials is None else [rules[0], *trials(evaluations)]
+    deflated = deflate(tried, evaluations, standing, variants=variants)
     return _record(
         evaluations, horizons, first, deflated, symbol=symbol, variants=variants, warnings=warnings
     )

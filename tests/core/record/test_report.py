@@ -6,12 +6,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 
+import numpy as np
 import pytest
 
 from app.core.domain.track_record import TrackRecord, TradeStats
 from app.core.errors import InvariantViolation
 from app.core.record.columns import Evaluations, HorizonOutcomes
 from app.core.record.report import build_record
+from app.core.record.trades import Rule
 from tests.core.record.markets import (
     BALANCED,
     DAY_MS,
@@ -196,3 +198,17 @@ def test_a_probability_that_falls_with_the_score_is_announced() -> None:
     outcomes = [make_outcomes(wrong, edge=-0.7)]
     notes = record_of(wrong, outcomes).notes
     assert "At 4h a higher score went with fewer wins: the chance falls as the score rises." in notes, notes
+
+
+def test_tried_variants_stand_for_themselves_where_they_are_given() -> None:
+    def trials(rows: Evaluations) -> list[Rule]:
+        return [Rule(f"late by {k}", np.roll(rows.direction, k)) for k in (1, 2, 3)]
+
+    plain = record_of(EVALUATIONS, REAL).deflated
+    given = build_record(
+        EVALUATIONS, REAL, symbol=None, thresholds=BALANCED, variants=7, trials=trials
+    ).deflated
+    assert plain is not None
+    assert given is not None
+    assert given.sharpe == plain.sharpe
+    assert given.benchmark != plain.benchmark
