@@ -16,7 +16,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from app.backfill_parts import OpenStore, kept_days, kept_rows_days, open_providers, open_store
-from app.backfill_progress import ProgressLine
 from app.backfill_text import file_table, series_table, told_again
 from app.core.clock import Clock, SystemClock
 from app.core.domain.context import DataMode
@@ -25,6 +24,7 @@ from app.core.domain.stored import SeriesName
 from app.core.domain.symbol import Symbol, parse_symbol, resolve_symbol
 from app.core.errors import ConfigurationError, InputError, StorageRefused, StorageUnavailable
 from app.core.history_ports import HistoryProvider
+from app.progress_line import ProgressLine
 from app.recorded_import import import_folder
 from app.services.backfill_plan import BackfillRequest
 from app.services.backfill_report import Outcome

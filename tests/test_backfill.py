@@ -16,12 +16,12 @@ import pytest
 
 from app.backfill import main
 from app.backfill_parts import BackfillStore, OpenStore
-from app.backfill_progress import ProgressLine
 from app.backfill_text import series_table
 from app.core.clock import Clock, SystemClock
 from app.core.domain.market import HOUR_MS
 from app.core.domain.stored import CandleRow, FundingRow, RatioRow
 from app.core.errors import StorageUnavailable
+from app.progress_line import ProgressLine
 from app.services.backfill_report import Outcome, SeriesReport
 from app.settings import Settings
 from app.simulator_child import SimulatorChild
@@ -296,6 +296,34 @@ class TestProgress:
             line.show(done, 200, "x")
         line.close()
         assert out.getvalue().count("\n") == 11
+
+    def test_work_without_pieces_is_shown_as_a_share(self) -> None:
+        out, now = Terminal(), [0.0]
+        line = ProgressLine(out, monotonic=lambda: now[0])
+        now[0] = 6.0
+        line.show_part("evaluating BTC", 0.75)
+        line.close()
+        assert "75 %, about 2 s left  evaluating BTC" in out.getvalue()
+        assert out.getvalue().count("#") == 22
+
+    def test_a_share_in_a_log_is_a_line_for_every_tenth(self) -> None:
+        out = io.StringIO()
+        line = ProgressLine(out, monotonic=lambda: 0.0)
+        for k in range(501):
+            line.show_part("baselines", k / 500)
+        line.close()
+        assert out.getvalue().splitlines()[0] == "0 %: baselines"
+        assert out.getvalue().splitlines()[-1] == "100 %: baselines"
+        assert out.getvalue().count("\n") == 11
+
+    def test_a_share_out_of_bounds_is_cut(self) -> None:
+        out = Terminal()
+        line = ProgressLine(out, monotonic=lambda: 0.0)
+        line.show_part("x", -0.2)
+        line.show_part("x", 1.2)
+        line.close()
+        assert "] 0 %" in out.getvalue()
+        assert "] 100 %" in out.getvalue()
 
     def test_nothing_to_do_shows_nothing(self) -> None:
         out = Terminal()

@@ -90,7 +90,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.backtest_report",
         "app.backfill",
         "app.backfill_parts",
-        "app.backfill_progress",
+        "app.progress_line",
         "app.backfill_text",
         "app.recorded_import",
         "app.recorded_cells",
