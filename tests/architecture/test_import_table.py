@@ -99,6 +99,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.backtest_style",
         "app.backtest_sections",
         "app.backtest_html",
+        "app.backtest_markdown",
         "app.progress_line",
         "app.backfill",
         "app.backfill_parts",
