@@ -100,6 +100,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.backtest_sections",
         "app.backtest_html",
         "app.backtest_markdown",
+        "app.backtest_json",
         "app.progress_line",
         "app.backfill",
         "app.backfill_parts",
