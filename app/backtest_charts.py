@@ -182,7 +182,9 @@ def reliability_chart(bins: Sequence[ReliabilityBin], base_rate: float | None, h
         "Right: chance that was said. Up: share that came true. Dots: ten bins, larger with more outcomes. "
         "Diagonal: said and true alike."
     )
-    caption += f" Dashed: the base rate, {percent(base_rate)}." if _is_share(base_rate) else ""
+    caption += (
+        f" Dashed: share of all of them that came true, {percent(base_rate)}." if _is_share(base_rate) else ""
+    )
     return tag("figure", tag("figcaption", text(caption)), picture, class_="narrow")
 
 
@@ -228,7 +230,7 @@ def interval_chart(caption: str, rows: Sequence[Interval], *, unit: str, scale: 
     known = [one.mean for one in rows if is_known(one.mean)]
     reach = max((abs(part) for one in known for part in (one.low, one.high, one.mean)), default=0.0) or 1.0
     ends = f"{reach * scale:.3g}{unit}"
-    said = f"{caption} Bars go from -{ends} to +{ends}; the line in the middle is 0."
+    said = f"{caption} Bars go from -{ends} to +{ends}; the line in the middle is 0." if known else caption
     items = [
         tag("li", tag("b", text(one.name)), _bar(one.mean, reach), tag("span", text(one.words)))
         for one in rows

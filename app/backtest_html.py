@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from app.backtest_cautions import days_words
 from app.backtest_figures import (
+    UNKNOWN,
     bp,
     count,
     effective,
     hit_rate,
+    is_known,
     mean_bp,
     moment,
     percent,
@@ -90,7 +92,7 @@ def _facts(report: BacktestReport) -> Html:
         ("Step", f"one evaluation every {format_minutes(report.step_ms // 60_000)}"),
         ("Engine", f"version {report.engine_version}"),
         ("Weights", weights_line(report)),
-        ("Said", f"{sides}, out of {count(record.evaluations)} evaluations"),
+        ("Signals", f"{sides}, out of {count(record.evaluations)} evaluations"),
     )
     pairs = [part for name, said in facts for part in (tag("dt", text(name)), tag("dd", text(said)))]
     return tag("dl", *pairs, class_="facts")
@@ -137,11 +139,11 @@ def _rate_words(engine: TradeStats) -> str:
 
 def _with_bp(engine: TradeStats) -> str:
     mean = engine.mean_net
-    return "-" if mean is None else f"{bp(mean.mean)} bp"
+    return f"{bp(mean.mean)} bp" if is_known(mean) else UNKNOWN
 
 
 def _mean_words(engine: TradeStats) -> str:
-    if engine.mean_net is None:
+    if not is_known(engine.mean_net):
         return "no trade was scored" if engine.scored == 0 else "all trades in one block of time"
     return f"{mean_bp(engine.mean_net).partition(' ')[2]} bp (95 %), after costs"
 

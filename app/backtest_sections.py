@@ -39,7 +39,7 @@ from app.backtest_words import (
     weights_totals,
     weights_verdict,
 )
-from app.core.backtest.report import BacktestReport
+from app.core.backtest.report import BacktestReport, FactorReport
 from app.core.backtest.weights import WeightsReport
 from app.core.domain.track_record import HorizonRecord, Mean
 
@@ -92,8 +92,8 @@ def _rules(report: BacktestReport) -> tuple[Html, ...]:
     rows = [_against(one.name, one.engine_minus) for one in found.baselines]
     caption = f"Mean net of a trade: the engine less each rule, bp. {_ABOVE}"
     return (
-        paragraph(_HOW_TO_READ, class_="note"),
         table_html(rules_table(found), "rules-table", strong_row=0),
+        paragraph(_HOW_TO_READ, class_="note"),
         *_chart(caption, rows, "no rule stands beside it"),
     )
 
@@ -173,13 +173,19 @@ def _correlations(report: BacktestReport) -> tuple[Html, ...]:
 
 
 def _factors(report: BacktestReport) -> tuple[Html, ...]:
-    rows = [_against(one.name.value, one.without.engine_minus) for one in report.factors]
+    rows = [_added(one) for one in report.factors]
     caption = "What each factor added to the mean net of a trade: the engine less the engine without it, bp."
     return (
         listed(one.sentence for one in report.factors),
         *_chart(f"{caption} {_ABOVE}", rows, "no factor was left out"),
         _table(factors_table(report), "factors"),
     )
+
+
+def _added(one: FactorReport) -> Interval:
+    added = one.without.engine_minus
+    words = f"{mean_bp(added)} bp: {one.verdict}" if is_known(added) else one.verdict.value
+    return Interval(one.name.value, added, words)
 
 
 def _sensitivity(report: BacktestReport) -> tuple[Html, ...]:

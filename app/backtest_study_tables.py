@@ -45,7 +45,7 @@ def coins_table(report: BacktestReport) -> Table:
     rows, shown = [], []
     for coin in report.coins:
         found = coin.record.at_headline
-        sides = (count(coin.record.long), count(coin.record.neutral), count(coin.record.short))
+        sides = (count(coin.record.long), count(coin.record.short))
         cells = (UNKNOWN,) * len((*RATES, *TOTALS))
         if found is not None:
             shown.append(found.engine)
@@ -53,7 +53,7 @@ def coins_table(report: BacktestReport) -> Table:
         rows.append((coin.base, count(coin.evaluations), percent(coin.covered_frac), *sides, *cells))
     return Table(
         f"Each coin, {report.record.headline} after the signal",
-        ("coin", "evaluations", "covered", "LONG", "NEUTRAL", "SHORT", *RATES, *TOTALS),
+        ("coin", "evaluations", "covered", "LONG", "SHORT", *RATES, *TOTALS),
         tuple(rows),
         (
             "Covered: share of evaluations with enough inputs for a direction; the others are NEUTRAL.",
@@ -146,25 +146,23 @@ def _factor(one: FactorReport) -> Row:
 
 def sensitivity_table(report: BacktestReport) -> Table:
     """The same engine under other weights."""
+    stats = [one.stats for one in report.sensitivity]
     return Table(
         f"Other weights, {report.record.headline} after the signal",
-        ("weights", "LONG", "SHORT", *RATES, *TOTALS, *_DIFFERENCE),
+        ("weights", "LONG", "SHORT", *RATES, TOTALS[0], *_DIFFERENCE),
         tuple(
             (
                 one.name,
                 percent(one.long_frac),
                 percent(one.short_frac),
                 *rate_cells(one.stats),
-                *total_cells(one.stats),
+                signed_percent(one.stats.total_net_frac),
                 mean_bp(one.stats.engine_minus),
                 compare(one.stats.engine_minus).value,
             )
             for one in report.sensitivity
         ),
-        (
-            *why_unknown(one.stats for one in report.sensitivity),
-            *why_no_difference(one.stats for one in report.sensitivity),
-        ),
+        (*why_unknown(stats), *why_no_difference(stats)),
     )
 
 

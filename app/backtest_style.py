@@ -36,7 +36,9 @@ li { margin: .25rem 0; }
   border-radius: .5rem; padding: .5rem 1rem; margin: 0 0 1rem;
 }
 .banner strong { display: block; font-size: 2rem; line-height: 1.2; letter-spacing: .06em; }
-.facts { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; margin: 0 0 1rem; }
+.facts {
+  display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem 1rem; margin: 0 0 1rem;
+}
 .facts dt, .tiles dt { color: var(--faint); }
 .facts dd { margin: 0; }
 .verdict {
@@ -97,6 +99,7 @@ svg { display: block; }
   display: flex; flex-wrap: wrap; gap: 0 1.1rem; max-width: none;
   list-style: none; padding: 0; margin: .5rem 0;
 }
+.legend svg { flex: none; }
 .legend li { display: flex; align-items: center; gap: .45rem; font-size: .875rem; }
 .intervals { list-style: none; padding: 0; margin: 0; max-width: none; font-size: .875rem; }
 .intervals li {
@@ -104,14 +107,15 @@ svg { display: block; }
   margin: 0; padding: .3rem 0; border-top: 1px solid var(--rule);
 }
 .intervals b { font-weight: 600; }
+.intervals b, .intervals span, .legend span, .legend li, nav li { min-width: 0; max-width: 100%; }
 .range { stroke-width: 3; stroke: var(--faint); }
 .point { fill: var(--faint); }
 .range.good { stroke: var(--good); } .point.good { fill: var(--good); }
 .range.bad { stroke: var(--bad); } .point.bad { fill: var(--bad); }
-@media (max-width: 46rem) {
-  .facts { grid-template-columns: 1fr; gap: 0; }
+@media screen and (max-width: 46rem) {
+  .facts { grid-template-columns: minmax(0, 1fr); gap: 0; }
   .facts dd { margin-bottom: .5rem; }
-  .tiles { grid-template-columns: 1fr 1fr; }
+  .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .intervals li { display: flex; flex-wrap: wrap; justify-content: space-between; }
   .intervals svg { order: 3; flex-basis: 100%; }
 }
@@ -120,11 +124,12 @@ svg { display: block; }
     --ground: #ffffff; --raised: #f4f6f8; --ink: #000000; --faint: #444444; --rule: #bbbbbb;
     --engine: #0b57c2; --good: #12703f; --bad: #b3261e; --warn: #000000; --warn-ground: #ffffff;
   }
+  html { font-size: 11px; }
   body { font-size: 11px; max-width: none; padding: 0; }
   nav { display: none; }
   .scroll { overflow: visible; border: 0; }
   table { font-size: 8px; }
-  th, td { padding: .2rem; white-space: normal; min-width: 0; }
+  th, td, thead th { padding: .2rem; white-space: normal; min-width: 0; }
   th:first-child, caption span { position: static; min-width: 0; }
   figure, tr, .tiles { break-inside: avoid; }
   h2, h3 { break-after: avoid; }

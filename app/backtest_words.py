@@ -68,7 +68,7 @@ def banner(data_mode: str) -> Banner | None:
     if data_mode == DataMode.REPLAY:
         return Banner(
             "RECORDED",
-            "The engine was run over recorded market data and saw at every hour what was known by then. No "
+            "The engine was run over recorded market data and saw at every step what was known by then. No "
             "signal here was answered live.",
         )
     return Banner(f"NOT LIVE: {data_mode.upper()}", "These are not answers on live data.")

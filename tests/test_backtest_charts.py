@@ -68,14 +68,14 @@ def test_what_was_said_lies_to_the_right_and_what_came_true_upward() -> None:
     assert few_y > many_y
     assert few_r == pytest.approx(3 + 9 * 0.5)
     assert many_r == 12.0
-    assert "the base rate, 90.0" in chart
+    assert "share of all of them that came true, 90.0" in chart
 
 
 def test_reliability_is_told_in_words_too() -> None:
     chart = reliability_chart(calibrated().bins, None, "4h")
     assert "said 35.2\u00a0%, came true 32.5\u00a0%, n 40" in chart
     assert chart.count("<circle") == 4
-    assert "base rate" not in chart
+    assert "Dashed" not in chart
     assert "No reliability to draw" in reliability_chart((), None, "4h")
 
 
