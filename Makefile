@@ -2,7 +2,7 @@
 # Every target creates what it needs: a .venv and the pinned, hashed requirements, once.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup deps demo run migrate replay replay-data test chaos soak check bench lint-openapi clean
+.PHONY: help setup deps demo run migrate replay replay-data backtest test chaos soak check bench lint-openapi clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -49,6 +49,11 @@ replay-data:
 		echo "make replay needs the folder with recorded data: make replay DATA=folder START=2025-12-05 SPEED=60"; \
 		exit 2; fi
 	@if [ ! -d "$(DATA)" ]; then echo "DATA: there is no folder $(DATA)"; exit 2; fi
+
+# Recorded data of its own (DATA=folder), else the folder beside the project, else the simulator's history.
+RECORDED := $(or $(DATA),$(wildcard ../shared/data))
+backtest: $(VENV)/.run ## what the signals were worth on history: DATA=folder, else recorded data nearby, else simulated; ARGS="--from 2025-12-09"
+	@exec $(PY) -m app.backtest $(if $(RECORDED),--data "$(RECORDED)",--demo) $(ARGS)
 
 test: $(VENV)/.dev ## all tests; ARGS="-k name" passes arguments on, JOBS=1 runs one after the other
 	@$(PY) -m pytest -rs -n $(or $(JOBS),auto) --dist loadfile $(ARGS)

@@ -1,7 +1,8 @@
-"""`python -m app.backtest sweep --data FOLDER`: were levels reached as often as said, on recorded candles?
+"""`python -m app.backtest --data FOLDER`: what the engine's signals were worth, on history.
 
-Also `setups`: how often the confluence model has a plan. Prints the Markdown of docs/measured.md; `--json
-FILE` writes the figures. Deterministic: same folder, same figures. No network, no store.
+Also `weights` (what a walk-forward would have chosen), `sweep` (were levels reached as often as said) and
+`setups` (how often the confluence model has a plan). Prints the Markdown of docs/measured.md; the first one
+writes report.html, too. Deterministic: same data, same bytes. No network.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 from app.backtest_data import Recording, load_recordings, load_with_interest
 from app.backtest_report import render_pools, render_setups, render_sweeps
+from app.backtest_run import add_run_flags, run_backtest, run_weights
 from app.core.backtest.pools import measure_pools
 from app.core.backtest.setups import measure_setups
 from app.core.backtest.sweep import (
@@ -29,31 +31,33 @@ from app.core.backtest.sweep import (
 from app.core.calibration.hit_rates import build_hit_rates
 from app.core.domain.hit_rates import HitRates
 from app.core.domain.market import INTERVAL_MS
-from app.core.errors import InvariantViolation
+from app.core.errors import InvariantViolation, StorageUnavailable
+from app.settings import SettingsError
 
 HORIZONS_H = (4.0, 24.0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one measurement; 0 when it was made, 2 when it could not be."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # Without a command it is the backtest itself.
+    if given and given[0].startswith("-") and given[0] not in ("-h", "--help"):
+        given.insert(0, "run")
+    options = _parser().parse_args(given)
     try:
-        if options.command == "setups":
-            text, figures = _setups(options.data)
-        else:
-            text, figures = _sweep(options.data, options.bars)
-    except (ValueError, InvariantViolation) as error:
+        text = _COMMANDS[options.command](options)
+    except (ValueError, InvariantViolation, SettingsError, StorageUnavailable) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     sys.stdout.write(text)
-    if options.json is not None:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m app.backtest", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    add_run_flags(commands.add_parser("run", help="signals, trades, record, factors (the default command)"))
+    add_run_flags(commands.add_parser("weights", help="what weights a walk-forward would have chosen"))
     sweep = commands.add_parser("sweep", help="hit rates of price levels, and the ways to foretell them")
     sweep.add_argument("--data", type=Path, required=True, help="folder of recorded candles")
     sweep.add_argument("--bars", choices=("5m", "1h"), default="5m", help="size of the bars looked at")
@@ -66,7 +70,34 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _sweep(folder: Path, bar_size: str) -> tuple[str, dict[str, object]]:
+def _sweep(options: argparse.Namespace) -> str:
+    text, figures = _measured_sweep(options.data, options.bars)
+    return _written(text, figures, options.json)
+
+
+def _setups(options: argparse.Namespace) -> str:
+    reports = [
+        measure_setups(one.name, one.base, one.candles, one.interest)
+        for one in load_with_interest(options.data)
+    ]
+    return _written(render_setups(reports), {"setups": [asdict(report) for report in reports]}, options.json)
+
+
+def _written(text: str, figures: dict[str, object], path: Path | None) -> str:
+    if path is not None:
+        path.write_text(json.dumps(figures, indent=1) + "\n")
+    return text
+
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], str]] = {
+    "run": run_backtest,
+    "weights": run_weights,
+    "sweep": _sweep,
+    "setups": _setups,
+}
+
+
+def _measured_sweep(folder: Path, bar_size: str) -> tuple[str, dict[str, object]]:
     recordings = load_recordings(folder, INTERVAL_MS[bar_size])
     longest = max(recordings, key=lambda one: len(one.bars)).bars
     # The longest recording's middle: shorter ones lie wholly on one side of it or are split there, too.
@@ -88,13 +119,6 @@ def _sweep(folder: Path, bar_size: str) -> tuple[str, dict[str, object]]:
         "pools": asdict(pools),
     }
     return text, figures
-
-
-def _setups(folder: Path) -> tuple[str, dict[str, object]]:
-    reports = [
-        measure_setups(one.name, one.base, one.candles, one.interest) for one in load_with_interest(folder)
-    ]
-    return render_setups(reports), {"setups": [asdict(report) for report in reports]}
 
 
 def _whole_table(recordings: Sequence[Recording], horizon_h: float) -> HitRates:

@@ -8,6 +8,7 @@ made up.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from app.core.backtest.evaluating import CoinData, History
@@ -27,7 +28,7 @@ from app.core.domain.quality import CacheState, Missing, MissingReason, Reading
 from app.core.domain.symbol import Symbol
 from app.services.okx.funding import periods_h
 from app.services.okx.parse import per_8h
-from app.sim.market import CandleColumns, LiquidationColumns, ValueColumns
+from app.sim.market import CandleColumns, Int64s, LiquidationColumns, ValueColumns
 
 MINUTE_MS = 60_000
 T = TypeVar("T")
@@ -92,7 +93,7 @@ def load_history(
     Raises:
         ValueError: no exchange has hourly candles of the coin.
     """
-    reader = _Reader(source, base, to_ms)
+    reader = _Reader(source, base, from_ms, to_ms)
     candles, exchange = reader.candles()
     path, path_exchange, path_ms = reader.path(from_ms, exchange, finest_ms)
     settlements, settled_by = reader.settlements(path_exchange)
@@ -109,9 +110,10 @@ def load_history(
 class _Reader:
     """Reads one coin; `sources` fills up with where each input came from."""
 
-    def __init__(self, source: HistorySource, base: str, to_ms: int) -> None:
+    def __init__(self, source: HistorySource, base: str, from_ms: int, to_ms: int) -> None:
         self._source = source
         self._base = base
+        self._from_ms = from_ms
         self._to_ms = to_ms
         self._exchanges = [name for name in _EXCHANGES if name in source.exchanges()]
         self.sources: dict[str, str] = {}
@@ -191,7 +193,7 @@ class _Reader:
     def _liquidations(self) -> Reading[LiquidationHistory] | Missing:
         found = self._source.liquidations(self._base, ("All",), HOUR_MS, 0, self._to_ms)
         close_ms = found.open_ms[found.is_closed] + HOUR_MS
-        self.sources["liquidations"] = "CoinGlass, 1h" if close_ms.size else "none"
+        self._name("liquidations", "CoinGlass, 1h", close_ms)
         if not close_ms.size:
             return _NOT_THERE
         long_usd, short_usd = (
@@ -217,7 +219,7 @@ class _Reader:
                 stamps = settled.open_ms.tolist()
                 lengths = periods_h(stamps, _EIGHT_H)
                 rates = map(per_8h, settled.values.tolist(), lengths)
-                self.sources["funding"] = f"{exchange}, settled"
+                self._name("funding", f"{exchange}, settled", settled.open_ms)
                 series = Series(Unit.FRAC_PER_8H, _EIGHT_H * HOUR_MS, tuple(stamps), tuple(rates))
                 return _reading(series, exchange.lower(), stamps[-1])
         return _NOT_THERE
@@ -237,7 +239,7 @@ class _Reader:
 
     def _fear_greed(self) -> Reading[Series] | Missing:
         found = self._source.fear_greed(0, self._to_ms)
-        self.sources["fear & greed"] = "alternative.me, daily" if found.values.size else "none"
+        self._name("fear & greed", "alternative.me, daily", found.open_ms)
         if not found.values.size:
             return _NOT_THERE
         # A day's index is known from 00:00 of its day: its stamp is the moment it can be used.
@@ -245,11 +247,20 @@ class _Reader:
         series = Series(Unit.SCORE, DAY_MS, stamps, tuple(found.values.tolist()))
         return _reading(series, "alternative_me", stamps[-1])
 
+    def _name(self, name: str, words: str, close_ms: Int64s) -> None:
+        """Say where an input came from, and how far it reaches when it ends early."""
+        newest_ms = int(close_ms[-1]) if close_ms.size else 0
+        if newest_ms < self._from_ms:
+            words = "not recorded in this period" if newest_ms else "none"
+        elif newest_ms < self._to_ms - 2 * DAY_MS:
+            words += f", until {datetime.fromtimestamp(newest_ms / 1000, UTC):%Y-%m-%d}"
+        self.sources[name] = words
+
     def _series(
         self, name: str, found: ValueColumns, unit: Unit, length_ms: int, provider: str, words: str
     ) -> Reading[Series] | Missing:
         kept = found.is_closed & (found.open_ms + length_ms <= self._to_ms)
-        self.sources[name] = words if kept.any() else "none"
+        self._name(name, words, found.open_ms[kept] + length_ms)
         if not kept.any():
             return _NOT_THERE
         close_ms = tuple((found.open_ms[kept] + length_ms).tolist())

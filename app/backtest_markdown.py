@@ -59,6 +59,11 @@ def render_markdown(report: BacktestReport, weights: WeightsReport | None = None
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
+def render_weights(weights: WeightsReport) -> str:
+    """What a walk-forward would have chosen, by itself."""
+    return "\n".join(_walked(weights)).rstrip("\n") + "\n"
+
+
 def _what_was_run(report: BacktestReport, summary: str) -> list[str]:
     coins = ", ".join(one.base for one in report.coins) or "No coins"
     every = format_minutes(report.step_ms // 60_000)

@@ -178,7 +178,7 @@ def build_base(
         settings=settings,
         signals=signals,
         alerts=alerts,
-        flow=_flow_config(alerts),
+        flow=flow_config(alerts),
         clock=clock,
         metrics=metrics,
         prefix=prefix,
@@ -204,7 +204,8 @@ def settle_memory() -> None:
     gc.freeze()
 
 
-def _flow_config(alerts: AlertsConfig) -> FlowConfig:
+def flow_config(alerts: AlertsConfig) -> FlowConfig:
+    """Tiers and detectors of the alerts file."""
     tiers = alerts.tiers
     return FlowConfig(
         tier_1=Tier(**tiers.tier_1.model_dump()),

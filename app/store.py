@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = None if args.file else load_settings()
         url = f"sqlite:///{args.file}" if settings is None else settings.store_url()
         if args.command != "migrate":
-            _check_there(url)
+            check_there(url)
         return asyncio.run(_run(_COMMANDS[args.command], url, args, settings))
     except (SettingsError, WrongUse) as error:
         sys.stderr.write(f"{error}\n")
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
 
 
-def _check_there(url: str) -> None:
+def check_there(url: str) -> None:
     """Opening an SQLite file makes it; only migrating means to. Raises: StorageUnavailable."""
     if not is_embedded(url):
         return
@@ -129,7 +129,7 @@ async def _retention(task: Task) -> int:
         raise WrongUse("retention reads how long rows are kept from the settings: leave --file away")
     if task.settings.data_mode == "replay":
         raise WrongUse("a replay has a time of its own: only the running service knows what is old in it")
-    await _require_head(task.engine)
+    await require_head(task.engine)
     pinned = await data_mode_of(task.engine)
     if pinned not in (None, task.settings.data_mode):
         # Its rows may have another time than this clock: a replay's are old by ours, and all would go.
@@ -144,7 +144,7 @@ async def _retention(task: Task) -> int:
 
 
 async def _verify(task: Task) -> int:
-    await _require_head(task.engine)
+    await require_head(task.engine)
     report = await verify_chains(task.engine)
     _say(
         f"{report.signals:,} signals in {report.chains:,} chains: {'broken' if report.broken else 'all hold'}"
@@ -155,7 +155,7 @@ async def _verify(task: Task) -> int:
 
 
 async def _rebuild_heatmap(task: Task) -> int:
-    await _require_head(task.engine)
+    await require_head(task.engine)
     span = await stored_minutes(task.engine)
     if span is None:
         _say("no liquidations are stored: there is nothing to rebuild from")
@@ -178,7 +178,7 @@ async def _rebuild_heatmap(task: Task) -> int:
 
 
 async def _probabilities(task: Task) -> int:
-    await _require_head(task.engine)
+    await require_head(task.engine)
     _say(await describe_probabilities(SqlProbabilityLog(task.engine)))
     return DONE
 
@@ -225,7 +225,8 @@ async def _current(task: Task) -> str:
     return revision
 
 
-async def _require_head(engine: AsyncEngine) -> None:
+async def require_head(engine: AsyncEngine) -> None:
+    """Raises: StorageRefused (other tables than this version's), StorageUnavailable."""
     revision = await _revision(engine)
     if revision != HEAD:
         raise StorageRefused(why_not(revision))

@@ -144,6 +144,8 @@ def test_inputs_are_named_and_what_is_not_recorded_is_missing() -> None:
     coin = loaded("recorded")
     inputs = dict(coin.inputs)
     assert inputs["social"] == inputs["top traders"] == "none"
+    assert inputs["account ratio"] == "not recorded in this period"
+    assert inputs["fear & greed"] == "alternative.me, daily, until 2026-02-13"
     assert inputs["price path"] == "Binance, 60 min"
     assert isinstance(coin.history.context.social, Missing)
     assert coin.history.settlements is not None

@@ -87,6 +87,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.backtest_data",
         "app.backtest_history",
         "app.backtest_stored",
+        "app.backtest_run",
         "app.backtest_report",
         # The report of a backtest: figures, sentences and tables, shown as a page, Markdown and JSON.
         "app.backtest_figures",
