@@ -109,11 +109,11 @@ def build_use_cases(base: Base) -> UseCases:
     recorder = HistoryRecorder(store.market)
     channel = _channel(base)
 
-    def on_signal(signal: Signal, context: EnhancedSignalContext) -> None:
+    def on_signal(signal: Signal, context: EnhancedSignalContext, trigger: Trigger) -> None:
         base.metrics.observe_signal(signal.direction, signal.mode)
         if channel is not None:
             channel.tell(encode_signal(signal))
-        record.keep(signal, context, Trigger.REQUEST)
+        record.keep(signal, context, trigger)
 
     async def candles(symbol: Symbol, interval: str) -> Candles | None:
         return await liquidity.candles(symbol, interval)

@@ -20,14 +20,15 @@ from app.core.domain.liquidity_answer import LiquidityAnswer
 from app.core.domain.market import MarketReading
 from app.core.domain.quality import Missing, MissingReason
 from app.core.domain.signal import Confluence, Mode, Signal
+from app.core.domain.stored import Trigger
 from app.core.domain.symbol import Symbol, resolve_symbol
 from app.core.errors import ProviderError, ProviderNotConfigured
 from app.core.ports import Fetched, Probe, Provider
 from app.core.signal_engine import evaluate
 from app.services.context_service import ContextService, ask
 
-# Called once with every computed signal and what it was computed from: telemetry and the record.
-OnSignal = Callable[[Signal, EnhancedSignalContext], None]
+# Called once with every computed signal, what it was computed from and why: telemetry and the record.
+OnSignal = Callable[[Signal, EnhancedSignalContext, Trigger], None]
 
 
 def resolver(providers: Sequence[Provider]) -> Callable[[str], Symbol]:
@@ -92,11 +93,27 @@ class SignalService:
             InvalidParameter, UnknownSymbol: see `resolve`.
             NoPriceAvailable: no provider has a usable price.
         """
+        answer = await self._answer(self.resolve(text), mode, timeframe)
+        self._on_signal(answer.signal, answer.context, Trigger.REQUEST)
+        return answer
+
+    async def scheduled(self, symbol: Symbol) -> Signal:
+        """The evaluation of an hour, in balanced mode as everybody gets it. One with a stale price is not
+        told: nobody could have traded on it.
+
+        Raises:
+            NoPriceAvailable: no provider has a usable price.
+        """
+        answer = await self._answer(symbol, Mode.BALANCED, DEFAULT_TIMEFRAME)
+        if not answer.signal.price_stale:
+            self._on_signal(answer.signal, answer.context, Trigger.SCHEDULE)
+        return answer.signal
+
+    async def _answer(self, symbol: Symbol, mode: Mode, timeframe: str) -> SignalAnswer:
         started_s = self._clock.monotonic_s()
-        context, confluence = await self._gather(self.resolve(text), timeframe)
+        context, confluence = await self._gather(symbol, timeframe)
         found, why_not = (None, confluence) if isinstance(confluence, str) else (confluence, "")
         signal = evaluate(context, self._engine, mode, found, why_not)
-        self._on_signal(signal, context)
         return SignalAnswer(signal, context, (self._clock.monotonic_s() - started_s) * 1000)
 
     async def _gather(self, symbol: Symbol, timeframe: str) -> tuple[EnhancedSignalContext, Confluence | str]:

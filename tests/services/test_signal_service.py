@@ -9,7 +9,8 @@ from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
 from app.core.domain.engine_config import EngineConfig
 from app.core.domain.market import Price, PriceKind
 from app.core.domain.quality import CacheState
-from app.core.domain.signal import Mode, Signal
+from app.core.domain.signal import Direction, Mode, Signal
+from app.core.domain.stored import Trigger
 from app.core.domain.symbol import Symbol
 from app.core.errors import NoPriceAvailable, ProviderTimeout
 from app.core.ports import Fetched, Source
@@ -20,7 +21,8 @@ from tests.stored_facts import NOW_MS
 
 class Bench:
     def __init__(self) -> None:
-        self.told: list[tuple[Signal, EnhancedSignalContext]] = []
+        self.told: list[tuple[Signal, EnhancedSignalContext, Trigger]] = []
+        self.price_ms = NOW_MS
         self.error: ProviderTimeout | None = None
         clock = ManualClock(NOW_MS)
         source = Source(Capability.PRICE, "okx", "market_ticker", self._price)
@@ -37,20 +39,20 @@ class Bench:
             engine=EngineConfig(),
             clock=clock,
             deadline_s=5.0,
-            on_signal=lambda signal, context: self.told.append((signal, context)),
+            on_signal=lambda *told: self.told.append(told),
         )
 
     async def _price(self, _symbol: Symbol) -> Fetched[object]:
         if self.error is not None:
             raise self.error
         price = Price(96_200.5, PriceKind.LAST_TRADE, "OKX")
-        return Fetched(price, "market_ticker", NOW_MS, NOW_MS, CacheState.MISS)
+        return Fetched(price, "market_ticker", self.price_ms, NOW_MS, CacheState.MISS)
 
 
 async def test_each_computed_signal_is_told_once_with_its_context() -> None:
     bench = Bench()
     answers = [await bench.use_case.signal("btc-usdt", mode) for mode in Mode]
-    assert bench.told == [(answer.signal, answer.context) for answer in answers]
+    assert bench.told == [(answer.signal, answer.context, Trigger.REQUEST) for answer in answers]
 
 
 async def test_what_could_not_be_computed_is_not_told() -> None:
@@ -64,4 +66,20 @@ async def test_what_could_not_be_computed_is_not_told() -> None:
 async def test_a_look_at_the_market_is_no_signal() -> None:
     bench = Bench()
     await bench.use_case.market("BTC")
+    assert bench.told == []
+
+
+async def test_the_evaluation_of_an_hour_is_balanced_and_says_why_it_was_made() -> None:
+    bench = Bench()
+    signal = await bench.use_case.scheduled(Symbol("BTC"))
+    ((told, context, trigger),) = bench.told
+    assert (told, trigger, signal.mode) == (signal, Trigger.SCHEDULE, Mode.BALANCED)
+    assert context.symbol == Symbol("BTC")
+
+
+async def test_an_evaluation_on_a_stale_price_is_not_told() -> None:
+    bench = Bench()
+    bench.price_ms = NOW_MS - round(EngineConfig().max_age.price_s + 1) * 1000
+    signal = await bench.use_case.scheduled(Symbol("BTC"))
+    assert (signal.price_stale, signal.direction) == (True, Direction.NEUTRAL)
     assert bench.told == []
