@@ -35,7 +35,9 @@ def dropped_tables(current: str, target: str) -> tuple[str, ...]:
     """Tables that a downgrade between two known revisions drops with their rows."""
     scripts = ScriptDirectory.from_config(_config(None))
     undone = scripts.iterate_revisions(current, target)
-    return tuple(table for script in undone for table in getattr(script.module, "DROPPED_ON_DOWNGRADE", ()))
+    # One that was made anew stands in two revisions.
+    named = (table for script in undone for table in getattr(script.module, "DROPPED_ON_DOWNGRADE", ()))
+    return tuple(dict.fromkeys(named))
 
 
 async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:

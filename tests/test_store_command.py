@@ -122,7 +122,7 @@ class TestDowngrade:
         on(url, insert_two_events)
         code, said = command(capsys, "downgrade", "base")
         assert code == 2
-        assert re.search(r"drops 19 tables with 2 rows .* nothing was done.*--yes", said)
+        assert re.search(r"drops 20 tables with 2 rows .* nothing was done.*--yes", said)
         assert on(url, revision_of) == tables.HEAD
 
         code, said = command(capsys, "downgrade", "base", "--yes")

@@ -27,12 +27,12 @@ class OutcomeStore(Protocol):
     async def due(
         self, now_ms: int, limit: int, after: tuple[int, str, str] | None = None
     ) -> Sequence[OutcomeRow]:
-        """Waiting and open ones whose horizon is over at now_ms, longest due first. after: (due_ms, alert_id,
+        """Waiting and open ones whose horizon is over at now_ms, longest due first. after: (due_ms, trade_id,
         horizon) of the last one seen."""
         ...
 
-    async def of_alert(self, alert_id: str) -> Sequence[OutcomeRow]:
-        """Its outcomes at all horizons, shortest first; empty for an alert that is not followed."""
+    async def of_trade(self, trade_id: str) -> Sequence[OutcomeRow]:
+        """Its outcomes at all horizons, shortest first; empty for one that is not followed."""
         ...
 
     async def counts(self, horizon: str, since_ms: int) -> Sequence[SetupCount]:

@@ -1,9 +1,9 @@
-"""What became of an alert: rows as the store keeps them, and the words for how a trade ended.
+"""What became of alerts and evaluations: rows as the store keeps them, and words for how a trade ended.
 
 Every directional alert that had a valid price is followed at four horizons, whether anybody was told of it or
-not: the record of a setup must not depend on what a chat muted. `core.outcomes` judges, the tracker in
-`services.streaming` follows, `services.storage` keeps. Times are UTC epoch milliseconds, prices USD per coin,
-returns fractions.
+not: the record of a setup must not depend on what a chat muted. Every scheduled evaluation is followed to
+both sides. `core.outcomes` judges, `services.streaming` follows, `services.storage` keeps. Times are UTC
+epoch milliseconds, prices USD per coin, returns fractions.
 """
 
 from __future__ import annotations
@@ -50,17 +50,18 @@ class Unscorable(StrEnum):
 
 
 class OutcomeRow(NamedTuple):
-    """One alert at one horizon. Field order is column order.
+    """One trade at one horizon. Field order is column order.
 
-    setup: kind, direction and tier (`setup_of`). due_ms: end of the horizon, counted from the entry (from the
-    alert while there is none). entered_ms, entry_price: the first price traded after the alert was made; None
-    while WAITING. target_price, stop_price: None while they depend on an ATR that is not known. first_touch:
-    a `Touch`. net_return_frac: after costs, of the entry's notional, positive earns. mfe_frac, mae_frac: best
-    (>= 0) and worst (<= 0) excursion until the end, signed to the direction. ts_init_ms: when the alert was
-    made. body: `OutcomeFacts` as JSON text.
+    trade_id: the alert's id; for an evaluation its id and the side (`trade_of`). setup: kind, direction and
+    tier (`setup_of`). due_ms: end of the horizon, counted from the entry (before it: from when the trade was
+    made). entered_ms, entry_price: the first price traded after it was made; None while WAITING.
+    target_price, stop_price: None while they depend on an ATR that is not known. first_touch: a `Touch`.
+    net_return_frac: after costs, of the entry's notional, positive earns. mfe_frac, mae_frac: best (>= 0) and
+    worst (<= 0) excursion until the end, signed to the direction. ts_init_ms: when the alert or evaluation
+    was made. body: `OutcomeFacts` as JSON text.
     """
 
-    alert_id: str
+    trade_id: str
     horizon: str
     setup: str
     symbol: str
@@ -82,9 +83,9 @@ class OutcomeRow(NamedTuple):
 
 
 class EntryRow(NamedTuple):
-    """The entry of a waiting alert, for all its horizons."""
+    """The entry of a waiting trade, for all its horizons."""
 
-    alert_id: str
+    trade_id: str
     entered_ms: int
     entry_price: float
     target_price: float
@@ -105,6 +106,11 @@ class SetupCount(NamedTuple):
     open: int
     apart_scored: int
     apart_wins: int
+
+
+def trade_of(evaluation_id: str, direction: str) -> str:
+    """Name of one side of an evaluation. Worked example: `8d0f-17` and LONG -> `8d0f-17:LONG`."""
+    return f"{evaluation_id}:{direction}"
 
 
 def setup_of(kind: str, direction: str, tier: int) -> str:

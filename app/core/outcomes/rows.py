@@ -61,7 +61,7 @@ def begin(alert: Alert, *, tier: int, atr_usd: float | None) -> list[OutcomeRow]
     body = _body(OutcomeFacts(tier, atr_usd))
     return [
         OutcomeRow(
-            alert_id=alert.id,
+            trade_id=alert.id,
             horizon=horizon,
             setup=setup_of(alert.kind.value, alert.direction.value, tier),
             symbol=alert.symbol,
@@ -93,7 +93,7 @@ def plan_of(row: OutcomeRow) -> Plan:
     """
     entered, entry, stop, target = row.entered_ms, row.entry_price, row.stop_price, row.target_price
     if entered is None or entry is None or stop is None or target is None:
-        raise InvariantViolation(f"outcome {row.alert_id} {row.horizon} was never entered")
+        raise InvariantViolation(f"outcome {row.trade_id} {row.horizon} was never entered")
     return Plan(Direction(row.direction), entered, entry, stop, target)
 
 
@@ -114,7 +114,7 @@ def plan_entry(
 
 
 def entry_of(row: OutcomeRow, plan: Plan) -> EntryRow:
-    return EntryRow(row.alert_id, plan.entered_ms, plan.entry, plan.target, plan.stop)
+    return EntryRow(row.trade_id, plan.entered_ms, plan.entry, plan.target, plan.stop)
 
 
 def entered(row: OutcomeRow, entry: EntryRow) -> OutcomeRow:

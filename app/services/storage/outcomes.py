@@ -1,4 +1,7 @@
-"""Outcomes of alerts in the database: opened, entered, resolved once, counted per setup."""
+"""Outcomes of trades in the database: opened, entered, resolved once, counted per setup.
+
+One class for two tables: alerts and scheduled evaluations are followed by the same rules.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    RowMapping,
     Select,
+    Table,
     and_,
     case,
     func,
@@ -30,7 +33,6 @@ from app.services.storage.faults import storage_errors
 from app.services.storage.gate import Access
 from app.services.storage.tables import alert_outcomes
 
-_row = alert_outcomes.c
 _RUNNING = (OutcomeState.WAITING.value, OutcomeState.OPEN.value)
 _STATES = tuple(state.value for state in OutcomeState)  # all: named so that the index on them serves
 # What an end writes; the rest of a row was settled when the alert was made or entered.
@@ -51,34 +53,40 @@ _ENDS = (
 
 
 class SqlOutcomes:
-    """`core.outcome_ports.OutcomeStore`. Every write is committed when it returns."""
+    """`core.outcome_ports.OutcomeStore` and `TradeOutcomes`. Every write is committed when it returns."""
 
-    def __init__(self, engine: Access) -> None:
+    def __init__(self, engine: Access, table: Table = alert_outcomes) -> None:
+        """table: with the columns of an `OutcomeRow`, the trade's id first, whatever its name."""
         self._engine = engine
+        self._table = table
+        self._names = tuple(table.columns.keys())
+        self._id = table.columns[self._names[0]]
 
     async def open(self, rows: Sequence[OutcomeRow]) -> None:
         if not rows:
             return
         insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(alert_outcomes).on_conflict_do_nothing(index_elements=["alert_id", "horizon"])
+        statement = insert(self._table).on_conflict_do_nothing(index_elements=[self._names[0], "horizon"])
+        values = [dict(zip(self._names, row, strict=True)) for row in rows]
         with storage_errors("opening outcomes"):
             async with self._engine.begin() as connection:
-                await connection.execute(statement, [row._asdict() for row in rows])
+                await connection.execute(statement, values)
 
     async def enter(self, entries: Sequence[EntryRow]) -> None:
         if not entries:
             return
+        column = self._table.c
         with storage_errors("entering outcomes"):
             async with self._engine.begin() as connection:
                 for entry in entries:
                     values: dict[str, Any] = entry._asdict()
-                    alert_id = values.pop("alert_id")
+                    trade_id = values.pop("trade_id")
                     await connection.execute(
-                        update(alert_outcomes)
-                        .where(_row.alert_id == alert_id, _row.state == OutcomeState.WAITING.value)
+                        update(self._table)
+                        .where(self._id == trade_id, column.state == OutcomeState.WAITING.value)
                         .values(
                             state=OutcomeState.OPEN.value,
-                            due_ms=_row.due_ms + entry.entered_ms - _row.ts_init_ms,
+                            due_ms=column.due_ms + entry.entered_ms - column.ts_init_ms,
                             **values,
                         )
                     )
@@ -86,69 +94,83 @@ class SqlOutcomes:
     async def resolve(self, rows: Sequence[OutcomeRow]) -> None:
         if not rows:
             return
+        column = self._table.c
         with storage_errors("resolving outcomes"):
             async with self._engine.begin() as connection:
                 for row in rows:
                     await connection.execute(
-                        update(alert_outcomes)
-                        .where(_row.alert_id == row.alert_id, _row.horizon == row.horizon)
-                        .where(_row.state.in_(_RUNNING))
+                        update(self._table)
+                        .where(self._id == row.trade_id, column.horizon == row.horizon)
+                        .where(column.state.in_(_RUNNING))
                         .values({name: getattr(row, name) for name in _ENDS})
                     )
 
     async def due(
         self, now_ms: int, limit: int, after: tuple[int, str, str] | None = None
     ) -> Sequence[OutcomeRow]:
-        place = tuple_(_row.due_ms, _row.alert_id, _row.horizon)
-        query = select(alert_outcomes).where(_row.state.in_(_RUNNING), _row.due_ms <= now_ms)
+        column = self._table.c
+        order = column.due_ms, self._id, column.horizon
+        query = select(self._table).where(column.state.in_(_RUNNING), column.due_ms <= now_ms)
         if after is not None:
-            query = query.where(place > tuple_(*after))
-        return await self._rows(query.order_by(_row.due_ms, _row.alert_id, _row.horizon).limit(limit))
+            query = query.where(tuple_(*order) > tuple_(*after))
+        return await self._rows(query.order_by(*order).limit(limit))
 
-    async def of_alert(self, alert_id: str) -> Sequence[OutcomeRow]:
-        rows = await self._rows(select(alert_outcomes).where(_row.alert_id == alert_id))
+    async def of_trade(self, trade_id: str) -> Sequence[OutcomeRow]:
+        rows = await self._rows(select(self._table).where(self._id == trade_id))
         order = list(HORIZONS_MS)
         return sorted(rows, key=lambda row: order.index(row.horizon))
 
+    async def of_trades(self, trade_ids: Sequence[str]) -> Sequence[OutcomeRow]:
+        return await self._rows(select(self._table).where(self._id.in_(trade_ids)))
+
+    async def running_coins(self) -> Sequence[str]:
+        column = self._table.c
+        query = select(column.symbol).where(column.state.in_(_RUNNING)).distinct().order_by(column.symbol)
+        with storage_errors("reading outcomes"):
+            async with self._engine.connect() as connection:
+                return list(await connection.scalars(query))
+
+    async def running(self, symbol: str) -> Sequence[OutcomeRow]:
+        column = self._table.c
+        query = select(self._table).where(column.state.in_(_RUNNING), column.symbol == symbol)
+        return await self._rows(query.order_by(column.ts_init_ms, self._id, column.due_ms))
+
     async def counts(self, horizon: str, since_ms: int) -> Sequence[SetupCount]:
-        query = _counts(horizon, since_ms)
+        query = _counts(self._table, horizon, since_ms)
         with storage_errors("counting outcomes"):
             async with self._engine.connect() as connection:
                 found = (await connection.execute(query)).all()
         return [SetupCount(row[0], *(int(count) for count in row[1:])) for row in found]
 
-    async def _rows(self, query: Select[tuple[object, ...]]) -> Sequence[OutcomeRow]:
+    async def _rows(self, query: Select[Any]) -> Sequence[OutcomeRow]:
         with storage_errors("reading outcomes"):
             async with self._engine.connect() as connection:
-                return [_outcome(row) for row in (await connection.execute(query)).mappings()]
+                return [OutcomeRow(*row) for row in await connection.execute(query)]
 
 
-def _outcome(row: RowMapping) -> OutcomeRow:
-    return OutcomeRow(**row)
-
-
-def _counts(horizon: str, since_ms: int) -> Select[Any]:
+def _counts(table: Table, horizon: str, since_ms: int) -> Select[Any]:
     """Per setup; "apart": the first scored outcome of each coin in each stretch of the horizon's length."""
-    is_scored = _row.state == OutcomeState.SCORED.value
+    row, trade_id = table.c, table.columns[table.columns.keys()[0]]
+    is_scored = row.state == OutcomeState.SCORED.value
     # The rule of `core.outcomes.first_touch.settle`, on the columns.
     is_win = and_(
         is_scored,
-        _row.first_touch.in_((Touch.TARGET.value, Touch.TIMEOUT.value)),
-        _row.net_return_frac > 0,
+        row.first_touch.in_((Touch.TARGET.value, Touch.TIMEOUT.value)),
+        row.net_return_frac > 0,
     )
-    stretch = _row.entered_ms // HORIZONS_MS[horizon]
+    stretch = row.entered_ms // HORIZONS_MS[horizon]
     place = func.row_number().over(
-        partition_by=(_row.setup, _row.symbol, _row.state, stretch),
-        order_by=(_row.entered_ms, _row.alert_id),
+        partition_by=(row.setup, row.symbol, row.state, stretch),
+        order_by=(row.entered_ms, trade_id),
     )
     each = (
         select(
-            _row.setup,
-            _row.state,
+            row.setup,
+            row.state,
             case((is_win, 1), else_=0).label("won"),
             case((and_(is_scored, place == 1), 1), else_=0).label("apart"),
         )
-        .where(_row.state.in_(_STATES), _row.due_ms >= since_ms, _row.horizon == horizon)
+        .where(row.state.in_(_STATES), row.due_ms >= since_ms, row.horizon == horizon)
         .subquery()
     ).c
     return (

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from app.core.domain import stored
 
 # The revision these tables are at; the newest file in `migrations/versions` carries the same, says a test.
-HEAD = "0004"
+HEAD = "0005"
 
 metadata = MetaData()
 _Column: TypeAlias = Column[Any]
@@ -70,6 +70,25 @@ def _bars(name: str, *figures: _Column, scope: bool = False) -> Table:
         _text("source"),
         _ms("ts_init_ms"),
         _flag("is_outlier"),
+    )
+
+
+def _outcomes(name: str, trade: str, *indexes: Index) -> Table:
+    """One row per trade and horizon, as in `outcomes.OutcomeRow`. trade: the column with the trade's id."""
+    return _table(
+        name,
+        f"{trade} horizon",
+        *map(_text, (trade, "horizon", "setup", "symbol", "direction", "state")),
+        _ms("entered_ms", null=True),
+        _ms("due_ms"),
+        *(_number(name, null=True) for name in ("entry_price", "target_price", "stop_price")),
+        _text("first_touch", null=True),
+        _ms("touched_ms", null=True),
+        *(_number(name, null=True) for name in ("net_return_frac", "mfe_frac", "mae_frac")),
+        _ms("resolved_ms", null=True),
+        _ms("ts_init_ms"),
+        _text("body"),
+        *indexes,
     )
 
 
@@ -152,16 +171,17 @@ signals = _table(
     Index("signals_id", "id", unique=True),
     Index("signals_symbol_time", "symbol", "as_of_ms", "id"),
     Index("signals_time", "as_of_ms", "id"),
+    Index("signals_trigger_time", "trigger", "as_of_ms", "id"),
 )
-signal_outcomes = _table(
-    "signal_outcomes",
-    "signal_id horizon",
-    *map(_text, ("signal_id", "horizon", "state")),
-    _text("first_touch", null=True),
-    _ms("touched_ms", null=True),
-    *(_number(name, null=True) for name in ("net_return_frac", "mfe_frac", "mae_frac")),
+# Each coin and hour that somebody evaluated: the claim before, and what failed. One row, one evaluation.
+evaluation_hours = _table(
+    "evaluation_hours",
+    "symbol hour_ms",
+    _text("symbol"),
+    _ms("hour_ms"),
+    _text("state"),
+    _text("reason", null=True),
     _ms("ts_init_ms"),
-    _text("body"),
 )
 alert_history = _table(
     "alert_history",
@@ -196,21 +216,12 @@ outbox = _table(
     Index("outbox_due", "state", "next_try_ms"),
     Index("outbox_chat_time", "chat", "ts_init_ms"),
 )
-# Directional alerts followed to target, stop or the end of each horizon, with the costs of trading them.
-alert_outcomes = _table(
-    "alert_outcomes",
-    "alert_id horizon",
-    *map(_text, ("alert_id", "horizon", "setup", "symbol", "direction", "state")),
-    _ms("entered_ms", null=True),
-    _ms("due_ms"),
-    *(_number(name, null=True) for name in ("entry_price", "target_price", "stop_price")),
-    _text("first_touch", null=True),
-    _ms("touched_ms", null=True),
-    *(_number(name, null=True) for name in ("net_return_frac", "mfe_frac", "mae_frac")),
-    _ms("resolved_ms", null=True),
-    _ms("ts_init_ms"),
-    _text("body"),
-    Index("alert_outcomes_due", "state", "due_ms"),
+
+# Trades followed to target, stop or the end of each horizon, with the costs of trading them: directional
+# alerts, and both sides of every scheduled evaluation.
+alert_outcomes = _outcomes("alert_outcomes", "alert_id", Index("alert_outcomes_due", "state", "due_ms"))
+signal_outcomes = _outcomes(
+    "signal_outcomes", "trade_id", Index("signal_outcomes_running", "state", "symbol", "ts_init_ms")
 )
 stream_gaps = _table(
     "stream_gaps",

@@ -42,7 +42,7 @@ class CandleJudge:
 
     async def judge(self, row: OutcomeRow) -> Judged:
         """Look up how the row ended. Never raises for candles that are not there."""
-        known = self._entries.get(row.alert_id)
+        known = self._entries.get(row.trade_id)
         if row.state == OutcomeState.WAITING.value and known is not None:
             row = entered(row, known)
         found = Judged(row, reason=Unscorable.HOLES)
@@ -51,7 +51,7 @@ class CandleJudge:
             if found.ending is not None or found.reason in (None, Unscorable.MISSED):
                 break
         if found.entry is not None:
-            self._entries[row.alert_id] = found.entry
+            self._entries[row.trade_id] = found.entry
         return found
 
     async def _judge_by(self, row: OutcomeRow, interval: str) -> Judged:

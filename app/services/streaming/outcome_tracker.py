@@ -207,7 +207,7 @@ class OutcomeTracker:
         judge = CandleJudge(self._candles, now_ms)
         after: tuple[int, str, str] | None = None
         while rows := await self._store.due(now_ms - GRACE_MS, BATCH, after):
-            after = rows[-1].due_ms, rows[-1].alert_id, rows[-1].horizon
+            after = rows[-1].due_ms, rows[-1].trade_id, rows[-1].horizon
             count += await self._resolve(rows, judge, now_ms)
         counts = await self._store.counts(RECORD_HORIZON, now_ms - RECORD_MS)
         self._records = {one.setup: (one.apart_scored, one.apart_wins) for one in counts if one.apart_scored}
@@ -224,7 +224,7 @@ class OutcomeTracker:
                 ends.append(await self._settled(found.row, found.ending, found.path))
             elif found.reason is Unscorable.MISSED:
                 # Whoever asks later, by coarser bars, would find another entry: all horizons end here.
-                every = await self._store.of_alert(row.alert_id)
+                every = await self._store.of_trade(row.trade_id)
                 ends += [given_up(one, found.reason, now_ms=now_ms) for one in every]
             elif found.reason and now_ms - row.due_ms > GIVE_UP_MS:
                 ends.append(given_up(found.row, found.reason, now_ms=now_ms))

@@ -16,6 +16,7 @@ TIMES = {
     "baselines": "hour_ms",
     "outbox": "ts_init_ms",
     "signals": "as_of_ms",
+    "signal_outcomes": "ts_init_ms",
     "stream_gaps": "to_ms",
 }
 
@@ -69,8 +70,8 @@ async def insert_rows(
     await connection.execute(table.insert(), rows)
 
 
-# Tables that came with a later revision than the first.
-NEWER = frozenset({"probability_log", "alert_outcomes", "stream_gaps"})
+# Tables that came with a later revision than the first, or were made anew by one (nothing was in them).
+NEWER = frozenset({"probability_log", "alert_outcomes", "stream_gaps", "signal_outcomes", "evaluation_hours"})
 FIRST_TABLES = [table for table in tables.metadata.sorted_tables if table.name not in NEWER]
 
 

@@ -39,7 +39,7 @@ def end(row: OutcomeRow, touch: Touch = Touch.TARGET) -> OutcomeRow:
     """The row entered half a second after the alert, and ended."""
     price = 101.0 if touch is Touch.TARGET else 99.0
     ending = Ending(touch, row.ts_init_ms + 60_000, price, 0.01, -0.002)
-    into = entered(row, entry(row.alert_id, row.ts_init_ms + 500))
+    into = entered(row, entry(row.trade_id, row.ts_init_ms + 500))
     return ended(into, ending, path="trades", settlements=None, now_ms=T0_MS + 2 * HOUR_MS)
 
 
@@ -48,18 +48,18 @@ async def test_a_row_is_opened_entered_and_ended_once(outcomes: SqlOutcomes) -> 
     await outcomes.open([])
     await outcomes.open(rows)
     await outcomes.open([row._replace(symbol="ETH") for row in rows])
-    assert await outcomes.of_alert("a") == rows
+    assert await outcomes.of_trade("a") == rows
     await outcomes.enter([entry("a")])
     await outcomes.enter([entry("a", T0_MS + 9_000)._replace(entry_price=1.0)])
     into = [entered(row, entry("a")) for row in rows]
-    assert await outcomes.of_alert("a") == into
+    assert await outcomes.of_trade("a") == into
     assert [row.due_ms - T0_MS - 500 for row in into] == list(HORIZONS_MS.values())
     first = ended(
         into[0], Ending(Touch.STOP, T0_MS + 700, 99.0, 0.0, -0.01), path="1m", settlements=[], now_ms=T0_MS
     )
     await outcomes.resolve([first])
     await outcomes.resolve([first._replace(first_touch="target", net_return_frac=0.5)])
-    assert await outcomes.of_alert("a") == [first, *into[1:]]
+    assert await outcomes.of_trade("a") == [first, *into[1:]]
     assert first.net_return_frac == pytest.approx(-0.0116)
     assert (facts_of(first).path, facts_of(first).funding_frac) == ("1m", 0.0)
 
@@ -69,7 +69,7 @@ async def test_due_ones_come_longest_due_first_in_pages(outcomes: SqlOutcomes) -
     assert await outcomes.due(T0_MS + HOUR_MS // 4 - 2, 9) == []
     at = T0_MS + HOUR_MS
     everything = await outcomes.due(at, 9)
-    assert [(row.alert_id, row.horizon) for row in everything] == [
+    assert [(row.trade_id, row.horizon) for row in everything] == [
         ("c", "15m"),
         ("a", "15m"),
         ("b", "15m"),
@@ -79,7 +79,7 @@ async def test_due_ones_come_longest_due_first_in_pages(outcomes: SqlOutcomes) -
     ]
     page = await outcomes.due(at, 2)
     last = page[-1]
-    assert await outcomes.due(at, 9, (last.due_ms, last.alert_id, last.horizon)) == everything[2:]
+    assert await outcomes.due(at, 9, (last.due_ms, last.trade_id, last.horizon)) == everything[2:]
     await outcomes.resolve([given_up(everything[0], Unscorable.NO_ENTRY, now_ms=at)])
     assert await outcomes.due(at, 9) == everything[1:]
 

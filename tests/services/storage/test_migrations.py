@@ -196,3 +196,22 @@ async def test_migrating_and_making_all_tables_at_once_come_to_the_same(
             expected = await connection.run_sync(shape)
         async with migrated.connect() as connection:
             assert await connection.run_sync(shape) == expected
+
+
+async def test_outcomes_of_evaluations_come_in_a_new_shape_and_go_back_to_the_old_one(empty_url: str) -> None:
+    async def columns(engine: AsyncEngine) -> list[str]:
+        async with engine.connect() as connection:
+            found = await connection.run_sync(lambda sync: inspect(sync).get_columns("signal_outcomes"))
+        return [str(column["name"]) for column in found]
+
+    async with opened(empty_url) as engine:
+        await upgrade(engine, "0004")
+        old = await columns(engine)
+        assert old[:2] == ["signal_id", "horizon"]
+        await upgrade(engine)
+        assert await columns(engine) == ["trade_id", *tables.alert_outcomes.columns.keys()[1:]]
+        await downgrade(engine, "0004")
+        assert await columns(engine) == old
+        async with engine.connect() as connection:
+            names = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
+        assert "evaluation_hours" not in names

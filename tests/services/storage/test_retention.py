@@ -89,6 +89,7 @@ async def test_signals_and_their_outcomes_are_never_removed(engine: AsyncEngine)
     await apply_retention(engine, Keep(**{field.name: 0 for field in fields(Keep)}), NOW_MS)
     async with engine.connect() as connection:
         assert await every_row(connection) == before
+    assert await left(engine, "signal_outcomes") == [1, 2, 3]
 
 
 async def test_a_table_without_a_limit_is_left_alone(engine: AsyncEngine) -> None:

@@ -99,7 +99,7 @@ def stream(tracker: OutcomeTracker, prices: Sequence[tuple[float, float]], symbo
 
 
 async def rows_of(store: SqlStore, name: str = "a") -> dict[str, OutcomeRow]:
-    return {row.horizon: row for row in await store.outcomes.of_alert(name)}
+    return {row.horizon: row for row in await store.outcomes.of_trade(name)}
 
 
 async def test_the_stream_follows_an_alert_to_its_target(store: SqlStore, clock: ManualClock) -> None:
