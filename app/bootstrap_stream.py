@@ -43,6 +43,7 @@ from app.services.streaming.chat_addresses import ChatAddresses
 from app.services.streaming.company import Company
 from app.services.streaming.delivery import DeliveryOptions, DeliveryService
 from app.services.streaming.feeds import feeds_of
+from app.services.streaming.funding_paid import PaidFunding
 from app.services.streaming.ingest import FrameIngest
 from app.services.streaming.keeper import AlertKeeper
 from app.services.streaming.outcome_tracker import OutcomeTracker
@@ -119,6 +120,7 @@ class _Builder:
             clock=base.clock,
             tier_of=base.flow.tier_of,
             atr_of=self._atr_of,
+            funding=PaidFunding(base.okx),
         )
         self.poller = self._poller()
         self.company = Company(self.name, base.store.state)

@@ -1,11 +1,30 @@
-"""What following alerts needs from the store, as a protocol. `services.storage.outcomes` implements it."""
+"""What following trades needs from outside, as protocols: the store of outcomes, and settled funding.
+
+`services.storage.outcomes` and an exchange's adapter implement them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from app.core.domain.outcomes import EntryRow, OutcomeRow, SetupCount
+from app.core.domain.symbol import Symbol
+
+# (time, rate of the period that ended then as a fraction; positive: longs pay shorts), oldest first.
+Settlements: TypeAlias = Sequence[tuple[int, float]]
+
+
+class SettledFunding(Protocol):
+    """Funding that one exchange really settled."""
+
+    async def settled_funding(self, symbol: Symbol, from_ms: int, to_ms: int) -> Settlements | None:
+        """All settlements in (from_ms, to_ms]; None when they are not all known.
+
+        Raises:
+            ProviderError: it cannot be asked.
+        """
+        ...
 
 
 class OutcomeStore(Protocol):

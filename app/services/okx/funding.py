@@ -69,6 +69,27 @@ def _period_h(gaps: Sequence[int], index: int) -> int:
     return common_h if common_h in FUNDING_PERIODS_H and gap_h % common_h == 0 else gap_h
 
 
+def settled_between(settled: Rows, from_ms: int, to_ms: int) -> tuple[tuple[int, float], ...] | None:
+    """(time, rate of that period as a fraction) of each settlement in (from_ms, to_ms]; None when one of them
+    may not be in `settled`.
+
+    Known is what lies after the oldest stamp and before the settlement that comes next by the last period. A
+    distance that is no period, or several, hides settlements. Worked number: stamps every 8 h up to 16:00 and
+    asked for (09:00, 23:59] -> that of 16:00; asked for (09:00, 24:00] -> None, the one of 24:00 is not in.
+    """
+    stamps = sorted(settled)
+    if not stamps or stamps[0] > from_ms:
+        return None
+    lengths = periods_h(stamps, 8)
+    if stamps[-1] + lengths[-1] * HOUR_MS <= to_ms:
+        return None
+    for index in range(1, len(stamps)):
+        sooner, later = stamps[index - 1], stamps[index]
+        if later > from_ms and sooner < to_ms and round((later - sooner) / HOUR_MS) != lengths[index]:
+            return None
+    return tuple((at_ms, settled[at_ms][0]) for at_ms in stamps if from_ms < at_ms <= to_ms)
+
+
 def build_funding(settled: Rows, running: FundingNow, *, now_ms: int) -> Series:
     """Settled history, then the running rate as the last value; fractions per 8 h, longs pay when positive.
 

@@ -23,7 +23,7 @@ from app.core.ports import Fetched, Probe, Source, ViewSource
 from app.services.okx import liquidations, resources
 from app.services.okx.backfill import OkxHistories
 from app.services.okx.client import PROVIDER
-from app.services.okx.funding import build_funding, join_settled, past_pages_ms
+from app.services.okx.funding import build_funding, join_settled, past_pages_ms, settled_between
 from app.services.okx.history import closed_until_ms, grid_pages, join_pages, newest_run, require_enough
 from app.services.okx.listings import Listings
 from app.services.okx.market import MarketGroups
@@ -169,6 +169,19 @@ class OkxProvider:
         rows = join_settled(settled.value, (page.value for page in past))
         series = build_funding(rows, running.value, now_ms=self._now_ms())
         return join_answers(series, "public_funding_rate", series.close_ms[-1], [settled, running])
+
+    async def settled_funding(
+        self, symbol: Symbol, from_ms: int, to_ms: int
+    ) -> tuple[tuple[int, float], ...] | None:
+        """`core.outcome_ports.SettledFunding`, out of the newest hundred settlements (4 days at least)."""
+        resource = resources.funding_settled(symbol)
+
+        async def fetch(coin: Symbol) -> Cached[Rows]:
+            return await self._reader.fetch(coin, resource)
+
+        found = await self._reader.guarded(resource.endpoint, fetch)(symbol)
+        require_past(max(found.value, default=0), found.fetched_ms, resource.endpoint)
+        return settled_between(found.value, from_ms, to_ms)
 
     async def _past_settled(self, symbol: Symbol) -> list[Cached[Rows]]:
         """The past pages that came: without them the history is shorter, not wrong."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -24,6 +24,7 @@ from app.core.outcome_ports import OutcomeStore
 from app.core.outcomes.first_touch import MAX_ENTRY_WAIT_MS, End, Ending, PathBar, Walk, tick
 from app.core.outcomes.rows import begin, ended, entered, entry_of, given_up, is_followed, plan_entry
 from app.services.calibration_service import CandlesNow
+from app.services.streaming.funding_paid import FundingPaid
 from app.services.streaming.outcome_candles import CandleJudge
 
 MAX_FOLLOWED = 2_000  # alerts on streamed prices; more are left to candles
@@ -45,8 +46,6 @@ _log = logging.getLogger(__name__)
 
 # ATR(1h) of a coin in USD as known now, None unknown.
 AtrNow: TypeAlias = Callable[[str], float | None]
-# Real settlements (time, rate as a fraction of that period) of a coin in (from_ms, to_ms]; None: not known.
-FundingPaid: TypeAlias = Callable[[str, int, int], Awaitable[Sequence[tuple[int, float]] | None]]
 
 
 class TrackerStatus(NamedTuple):

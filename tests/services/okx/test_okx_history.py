@@ -16,6 +16,7 @@ from app.services.okx.funding import (
     join_settled,
     past_pages_ms,
     periods_h,
+    settled_between,
     settled_freshness,
 )
 from app.services.okx.history import (
@@ -251,6 +252,26 @@ class TestFunding:
     def test_at_the_instant_of_settlement_the_running_rate_stands_for_both(self) -> None:
         series = build_funding({T: (0.0009,)}, FundingNow(0.0001, 8, T + 8 * HOUR_MS, T), now_ms=T)
         assert (series.close_ms, series.values) == ((T,), (0.0001,))
+
+    def test_settlements_of_a_stretch_are_all_there_or_unknown(self) -> None:
+        settled = {T + hours * HOUR_MS: (0.0001 * hours,) for hours in (0, 8, 16)}
+        hour = HOUR_MS
+        paid = ((T + 8 * hour, pytest.approx(0.0008)), (T + 16 * hour, pytest.approx(0.0016)))
+        assert settled_between(settled, T, T + 16 * hour) == paid
+        # Who entered at the stamp does not pay it, who holds at it does.
+        assert settled_between(settled, T + 8 * hour, T + 24 * hour - 1) == paid[1:]
+        assert settled_between(settled, T + 8 * hour - 1, T + 8 * hour) == paid[:1]
+        assert settled_between(settled, T + 9 * hour, T + 10 * hour) == ()
+        # Before the first stamp, and once the next settlement is due.
+        assert settled_between(settled, T - 1, T + 9 * hour) is None
+        assert settled_between(settled, T + 9 * hour, T + 24 * hour) is None
+        assert settled_between({}, T, T + 1) is None
+
+    def test_a_hole_between_settlements_makes_the_stretch_over_it_unknown(self) -> None:
+        settled = {T + hours * HOUR_MS: (0.0001,) for hours in (0, 8, 16, 32, 40, 48)}
+        assert settled_between(settled, T + 10 * HOUR_MS, T + 17 * HOUR_MS) is None
+        assert settled_between(settled, T + 25 * HOUR_MS, T + 30 * HOUR_MS) is None
+        assert settled_between(settled, T + 33 * HOUR_MS, T + 41 * HOUR_MS) == ((T + 40 * HOUR_MS, 0.0001),)
 
     def test_settled_history_keeps_until_the_next_settlement(self) -> None:
         settled = {T - 8 * HOUR_MS: (0.0,), T: (0.0,)}

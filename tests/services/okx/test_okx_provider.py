@@ -228,6 +228,19 @@ async def test_funding_keeps_its_length_around_a_settlement(
     assert len(series.values) > 180
 
 
+async def test_settled_funding_is_the_rate_of_the_period_at_its_stamp(
+    build: Build, okx: Any, clock: ManualClock, refuse: Refuse
+) -> None:
+    provider, period_ms = build(), 4 * HOUR_MS
+    newest = clock.now_ms() // period_ms * period_ms
+    paid = await provider.settled_funding(BTC, newest - period_ms, newest)
+    assert paid == ((newest, 0.00002),)
+    assert await provider.settled_funding(BTC, newest - 2 * period_ms, newest + period_ms) is None
+    okx.override["funding-rate-history"] = lambda _params: refuse("50026", 500)
+    with pytest.raises(ProviderError):
+        await build().settled_funding(BTC, newest - period_ms, newest)
+
+
 async def test_past_funding_is_asked_for_once_a_day_and_may_fail(
     build: Build, okx: Any, clock: ManualClock, refuse: Refuse
 ) -> None:
