@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -28,6 +28,12 @@ MAX_PENDING = 200
 # From settings to new settings; made again on what the store holds when that could not be read before.
 Edit: TypeAlias = Callable[[ChatSettings], ChatSettings]
 _log = logging.getLogger(__name__)
+
+
+def watched_coins(configured: Sequence[str], added: Mapping[str, bool]) -> tuple[str, ...]:
+    """Coins the service follows, the configured ones first. added: those of the watchlist -> followed."""
+    merged = dict.fromkeys([*configured, *added])
+    return tuple(coin for coin in merged if added.get(coin, True))[:MAX_SYMBOLS]
 
 
 class ChatBook:
@@ -71,9 +77,7 @@ class ChatBook:
 
     def symbols(self) -> Sequence[str]:
         """Coins the service follows, the configured ones first."""
-        off = {coin for coin, is_on in self._added.items() if not is_on}
-        merged = dict.fromkeys([*self._symbols, *self._added])
-        return tuple(coin for coin in merged if coin not in off)[:MAX_SYMBOLS]
+        return watched_coins(self._symbols, self._added)
 
     def unsaved(self) -> int:
         """Chats and coins of which something is in memory only."""

@@ -38,6 +38,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.core.bus_ports",
         "app.core.outcome_ports",
         "app.core.chat_ports",
+        "app.core.record_ports",
     ),
     "calibration": ("app.core.calibration",),
     # Evaluations and outcomes as columns, and the record made of them.

@@ -26,6 +26,18 @@ class SqlState:
     async def put_state(self, key: str, value: str) -> None:
         await self._upsert(worker_state, {"key": key}, {"value": value})
 
+    async def claim(self, key: str, slot: int) -> bool:
+        """True for whoever is the first to name this slot under the key (`core.record_ports.Claims`)."""
+        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        statement = insert(worker_state).values(key=key, value=str(slot), ts_init_ms=self._now_ms())
+        changed = {name: statement.excluded[name] for name in ("value", "ts_init_ms")}
+        statement = statement.on_conflict_do_update(
+            index_elements=["key"], set_=changed, where=worker_state.c.value != statement.excluded.value
+        )
+        with storage_errors("claiming"):
+            async with self._engine.begin() as connection:
+                return (await connection.execute(statement)).rowcount == 1
+
     async def put_many(self, values: Mapping[str, str]) -> None:
         """Many at once, in one transaction and a fixed order: two writers never wait for each other."""
         now_ms = self._now_ms()

@@ -1,8 +1,9 @@
 """The store as one object: opens the database, owns its tasks and its end, and says how it does.
 
-Parts: `market` (bars, liquidations, tiles, alerts in), `signals` (the record), `bars`, `tiles`, `exports`,
-`state`, `alerts` (history, outbox, gaps), `tail`. Nothing here waits for the database at start: until it is
-open, writes are buffered and reads fail with `StorageUnavailable`.
+Parts: `market` (bars, liquidations, tiles, alerts in), `signals` (the record), `evaluations` (those of it that
+count), `bars`, `tiles`, `exports`, `state`, `alerts` (history, outbox, gaps), `tail`, `outcomes` of alerts and
+`signal_outcomes`. Nothing here waits for the database at start: until it is open, writes are buffered and
+reads fail with `StorageUnavailable`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from app.core.errors import StorageRefused, StorageUnavailable
 from app.services.storage.alerts import SqlAlerts
 from app.services.storage.bars import SqlBars
 from app.services.storage.engine import is_embedded, let_go, open_engine
+from app.services.storage.evaluations import SqlEvaluations
 from app.services.storage.exports import SqlExports
 from app.services.storage.faults import is_full
 from app.services.storage.gate import GatedEngine, watch
@@ -32,6 +34,7 @@ from app.services.storage.schema import ensure_schema
 from app.services.storage.signal_log import MAX_BUFFERED_SIGNALS, SqlSignalLog
 from app.services.storage.sqlite_bulk import SqliteBulk
 from app.services.storage.state import SqlState
+from app.services.storage.tables import signal_outcomes
 from app.services.storage.tiles import SqlTiles
 from app.services.storage.turns import WriteTurns
 from app.services.storage.writer import MAX_AGE_S, MAX_BUFFERED_ROWS, BufferedWriter, BulkBackend
@@ -78,6 +81,8 @@ class SqlStore:
         self.exports = SqlExports(self._gate, now_ms=now_ms)
         self.probabilities = SqlProbabilityLog(self._gate)
         self.outcomes = SqlOutcomes(self._gate)
+        self.evaluations = SqlEvaluations(self._gate, data_mode=data_mode, now_ms=now_ms)
+        self.signal_outcomes = SqlOutcomes(self._gate, signal_outcomes)
         self.state = SqlState(self._gate, now_ms=now_ms)
         self.alerts = SqlAlerts(self._gate, now_ms=now_ms)
         self.tail = SqlLiquidationTail(self._gate, now_ms=now_ms)
