@@ -1,9 +1,9 @@
 """The store as one object: opens the database, owns its tasks and its end, and says how it does.
 
-Parts: `market` (bars, liquidations, tiles, alerts in), `signals` (the record), `evaluations` (those of it that
-count), `bars`, `tiles`, `exports`, `state`, `alerts` (history, outbox, gaps), `tail`, `outcomes` of alerts and
-`signal_outcomes`. Nothing here waits for the database at start: until it is open, writes are buffered and
-reads fail with `StorageUnavailable`.
+Parts: `market` (bars, liquidations, tiles, alerts in), `signals` (the record), `evaluations` (those of it
+that count), `bars`, `tiles`, `exports`, `state`, `alerts` (history, outbox, gaps), `tail`, `outcomes` of
+alerts and `signal_outcomes`. Nothing here waits for the database at start: until it is open, writes are
+buffered and reads fail with `StorageUnavailable`.
 """
 
 from __future__ import annotations

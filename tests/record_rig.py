@@ -1,0 +1,75 @@
+"""Evaluations, stores and candles for tests of the record. Not a test module."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from app.core.clock import ManualClock
+from app.core.domain.context import DataMode, EnhancedSignalContext
+from app.core.domain.engine_config import EngineConfig
+from app.core.domain.signal import Direction, Mode, Signal
+from app.core.domain.stored import Trigger
+from app.core.domain.symbol import Symbol
+from app.core.errors import NoPriceAvailable
+from app.core.signal_engine import evaluate
+from app.services.storage.store import SqlStore
+from tests.core.conftest import random_world
+
+
+def store_of(url: str, clock: ManualClock) -> SqlStore:
+    """Started; `opened()` is to be awaited."""
+    store = SqlStore(url, data_mode="live", now_ms=clock.now_ms, monotonic=time.monotonic)
+    store.start()
+    return store
+
+
+def made(
+    as_of_ms: int,
+    symbol: str = "BTC",
+    *,
+    seed: int = 1,
+    mode: Mode = Mode.BALANCED,
+    direction: Direction | None = None,
+    score: float | None = None,
+) -> tuple[Signal, EnhancedSignalContext]:
+    """A signal of a random market, as if it had been made then."""
+    context = random_world(seed, 300).context()
+    signal = evaluate(context, EngineConfig(), mode)
+    signal = replace(signal, symbol=Symbol(symbol), as_of_ms=as_of_ms, data_mode=DataMode.LIVE)
+    if direction is not None:
+        signal = replace(signal, direction=direction)
+    if score is not None:
+        signal = replace(signal, score=score)
+    return signal, replace(context, symbol=Symbol(symbol), as_of_ms=as_of_ms)
+
+
+class Evaluator:
+    """`SignalService.scheduled` of a process over a real store.
+
+    no_price, stale: coins without a usable price. dies_at: a coin during whose evaluation the process is
+    killed.
+    """
+
+    def __init__(self, store: SqlStore, clock: ManualClock) -> None:
+        self._store, self._clock = store, clock
+        self.no_price: set[str] = set()
+        self.stale: set[str] = set()
+        self.dies_at: str | None = None
+        self.made: list[str] = []
+
+    async def __call__(self, symbol: Symbol) -> Signal:
+        if symbol.base == self.dies_at:
+            raise KilledError
+        if symbol.base in self.no_price:
+            raise NoPriceAvailable(symbol.base, ("nobody",))
+        signal, context = made(self._clock.now_ms(), symbol.base)
+        if symbol.base in self.stale:
+            return replace(signal, price_stale=True)
+        self.made.append(symbol.base)
+        self._store.signals.append(signal, context, Trigger.SCHEDULE)
+        return signal
+
+
+class KilledError(Exception):
+    """What stands for a kill: nothing after it happens."""
