@@ -27,11 +27,12 @@ class EvaluationFailure(StrEnum):
 
 
 class EvaluationRef(NamedTuple):
-    """An evaluation whose trades nobody follows yet. id: of the stored signal."""
+    """An evaluation whose trades nobody follows yet. id: of the stored signal; made_ms: when the answer
+    was there, so that nobody entered before."""
 
     id: str
     symbol: str
-    as_of_ms: int
+    made_ms: int
 
 
 class EvaluationRow(NamedTuple):

@@ -1,7 +1,7 @@
-"""Rows of outcomes: made when an alert is made, entered, ended. Pure.
+"""Rows of outcomes: made when an alert or an evaluation is made, entered, ended. Pure.
 
 Owns what of an alert is followed and what the body of a row holds; `first_touch` judges, the tracker in
-`services.streaming` calls both.
+`services.streaming` and `sides` call both.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ _UNUSABLE = frozenset({DropReason.NO_PRICE, DropReason.BAD_LEVELS})
 
 @dataclass(frozen=True, slots=True)
 class OutcomeFacts:
-    """Body of a row. atr_usd: ATR(1h) known when the alert was made. path: what prices decided (`trades`,
-    `1m`, `5m`). funding_frac: paid, None: not known and not charged. reason: why it is unscorable."""
+    """Body of a row. atr_usd: ATR(1h) known when the trade was made. path: what prices decided (`trades`,
+    `1m`, `5m`). funding_frac: paid, None: not known and not charged. reason: why it is unscorable. exchange:
+    whose candles it was entered on, None for one that was streamed."""
 
     tier: int
     atr_usd: float | None
@@ -38,6 +39,7 @@ class OutcomeFacts:
     cost_frac: float | None = None
     funding_frac: float | None = None
     reason: str | None = None
+    exchange: str | None = None
 
 
 def facts_of(row: OutcomeRow) -> OutcomeFacts:
@@ -57,18 +59,40 @@ def is_followed(alert: Alert, drop_reason: DropReason | None) -> bool:
 
 def begin(alert: Alert, *, tier: int, atr_usd: float | None) -> list[OutcomeRow]:
     """Its rows, one per horizon, waiting for the first price after `alert.ts_init_ms`."""
-    stop, target = barriers_of(alert.levels) or (None, None)
-    body = _body(OutcomeFacts(tier, atr_usd))
+    return begin_trade(
+        alert.id,
+        kind=alert.kind.value,
+        symbol=alert.symbol,
+        direction=alert.direction,
+        made_ms=alert.ts_init_ms,
+        barriers=barriers_of(alert.levels),
+        facts=OutcomeFacts(tier, atr_usd),
+    )
+
+
+def begin_trade(
+    trade_id: str,
+    *,
+    kind: str,
+    symbol: str,
+    direction: Direction,
+    made_ms: int,
+    barriers: tuple[float, float] | None,
+    facts: OutcomeFacts,
+) -> list[OutcomeRow]:
+    """Rows of one trade, one per horizon, waiting for the first price after made_ms. barriers: (stop,
+    target), None: one ATR to both sides of the entry."""
+    stop, target = barriers or (None, None)
     return [
         OutcomeRow(
-            trade_id=alert.id,
+            trade_id=trade_id,
             horizon=horizon,
-            setup=setup_of(alert.kind.value, alert.direction.value, tier),
-            symbol=alert.symbol,
-            direction=alert.direction.value,
+            setup=setup_of(kind, direction.value, facts.tier),
+            symbol=symbol,
+            direction=direction.value,
             state=OutcomeState.WAITING.value,
             entered_ms=None,
-            due_ms=alert.ts_init_ms + length_ms,
+            due_ms=made_ms + length_ms,
             entry_price=None,
             target_price=target,
             stop_price=stop,
@@ -78,8 +102,8 @@ def begin(alert: Alert, *, tier: int, atr_usd: float | None) -> list[OutcomeRow]
             mfe_frac=None,
             mae_frac=None,
             resolved_ms=None,
-            ts_init_ms=alert.ts_init_ms,
-            body=body,
+            ts_init_ms=made_ms,
+            body=_body(facts),
         )
         for horizon, length_ms in HORIZONS_MS.items()
     ]
@@ -127,6 +151,11 @@ def entered(row: OutcomeRow, entry: EntryRow) -> OutcomeRow:
         target_price=entry.target_price,
         stop_price=entry.stop_price,
     )
+
+
+def entered_on(row: OutcomeRow, exchange: str, atr_usd: float | None) -> OutcomeRow:
+    """The row, saying whose candles it was entered on and how wide its barriers are."""
+    return row._replace(body=_body(replace(facts_of(row), exchange=exchange, atr_usd=atr_usd)))
 
 
 def ended(

@@ -99,7 +99,7 @@ class SqlEvaluations:
             signal_outcomes.c.trade_id == column.id + trade_of("", Direction.LONG.value)
         )
         query = (
-            select(column.id, column.symbol, column.as_of_ms)
+            select(column.id, column.symbol, column.ts_init_ms)
             .where(*self._counting(since_ms), ~one_side)
             .order_by(column.as_of_ms, column.id)
             .limit(limit)

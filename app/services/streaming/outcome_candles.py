@@ -1,7 +1,7 @@
 """Ends of alerts that no stream followed to the end (restarts, quiet coins), out of candles of one exchange.
 
 Candles of one minute decide where they reach back far enough, else those of five; a coin is asked for once a
-pass. Rules are `core.outcomes`'; called by `outcome_tracker` only.
+pass. Rules are `core.outcomes`'; called by `outcome_tracker`, and in parts by `evaluation_outcomes`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class CandleJudge:
         return found
 
     async def _judge_by(self, row: OutcomeRow, interval: str) -> Judged:
-        path = _path(await self._ask(row.symbol, interval), self._now_ms)
+        path = path_of(await self._ask(row.symbol, interval), self._now_ms)
         entry = None
         if row.state == OutcomeState.WAITING.value:
             first = find_entry(path, row.ts_init_ms)
@@ -90,7 +90,8 @@ class CandleJudge:
         return self._asked[place]
 
 
-def _path(candles: Candles | None, now_ms: int) -> list[PathBar]:
+def path_of(candles: Candles | None, now_ms: int) -> list[PathBar]:
+    """Candles that had closed by then as a price path."""
     if candles is None:
         return []
     columns = zip(candles.close_ms, candles.open, candles.high, candles.low, candles.close, strict=True)
