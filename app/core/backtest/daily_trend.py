@@ -1,6 +1,7 @@
-"""The trend of a coin as its daily structure tells it: up or down since the last break of a swing.
+"""The trend of daily bars as the Smart Money engine sees it: the direction of the last break of structure.
 
-One half of the regime that records are split by; the other is volatility (`core.record.regimes`). Pure.
+Made of stored hourly bars, so that records and backtests need no further history. Nothing looks ahead: a
+break counts from the close of the day that confirmed it.
 """
 
 from __future__ import annotations
@@ -8,47 +9,52 @@ from __future__ import annotations
 import numpy as np
 
 from app.core.domain.market import DAY_MS, HOUR_MS
-from app.core.errors import InvariantViolation
-from app.core.record.columns import UNKNOWN, Codes, Ints
+from app.core.record.columns import UNKNOWN, Codes, Floats, Ints
 from app.core.smc.bars import Bars, bars_of_columns
 from app.core.smc.run import run_smc
 
-# Swings need bars on both sides before any can break: with fewer days "no break" says nothing.
-MIN_DAYS = 30
+# Of a day with more hours missing nobody knows how far it went.
+LEAST_HOURS = 22
+# With fewer days "no break yet" says more of the history than of the market.
+LEAST_DAYS = 20
 
 
-def daily_bars(bars: Bars) -> Bars:
-    """Whole UTC days of hourly bars; a day with a missing hour is left out.
+def daily_bars(close_ms: Ints, open_: Floats, high: Floats, low: Floats, close: Floats) -> Bars:
+    """UTC days of hourly bars (strictly increasing closes); days with fewer than 22 hours are left out.
 
-    Raises:
-        InvariantViolation: the bars are not hourly.
+    A day closes at midnight, whatever its last hour: an hour that closes at 00:00 belongs to the day before.
     """
-    if bars.interval_ms != HOUR_MS:
-        raise InvariantViolation("days are made of hourly bars")
-    day = (bars.close_ms - 1) // DAY_MS
-    first = np.flatnonzero(np.append(True, day[1:] != day[:-1])) if day.size else np.empty(0, np.int64)
-    last = np.append(first[1:], day.size) - 1 if day.size else first
-    kept = last - first == DAY_MS // HOUR_MS - 1
-    if not kept.any():
-        none = np.empty(0)
-        return bars_of_columns(DAY_MS, np.empty(0, np.int64), none, none, none, none, none)
+    day = (close_ms - HOUR_MS) // DAY_MS
+    starts = np.flatnonzero(np.diff(day, prepend=-1))
+    ends = np.append(starts[1:], day.size)
+    kept = ends - starts >= LEAST_HOURS
+    starts, ends = starts[kept], ends[kept]
+    highs = [high[start:end].max() for start, end in zip(starts, ends, strict=True)]
+    lows = [low[start:end].min() for start, end in zip(starts, ends, strict=True)]
     return bars_of_columns(
         DAY_MS,
-        (day[first[kept]] + 1) * DAY_MS,
-        bars.open[first[kept]],
-        np.maximum.reduceat(bars.high, first)[kept],
-        np.minimum.reduceat(bars.low, first)[kept],
-        bars.close[last[kept]],
-        np.add.reduceat(bars.volume, first)[kept],
+        (day[starts] + 1) * DAY_MS,
+        open_[starts],
+        np.array(highs, dtype=np.float64),
+        np.array(lows, dtype=np.float64),
+        close[ends - 1],
+        np.full(starts.size, np.nan),
     )
 
 
-def trend_codes(bars: Bars, at_ms: Ints) -> Codes:
-    """1 up, -1 down, 0 without a break, UNKNOWN with fewer than 30 whole days, at each moment, from days
-    closed by then."""
-    days = daily_bars(bars)
-    breaks = run_smc(days).breaks
-    known = np.searchsorted(days.close_ms, at_ms, side="right")
-    row = np.searchsorted(days.close_ms[breaks.confirmed_at], at_ms, side="right")
-    trend = np.append(0, breaks.dir)[row]
-    return np.where(known >= MIN_DAYS, trend, UNKNOWN).astype(np.int8)
+def daily_trend(
+    close_ms: Ints, open_: Floats, high: Floats, low: Floats, close: Floats, *, until_ms: int
+) -> tuple[Ints, Codes]:
+    """(close of each day, trend known then): 1 up, -1 down, 0 no break yet, UNKNOWN in the first 20 days.
+
+    until_ms: days that close later are left out, for they are not over.
+    """
+    bars = daily_bars(close_ms, open_, high, low, close)
+    bars = bars.first(int(np.searchsorted(bars.close_ms, until_ms, side="right")))
+    codes = np.zeros(len(bars), dtype=np.int8)
+    breaks = run_smc(bars).breaks
+    # In order of time: of two the later one stands.
+    for at, direction in zip(breaks.confirmed_at.tolist(), breaks.dir.tolist(), strict=True):
+        codes[at:] = direction
+    codes[: LEAST_DAYS - 1] = UNKNOWN
+    return bars.close_ms, codes

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from app.core.backtest.confluence_columns import confluence_directions
-from app.core.backtest.daily_trend import trend_codes
+from app.core.backtest.daily_trend import daily_trend
 from app.core.backtest.price_path import PricePath, Settlements
 from app.core.backtest.sweep import hourly_atr
 from app.core.backtest.variants import positions
@@ -24,7 +24,7 @@ from app.core.domain.quality import Missing
 from app.core.domain.signal import Mode
 from app.core.errors import InvariantViolation
 from app.core.record.columns import FACTOR_ORDER, NEUTRAL, Codes, Evaluations, Flags, Floats, Ints
-from app.core.record.regimes import volatility_codes
+from app.core.record.regimes import CoinRegimes, volatility_codes
 from app.core.signal_engine import ENGINE_VERSION, score_columns
 from app.core.smc.bars import Bars, build_bars
 
@@ -82,6 +82,7 @@ def evaluate_history(history: History, config: EngineConfig, at_ms: Ints) -> Eva
         weights, v, columns.score, columns.coverage, min_coverage_frac=config.min_coverage_frac
     )
     against = _contradicted(history, bars, row, direction)
+    regimes = _regimes(bars)
     evaluations = Evaluations(
         symbols=(history.base,),
         versions=(ENGINE_VERSION,),
@@ -93,10 +94,17 @@ def evaluate_history(history: History, config: EngineConfig, at_ms: Ints) -> Eva
         direction=direction,
         level=np.where(against, np.maximum(level - 1, 0), level).astype(np.int8),
         v=np.where(ok, v, np.nan),
-        volatility=volatility_codes(bars.close_ms, bars.close, at_ms),
-        trend=trend_codes(bars, at_ms),
+        volatility=regimes.volatility_at(at_ms),
+        trend=regimes.trend_at(at_ms),
     )
     return Evaluated(evaluations, hourly_atr(bars)[row])
+
+
+def _regimes(bars: Bars) -> CoinRegimes:
+    prices = (bars.open, bars.high, bars.low, bars.close)
+    until_ms = int(bars.close_ms[-1]) if len(bars) else 0
+    days, trend = daily_trend(bars.close_ms, *prices, until_ms=until_ms)
+    return CoinRegimes(bars.close_ms, volatility_codes(bars.close_ms, bars.close), days, trend)
 
 
 def _contradicted(history: History, bars: Bars, row: Ints, direction: Codes) -> Flags:

@@ -1,0 +1,167 @@
+"""Stored evaluations and outcomes, page by page, into the columns that the record is made of. Pure.
+
+Owns what a row that is not there means, and what is not known yet at a moment. Numbers lie in flat arrays, so
+that a year of many coins is some hundred megabytes less than as objects.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from app.core.domain.evaluations import EvaluationRow
+from app.core.domain.market import HOUR_MS
+from app.core.domain.outcomes import HORIZONS_MS, OutcomeRow, OutcomeState, Touch, trade_of
+from app.core.domain.signal import ConfidenceLevel, Direction
+from app.core.record.columns import (
+    FACTOR_ORDER,
+    LEVELS,
+    LONG,
+    NEUTRAL,
+    OPEN,
+    SCORED,
+    SHORT,
+    UNKNOWN,
+    UNSCORABLE,
+    Evaluations,
+    Floats,
+    HorizonOutcomes,
+    SideOutcomes,
+)
+from app.core.record.regimes import CoinRegimes
+
+# Longest that anybody tries to score a row after the end of its horizon, and an hour until that is written.
+GIVEN_UP_MS = 7 * HOUR_MS
+_DIRECTIONS = {Direction.LONG: LONG, Direction.NEUTRAL: NEUTRAL, Direction.SHORT: SHORT}
+_SIDES = (Direction.LONG, Direction.SHORT)
+_WINS = frozenset({Touch.TARGET.value, Touch.TIMEOUT.value})
+_FIELDS = 6  # state, win, net, cost, barrier, end
+_NONE = (0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+class RecordRows:
+    """Evaluations with their outcomes in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._at_ms = array("q")
+        self._coins: list[str] = []
+        self._codes = array("b")  # direction, level
+        self._figures = array("d")  # score, coverage, v
+        self._outcomes = array("d")  # by side, horizon and field
+        self._versions: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._at_ms)
+
+    def add(self, row: EvaluationRow, outcomes: Mapping[tuple[str, str], OutcomeRow], now_ms: int) -> None:
+        """One evaluation. outcomes: by (trade's id, horizon), maybe of others too; what was resolved after
+        now_ms (market time) is not known."""
+        self._at_ms.append(row.as_of_ms)
+        self._coins.append(row.symbol)
+        self._codes.extend((_DIRECTIONS[Direction(row.direction)], LEVELS.index(ConfidenceLevel(row.level))))
+        self._figures.extend((row.score, row.coverage, *row.v))
+        self._versions.add(row.engine_version)
+        for side in _SIDES:
+            for horizon, length_ms in HORIZONS_MS.items():
+                found = outcomes.get((trade_of(row.id, side.value), horizon))
+                self._outcomes.extend(_fields(found, row.as_of_ms + length_ms, now_ms))
+
+    def joined(self, other: RecordRows) -> RecordRows:
+        """These, then the other ones."""
+        both = RecordRows()
+        both._at_ms = self._at_ms + other._at_ms
+        both._coins = self._coins + other._coins
+        both._codes = self._codes + other._codes
+        both._figures = self._figures + other._figures
+        both._outcomes = self._outcomes + other._outcomes
+        both._versions = self._versions | other._versions
+        return both
+
+    def drop_oldest(self, count: int) -> None:
+        """Forget the rows that were added first."""
+        del self._at_ms[:count], self._coins[:count]
+        del self._codes[: 2 * count], self._figures[: (2 + len(FACTOR_ORDER)) * count]
+        del self._outcomes[: len(_SIDES) * len(HORIZONS_MS) * _FIELDS * count]
+
+    def coins(self) -> Mapping[str, int]:
+        """When each coin was first evaluated, by name."""
+        first: dict[str, int] = {}
+        for coin, at_ms in zip(self._coins, self._at_ms, strict=True):
+            first[coin] = min(at_ms, first.get(coin, at_ms))
+        return dict(sorted(first.items()))
+
+    def columns(
+        self, *, tier_of: Callable[[str], int], regimes: Mapping[str, CoinRegimes]
+    ) -> tuple[Evaluations, tuple[HorizonOutcomes, ...]]:
+        """All of them in order of (at_ms, symbol). regimes: by coin; of one that is not there all is
+        unknown."""
+        symbols = tuple(sorted(set(self._coins)))
+        number = {symbol: index for index, symbol in enumerate(symbols)}
+        coin = np.array([number[symbol] for symbol in self._coins], dtype=np.int64)
+        at_ms = np.array(self._at_ms, dtype=np.int64)
+        codes = np.array(self._codes, dtype=np.int8).reshape(-1, 2)
+        figures = np.array(self._figures, dtype=np.float64).reshape(-1, 2 + len(FACTOR_ORDER))
+        volatility = np.full(at_ms.size, UNKNOWN, dtype=np.int8)
+        trend = volatility.copy()
+        for symbol, found in regimes.items():
+            if symbol in number:
+                here = coin == number[symbol]
+                volatility[here], trend[here] = found.volatility_at(at_ms[here]), found.trend_at(at_ms[here])
+        tiers = np.array([tier_of(symbol) for symbol in symbols], dtype=np.int8)
+        order = np.lexsort((coin, at_ms))
+        evaluations = Evaluations(
+            symbols=symbols,
+            versions=tuple(sorted(self._versions)),
+            at_ms=at_ms[order],
+            coin=coin[order],
+            tier=tiers[coin][order] if tiers.size else np.zeros(0, dtype=np.int8),
+            score=figures[order, 0],
+            coverage=figures[order, 1],
+            direction=codes[order, 0],
+            level=codes[order, 1],
+            v=figures[order, 2:],
+            volatility=volatility[order],
+            trend=trend[order],
+        )
+        table = np.array(self._outcomes, dtype=np.float64)
+        table = table.reshape(-1, len(_SIDES), len(HORIZONS_MS), _FIELDS)[order]
+        outcomes = tuple(
+            HorizonOutcomes(horizon, length_ms, _side(table[:, 0, place]), _side(table[:, 1, place]))
+            for place, (horizon, length_ms) in enumerate(HORIZONS_MS.items())
+        )
+        return evaluations, outcomes
+
+
+def is_final(row: EvaluationRow, outcomes: Sequence[OutcomeRow], now_ms: int) -> bool:
+    """Will nothing of this evaluation change any more? outcomes: of its trades."""
+    ended = sum(one.resolved_ms is not None and one.resolved_ms <= now_ms for one in outcomes)
+    is_old = now_ms - row.as_of_ms > 2 * max(HORIZONS_MS.values())
+    return is_old or ended == len(_SIDES) * len(HORIZONS_MS)
+
+
+def _fields(row: OutcomeRow | None, due_ms: int, now_ms: int) -> tuple[float, ...]:
+    """State and figures of one side at one horizon."""
+    if row is None or row.resolved_ms is None or row.resolved_ms > now_ms:
+        # Of what nobody followed while it could be, nothing will ever be known.
+        return (UNSCORABLE if now_ms - due_ms > GIVEN_UP_MS else OPEN, *_NONE)
+    entry, target, net = row.entry_price, row.target_price, row.net_return_frac
+    if row.state != OutcomeState.SCORED.value or entry is None or target is None or net is None:
+        return (UNSCORABLE, *_NONE)
+    facts = json.loads(row.body)
+    cost = facts["cost_frac"] + (facts["funding_frac"] or 0.0)
+    is_win = row.first_touch in _WINS and net > 0
+    return SCORED, float(is_win), net, cost, abs(target - entry) / entry, float(row.touched_ms or 0)
+
+
+def _side(table: Floats) -> SideOutcomes:
+    return SideOutcomes(
+        state=table[:, 0].astype(np.int8),
+        win=table[:, 1].astype(np.bool_),
+        net_frac=table[:, 2],
+        cost_frac=table[:, 3],
+        barrier_frac=table[:, 4],
+        end_ms=table[:, 5].astype(np.int64),
+    )

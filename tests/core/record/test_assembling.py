@@ -1,0 +1,157 @@
+"""Stored rows as columns: in order, with what is open, unscorable and not known yet."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from app.core.domain.evaluations import EvaluationRef, EvaluationRow
+from app.core.domain.outcomes import HORIZONS_MS, OutcomeRow, Touch, Unscorable
+from app.core.domain.signal import Direction
+from app.core.outcomes.first_touch import Ending
+from app.core.outcomes.rows import ended, entered, entry_of, given_up, plan_entry
+from app.core.outcomes.sides import begin_side
+from app.core.record.assembling import GIVEN_UP_MS, RecordRows, is_final
+from app.core.record.columns import LONG, NEUTRAL, OPEN, SCORED, SHORT, UNKNOWN, UNSCORABLE
+from app.core.record.regimes import CoinRegimes
+from tests.outcome_facts import HOUR_MS, T0_MS
+
+NOW_MS = T0_MS + 30 * HOUR_MS
+V = (0.5, -0.25, math.nan, 0.0, 0.0, 0.0, 0.0, 1.0)
+
+
+def evaluation(
+    name: str, symbol: str = "BTC", at_ms: int = T0_MS, direction: str = "LONG", version: str = "1.1.0"
+) -> EvaluationRow:
+    return EvaluationRow(name, symbol, at_ms, direction, 71.5, 0.9, "medium", version, V)
+
+
+def trade(name: str, side: Direction, touch: Touch = Touch.TARGET, at_ms: int = T0_MS) -> list[OutcomeRow]:
+    """Entered at 100 with barriers of 1, paid 0.0002 of funding (LONG), over after an hour."""
+    rows = begin_side(EvaluationRef(name, "BTC", at_ms), side, tier=1)
+    plan = plan_entry(rows[0], entered_ms=at_ms + 1_000, entry=100.0, atr_usd=1.0)
+    assert not isinstance(plan, Unscorable)
+    price = 100 + plan.sign if touch is Touch.TARGET else 100 - plan.sign
+    ending = Ending(touch, at_ms + HOUR_MS, price, 0.01, -0.001)
+    paid = [(at_ms + HOUR_MS // 2, 0.0002)]
+    into = [entered(row, entry_of(row, plan)) for row in rows]
+    return [ended(row, ending, path="1m", settlements=paid, now_ms=at_ms + 2 * HOUR_MS) for row in into]
+
+
+def by_key(*trades: list[OutcomeRow]) -> dict[tuple[str, str], OutcomeRow]:
+    return {(row.trade_id, row.horizon): row for rows in trades for row in rows}
+
+
+def tier_of(symbol: str) -> int:
+    return 1 if symbol == "BTC" else 3
+
+
+def test_rows_are_columns_in_order_of_time_and_coin() -> None:
+    rows = RecordRows()
+    rows.add(evaluation("b", "SOL", T0_MS + HOUR_MS, "SHORT", "1.2.0"), {}, NOW_MS)
+    rows.add(evaluation("a", "SOL", direction="NEUTRAL"), {}, NOW_MS)
+    rows.add(evaluation("c", "BTC"), {}, NOW_MS)
+    found, horizons = rows.columns(tier_of=tier_of, regimes={})
+    assert (found.symbols, found.versions) == (("BTC", "SOL"), ("1.1.0", "1.2.0"))
+    assert found.coin.tolist() == [0, 1, 1]
+    assert found.tier.tolist() == [1, 3, 3]
+    assert found.at_ms.tolist() == [T0_MS, T0_MS, T0_MS + HOUR_MS]
+    assert found.direction.tolist() == [LONG, NEUTRAL, SHORT]
+    assert (found.score[0], found.coverage[0], found.level[0]) == (71.5, 0.9, 1)
+    np.testing.assert_array_equal(found.v[0], V)
+    assert {*found.volatility.tolist(), *found.trend.tolist()} == {UNKNOWN}
+    assert [(one.horizon, one.length_ms) for one in horizons] == list(HORIZONS_MS.items())
+    assert rows.coins() == {"BTC": T0_MS, "SOL": T0_MS}
+
+
+def test_scored_sides_say_what_they_earned_and_what_was_taken_off() -> None:
+    rows = RecordRows()
+    known = by_key(trade("a", Direction.LONG), trade("a", Direction.SHORT, Touch.STOP))
+    rows.add(evaluation("a"), known, NOW_MS)
+    _, horizons = rows.columns(tier_of=tier_of, regimes={})
+    long, short = horizons[2].long, horizons[2].short
+    assert (long.state[0], long.win[0], short.state[0], short.win[0]) == (SCORED, True, SCORED, False)
+    assert long.net_frac[0] == pytest.approx(0.01 - 0.0016 - 0.0002)
+    assert short.net_frac[0] == pytest.approx(-0.01 - 0.0016 + 0.0002)
+    assert (long.cost_frac[0], short.cost_frac[0]) == (pytest.approx(0.0018), pytest.approx(0.0014))
+    assert (long.barrier_frac[0], short.barrier_frac[0]) == (pytest.approx(0.01), pytest.approx(0.01))
+    assert (long.end_ms[0], short.end_ms[0]) == (T0_MS + HOUR_MS, T0_MS + HOUR_MS)
+
+
+def test_a_target_that_did_not_pay_for_its_costs_is_no_win() -> None:
+    rows = RecordRows()
+    poor = [row._replace(net_return_frac=-0.0001) for row in trade("a", Direction.LONG)]
+    rows.add(evaluation("a"), by_key(poor), NOW_MS)
+    _, horizons = rows.columns(tier_of=tier_of, regimes={})
+    assert not horizons[0].long.win[0]
+
+
+def test_what_was_resolved_later_than_now_is_open() -> None:
+    known = by_key(trade("a", Direction.LONG))
+    for now_ms, state in ((T0_MS + 2 * HOUR_MS - 1, OPEN), (T0_MS + 2 * HOUR_MS, SCORED)):
+        rows = RecordRows()
+        rows.add(evaluation("a"), known, now_ms)
+        _, horizons = rows.columns(tier_of=tier_of, regimes={})
+        assert {int(one.long.state[0]) for one in horizons} == {state}
+
+
+def test_what_nobody_followed_is_open_for_a_while_and_then_unscorable() -> None:
+    rows = RecordRows()
+    rows.add(evaluation("a"), {}, T0_MS + HOUR_MS + GIVEN_UP_MS + 1)
+    _, horizons = rows.columns(tier_of=tier_of, regimes={})
+    assert [int(one.short.state[0]) for one in horizons] == [UNSCORABLE, UNSCORABLE, OPEN, OPEN]
+
+
+def test_given_up_rows_are_unscorable() -> None:
+    gone = [given_up(row, Unscorable.HOLES, now_ms=NOW_MS) for row in trade("a", Direction.LONG)]
+    rows = RecordRows()
+    rows.add(evaluation("a"), by_key(gone), NOW_MS)
+    _, horizons = rows.columns(tier_of=tier_of, regimes={})
+    assert {int(one.long.state[0]) for one in horizons} == {UNSCORABLE}
+
+
+def test_an_evaluation_is_final_when_all_of_it_ended_or_it_is_old() -> None:
+    every = [*trade("a", Direction.LONG), *trade("a", Direction.SHORT)]
+    row = evaluation("a")
+    assert is_final(row, every, T0_MS + 2 * HOUR_MS)
+    assert not is_final(row, every, T0_MS + 2 * HOUR_MS - 1)
+    assert not is_final(row, every[1:], T0_MS + 30 * HOUR_MS)
+    assert is_final(row, [], T0_MS + 49 * HOUR_MS)
+
+
+def test_parts_joined_and_cut_are_as_if_read_at_once() -> None:
+    one, other, whole = RecordRows(), RecordRows(), RecordRows()
+    known = by_key(trade("b", Direction.LONG))
+    for name, into in (("a", one), ("b", one), ("c", other)):
+        row = evaluation(name, at_ms=T0_MS + HOUR_MS * ord(name))
+        into.add(row, known, NOW_MS)
+        if name != "a":
+            whole.add(row, known, NOW_MS)
+    joined = one.joined(other)
+    assert (len(joined), len(one)) == (3, 2)
+    joined.drop_oldest(1)
+    (here, mine), (there, theirs) = (part.columns(tier_of=tier_of, regimes={}) for part in (joined, whole))
+    for left, right in zip(mine, theirs, strict=True):
+        np.testing.assert_array_equal(left.long.state, right.long.state)
+        np.testing.assert_array_equal(left.long.net_frac, right.long.net_frac)
+    np.testing.assert_array_equal(here.at_ms, there.at_ms)
+    np.testing.assert_array_equal(here.v, there.v)
+
+
+def test_regimes_are_those_known_at_the_evaluation() -> None:
+    rows = RecordRows()
+    rows.add(evaluation("a", "BTC"), {}, NOW_MS)
+    rows.add(evaluation("b", "SOL", T0_MS + HOUR_MS), {}, NOW_MS)
+    known_ms = np.array([T0_MS + 1], dtype=np.int64)
+    regimes = CoinRegimes(known_ms, np.array([2], dtype=np.int8), known_ms, np.array([-1], dtype=np.int8))
+    found, _ = rows.columns(tier_of=tier_of, regimes={"BTC": regimes, "SOL": regimes, "PEPE": regimes})
+    assert found.volatility.tolist() == [UNKNOWN, 2]
+    assert found.trend.tolist() == [UNKNOWN, -1]
+
+
+def test_nothing_stored_is_no_row_and_no_error() -> None:
+    found, horizons = RecordRows().columns(tier_of=tier_of, regimes={})
+    assert (len(found), found.symbols, found.v.shape) == (0, (), (0, 8))
+    assert [one.long.state.size for one in horizons] == [0, 0, 0, 0]
