@@ -44,6 +44,10 @@ class EvaluationReader(Protocol):
         """A page in order of (as_of_ms, id). after: those of the last one seen."""
         ...
 
+    async def newest_since(self, count: int) -> int:
+        """When the oldest of the newest `count` evaluations was made; 0 where there are no more."""
+        ...
+
     async def signal_counts(self, since_ms: int) -> Sequence[SignalCount]:
         """All signals stored since then, requested ones too, by coin, trigger, mode and direction."""
         ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -165,3 +166,24 @@ def _side(table: Floats) -> SideOutcomes:
         barrier_frac=table[:, 4],
         end_ms=table[:, 5].astype(np.int64),
     )
+
+
+class RecordColumns(NamedTuple):
+    """Evaluations with their outcomes at every horizon, as known at read_ms (market time)."""
+
+    evaluations: Evaluations
+    outcomes: tuple[HorizonOutcomes, ...]
+    read_ms: int
+
+    def of(self, symbol: str | None) -> RecordColumns:
+        """Those of one coin; None: all."""
+        if symbol is None:
+            return self
+        known = self.evaluations.symbols
+        kept = self.evaluations.coin == (known.index(symbol) if symbol in known else -1)
+        outcomes = tuple(one.where(kept) for one in self.outcomes)
+        return RecordColumns(self.evaluations.where(kept), outcomes, self.read_ms)
+
+    def at(self, horizon: str) -> HorizonOutcomes:
+        """The outcomes of one horizon. Raises: StopIteration for one that there is not."""
+        return next(one for one in self.outcomes if one.horizon == horizon)

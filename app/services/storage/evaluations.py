@@ -130,6 +130,14 @@ class SqlEvaluations:
                 found = (await connection.execute(query)).all()
         return await asyncio.to_thread(lambda: [_evaluation(*row) for row in found])
 
+    async def newest_since(self, count: int) -> int:
+        column = signals.c
+        order = column.as_of_ms.desc(), column.id.desc()
+        query = select(column.as_of_ms).where(*self._counting(0)).order_by(*order).offset(count - 1).limit(1)
+        with storage_errors("reading evaluations"):
+            async with self._engine.connect() as connection:
+                return int((await connection.execute(query)).scalar() or 0)
+
     async def signal_counts(self, since_ms: int) -> Sequence[SignalCount]:
         column = signals.c
         kind = column.symbol, column.trigger, column.mode, column.direction
