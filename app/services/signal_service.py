@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import replace
+from typing import Protocol, TypeAlias
 
 from app.core.clock import Clock
 from app.core.confluence.note import summarise
@@ -19,7 +20,7 @@ from app.core.domain.liquidity import DEFAULT_TIMEFRAME
 from app.core.domain.liquidity_answer import LiquidityAnswer
 from app.core.domain.market import MarketReading
 from app.core.domain.quality import Missing, MissingReason
-from app.core.domain.signal import Confluence, Mode, Signal
+from app.core.domain.signal import Confluence, Direction, Mode, Signal
 from app.core.domain.stored import Trigger
 from app.core.domain.symbol import Symbol, resolve_symbol
 from app.core.errors import ProviderError, ProviderNotConfigured
@@ -29,6 +30,13 @@ from app.services.context_service import ContextService, ask
 
 # Called once with every computed signal, what it was computed from and why: telemetry and the record.
 OnSignal = Callable[[Signal, EnhancedSignalContext, Trigger], None]
+# (direction, score) -> chance that the trade wins, 0..1, or None and why.
+ChanceOf: TypeAlias = Callable[[Direction, float], tuple[float | None, str]]
+
+
+def no_chance(_direction: Direction, _score: float) -> tuple[float | None, str]:
+    """Where nobody keeps a record."""
+    return None, "not computed"
 
 
 def resolver(providers: Sequence[Provider]) -> Callable[[str], Symbol]:
@@ -66,8 +74,10 @@ class SignalService:
         deadline_s: float,
         on_signal: OnSignal,
         liquidity: Confluent | None = None,
+        chance: ChanceOf = no_chance,
     ) -> None:
-        """liquidity: who lays zones over liquidations beside the score; None where nobody does."""
+        """liquidity: who lays zones over liquidations beside the score; None where nobody does. chance: who
+        knows what a score has been worth."""
         self._contexts = contexts
         self._providers = providers
         self._resolve = resolver(providers)
@@ -76,6 +86,7 @@ class SignalService:
         self._deadline_s = deadline_s
         self._on_signal = on_signal
         self._liquidity = liquidity
+        self._chance = chance
 
     def resolve(self, text: str) -> Symbol:
         """Any usual spelling to a known coin.
@@ -114,6 +125,8 @@ class SignalService:
         context, confluence = await self._gather(symbol, timeframe)
         found, why_not = (None, confluence) if isinstance(confluence, str) else (confluence, "")
         signal = evaluate(context, self._engine, mode, found, why_not)
+        probability, no_probability = self._chance(signal.direction, signal.score)
+        signal = replace(signal, probability=probability, no_probability=no_probability)
         return SignalAnswer(signal, context, (self._clock.monotonic_s() - started_s) * 1000)
 
     async def _gather(self, symbol: Symbol, timeframe: str) -> tuple[EnhancedSignalContext, Confluence | str]:

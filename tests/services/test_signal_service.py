@@ -83,3 +83,19 @@ async def test_an_evaluation_on_a_stale_price_is_not_told() -> None:
     signal = await bench.use_case.scheduled(Symbol("BTC"))
     assert (signal.price_stale, signal.direction) == (True, Direction.NEUTRAL)
     assert bench.told == []
+
+
+async def test_a_signal_carries_its_chance_or_why_there_is_none() -> None:
+    bench = Bench()
+    assert (await bench.use_case.signal("BTC", Mode.BALANCED)).signal.no_probability == "not computed"
+    asked: list[tuple[Direction, float]] = []
+
+    def chance(direction: Direction, score: float) -> tuple[float | None, str]:
+        asked.append((direction, score))
+        return 0.61, ""
+
+    bench.use_case._chance = chance
+    signal = await bench.use_case.scheduled(Symbol("BTC"))
+    assert (signal.probability, signal.no_probability) == (0.61, "")
+    assert asked == [(signal.direction, signal.score)]
+    assert bench.told[-1][0] == signal

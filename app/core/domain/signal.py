@@ -142,6 +142,8 @@ class Signal:
     probability: calibrated chance that a trade in this direction wins at the record's horizon, 0..1; None
     with its reason in `no_probability`.
     price_stale: the price is older than allowed, so the direction was forced to NEUTRAL.
+    probability: chance, 0..1, that a trade in the direction wins within four hours after costs; None with its
+    reason in `no_probability`.
     open_interest_usd: None when nobody has it or it is too old; funding and social stay shown when stale,
     because their factors carry age and status, and this one has no factor of its own.
     """

@@ -8,8 +8,10 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import msgspec
 import pytest
 
+from app.core.chain import GENESIS
 from app.core.clock import ManualClock
 from app.core.domain.context import DataMode, EnhancedSignalContext
 from app.core.domain.engine_config import EngineConfig
@@ -20,6 +22,7 @@ from app.core.domain.stored import Trigger
 from app.core.domain.symbol import Symbol
 from app.core.outcomes.rows import begin
 from app.core.signal_engine import ENGINE_VERSION, evaluate
+from app.services.storage.signal_rows import build_row, place
 from app.services.storage.store import SqlStore
 from tests.core.conftest import random_world
 from tests.outcome_facts import HOUR_MS, T0_MS, alert
@@ -182,3 +185,17 @@ async def test_a_slot_is_claimed_once_and_the_next_one_again(database_url: str, 
     assert await stores[0].state.claim("other", 8)
     for one in stores:
         await one.close()
+
+
+async def test_bodies_of_before_the_chance_came_are_read_and_verified_as_they_are(store: SqlStore) -> None:
+    signal, context = made(1, T0_MS)
+    told = msgspec.json.decode(msgspec.json.encode(signal))
+    assert {"probability", "no_probability"} <= told.keys()
+    del told["probability"], told["no_probability"]
+    row = build_row(signal, context, Trigger.SCHEDULE, chain="old", ts_init_ms=T0_MS)
+    old = place(replace(row, body=msgspec.json.encode(told).decode()), 0, GENESIS)
+    await store.signals._insert([old])
+    store.signals.append(*made(2, T0_MS), Trigger.SCHEDULE)
+    await store.signals.flush()
+    assert len(await store.evaluations.evaluations(0, 9)) == 2
+    assert (await store.signals.verify()).broken == ()

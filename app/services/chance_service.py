@@ -1,0 +1,191 @@
+"""What a score has been worth: a calibration fitted once a day by one process and used by all.
+
+Owns when it is fitted, how it is published and when a published one is not to be used. The fit is
+`core.record`'s, handed in by whoever composes the service. A chance is shown only when the fit was better
+than the base rate on data it had not seen; else the signal says why there is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol, TypeAlias
+
+from app.core.clock import Clock
+from app.core.domain.market import DAY_MS, HOUR_MS
+from app.core.domain.outcomes import RECORD_HORIZON
+from app.core.domain.signal import Direction
+from app.core.domain.track_record import Calibrated
+from app.core.errors import StorageUnavailable
+from app.core.record.assembling import RecordColumns
+from app.core.record.columns import Evaluations, HorizonOutcomes
+from app.core.record_ports import Claims
+
+# Older than this a fit says more of the past than of now.
+MAX_AGE_MS = 3 * DAY_MS
+READ_EVERY_MS = HOUR_MS
+_PAUSE_S = 20.0
+_KEY = "calibration:"
+_CLAIM = "calibration_fit:"
+
+_log = logging.getLogger(__name__)
+
+
+class Chances(Protocol):
+    """A fit of score -> chance."""
+
+    def chance(self, score: float) -> float:
+        """Chance that a LONG of this score (0-100) wins, 0..1; of a SHORT it is that of 100 - score."""
+        ...
+
+
+# Judged on data after what it was fitted on, the fit itself, and why there is none.
+Fitted: TypeAlias = tuple[Calibrated | None, Chances | None, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationMath:
+    """How scores become chances. fit: pure and slow, called in a thread; to_plain, from_plain: the fit as
+    what JSON can hold, and back."""
+
+    fit: Callable[[Evaluations, HorizonOutcomes], Fitted]
+    to_plain: Callable[[Chances], Any]
+    from_plain: Callable[[Any], Chances]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A fit as every process reads it. fitted_ms: market time; why_not: why there is no chance in it, ""
+    where there is one."""
+
+    fitted_ms: int
+    engine_version: str
+    chances: Chances | None
+    why_not: str
+
+    def of(self, direction: Direction, score: float) -> tuple[float | None, str]:
+        """The chance of a LONG or SHORT of this score, or why there is none."""
+        if self.chances is None:
+            return None, self.why_not
+        return self.chances.chance(score if direction is Direction.LONG else 100.0 - score), ""
+
+
+class ChanceService:
+    """`of` for every signal, `run()` until cancelled."""
+
+    def __init__(
+        self,
+        *,
+        columns: Callable[[], Awaitable[RecordColumns]],
+        math: CalibrationMath,
+        claims: Claims,
+        engine_version: str,
+        data_mode: str,
+        clock: Clock,
+        speed: float = 1.0,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """columns: the record as known now. speed: market seconds per second."""
+        self._columns = columns
+        self._math = math
+        self._claims = claims
+        self._engine_version = engine_version
+        self._key, self._claim = f"{_KEY}{data_mode}", f"{_CLAIM}{data_mode}:"
+        self._clock = clock
+        self._pause_s = max(0.05, _PAUSE_S / speed)
+        self._sleep = sleep
+        self._published: Published | None = None
+        self._read_ms: int | None = None
+        self._mine: tuple[str, int] | None = None
+        self._done: tuple[str, int] | None = None
+
+    def of(self, direction: Direction, score: float) -> tuple[float | None, str]:
+        """Chance, 0..1, that a trade in this direction wins, or None and why not, in words."""
+        if direction is Direction.NEUTRAL:
+            return None, "no direction"
+        held, now_ms = self._published, self._clock.now_ms()
+        if held is None:
+            return None, "no calibration has been published yet"
+        if held.engine_version != self._engine_version:
+            return None, f"the calibration is of engine {held.engine_version}, this is {self._engine_version}"
+        if held.fitted_ms > now_ms:  # a replay whose store has been further
+            return None, "the calibration knows what has not happened yet"
+        if now_ms - held.fitted_ms > MAX_AGE_MS:
+            return None, f"the calibration is {(now_ms - held.fitted_ms) // DAY_MS} days old"
+        return held.of(direction, score)
+
+    async def run(self) -> None:
+        """Read what is published every hour, and fit when this process is the one to do so."""
+        is_away = False
+        while True:
+            await self._sleep(self._pause_s)  # first: a start has more urgent things to do
+            try:
+                await self.keep_current()
+                is_away = False
+            except StorageUnavailable as error:
+                if not is_away:  # one line per outage
+                    _log.warning("the calibration waits for the database", extra={"why": str(error)})
+                is_away = True
+
+    async def keep_current(self) -> bool:
+        """One round of `run`; whether a new fit was published.
+
+        Raises:
+            StorageUnavailable: what is held stays in use for as long as it may.
+        """
+        now_ms = self._clock.now_ms()
+        if self._read_ms is None or not 0 <= now_ms - self._read_ms < READ_EVERY_MS:
+            await self._read()
+            self._read_ms = now_ms
+        turn = self._turn(now_ms)
+        if turn is None or turn == self._done:
+            return False
+        if turn != self._mine and not await self._claims.claim(f"{self._claim}{turn[0]}", turn[1]):
+            self._done = turn
+            return False
+        self._mine = turn
+        await self._publish()
+        self._done = turn
+        return True
+
+    def _turn(self, now_ms: int) -> tuple[str, int] | None:
+        """What is claimed for the next fit; None when there is one of today. Without any it is wanted at
+        once: if who claimed it dies, another one follows within the hour."""
+        held = self._published
+        if held is None or held.engine_version != self._engine_version or held.fitted_ms > now_ms:
+            return "first", now_ms // HOUR_MS
+        today = now_ms // DAY_MS
+        return None if held.fitted_ms // DAY_MS == today else ("daily", today)
+
+    async def _publish(self) -> None:
+        columns = await self._columns()
+        outcomes = columns.at(RECORD_HORIZON)
+        calibrated, chances, why_not = await asyncio.to_thread(self._math.fit, columns.evaluations, outcomes)
+        if calibrated is not None and not calibrated.is_shown:
+            chances, why_not = None, calibrated.why_not
+        text = json.dumps(
+            {
+                "fitted_ms": columns.read_ms,
+                "engine_version": self._engine_version,
+                "horizon": RECORD_HORIZON,
+                "calibrated": None if calibrated is None else asdict(calibrated),
+                "chances": None if chances is None else self._math.to_plain(chances),
+                "why_not": why_not,
+            }
+        )
+        await self._claims.put_state(self._key, text)
+        self._published = self._understood(json.loads(text))
+
+    async def _read(self) -> None:
+        text = await self._claims.get_state(self._key)
+        self._published = None if text is None else self._understood(json.loads(text))
+
+    def _understood(self, told: Mapping[str, Any]) -> Published:
+        chances = None
+        # What another version wrote may have another form; it is not used anyway.
+        if told["chances"] is not None and told["engine_version"] == self._engine_version:
+            chances = self._math.from_plain(told["chances"])
+        return Published(told["fitted_ms"], told["engine_version"], chances, told["why_not"])
