@@ -118,6 +118,7 @@ class Settings(BaseSettings):
 
     symbols: Symbols = ("BTC", "ETH", "SOL")
     planner: bool = True
+    hourly_evaluations: bool = True
     worker: Literal["auto", "embedded", "off"] = "auto"
     exchanges: Exchanges = ("Binance", "OKX", "Bybit")
     fetch_interval_seconds: Positive = 20.0

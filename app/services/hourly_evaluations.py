@@ -67,6 +67,7 @@ class HourlyEvaluations:
         """Evaluate each hour when its moment has come. In a fast replay hours go by and are missed."""
         is_away = False
         while True:
+            await self._sleep(self._pause_s())  # first: a start has more urgent things to do
             try:
                 await self.make_due()
                 is_away = False
@@ -74,7 +75,6 @@ class HourlyEvaluations:
                 if not is_away:  # one line per outage
                     _log.warning("evaluations wait for the database", extra={"why": str(error)})
                 is_away = True
-            await self._sleep(self._pause_s())
 
     async def make_due(self) -> int:
         """Evaluate the running hour if its moment is now; how many evaluations this process made.
