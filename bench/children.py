@@ -103,6 +103,7 @@ def provider_env(base: str, *, database: str | None = None) -> dict[str, str]:
         "LOG_LEVEL": "WARNING",
         # Calls made ahead of questions would hide what a cold answer costs.
         "PLANNER": "off",
+        "HOURLY_EVALUATIONS": "off",
     }
 
 

@@ -124,6 +124,7 @@ async def live_chat(
         await asyncio.sleep(0)
 
     given = {"DATA_MODE": "demo", "LOG_LEVEL": "WARNING", "PLANNER": "off", "DATABASE_URL": url}
+    given |= {"HOURLY_EVALUATIONS": "off"}
     async with live_simulator(clock) as sim:
         given |= provider_settings(sim.url) | dict(settings or {})
         base = build_base(load_settings(given), clock=clock, sleep=leap)

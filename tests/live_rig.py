@@ -175,7 +175,7 @@ async def live_app(
 ) -> AsyncIterator[LiveApp]:
     """An application whose providers are at `sim`; `settings` win, an empty value unsets one."""
     given = {"DATA_MODE": "demo", "LOG_LEVEL": "WARNING", "RATE_LIMIT_PER_MINUTE": "1000000"}
-    given |= {"PLANNER": "off", "WORKER": "off"}  # tests count calls; those of either turn it on
+    given |= {"PLANNER": "off", "WORKER": "off", "HOURLY_EVALUATIONS": "off"}  # tests count calls
     records: list[CallRecord] = []
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="store-"))

@@ -202,6 +202,7 @@ async def _nothing(_: FastAPI) -> AsyncIterator[None]:
 def settings_of(sim: LiveSim, folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
     """Everything at the simulator; `settings` win, an empty value unsets one."""
     given = {"DATA_MODE": "demo", "LOG_LEVEL": "WARNING", "PLANNER": "off", "TELEGRAM_MODE": "off"}
+    given |= {"HOURLY_EVALUATIONS": "off"}
     given |= {"SYMBOLS": "BTC", "DATABASE_URL": f"sqlite:///{folder / 'worker.db'}"}
     return given | provider_settings(sim.url) | dict(settings)
 

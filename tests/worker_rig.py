@@ -275,6 +275,7 @@ async def upstream(folder: Path, database_url: str, **settings: str) -> AsyncIte
             "DATABASE_URL": database_url,
             "SYMBOLS": "BTC",
             "PLANNER": "off",
+            "HOURLY_EVALUATIONS": "off",
             "RATE_LIMIT_PER_MINUTE": "1000000",
             "TELEGRAM_CHAT_ID": ",".join(CHATS),
             "TELEGRAM_MODE": "off",

@@ -53,6 +53,7 @@ async def worker(folder: Path, *, plan: str = "professional", **settings: str) -
     async with AsyncExitStack() as stack:
         sim = await stack.enter_async_context(live_simulator(clock, plan=plan))
         given = {"DATA_MODE": "demo", "LOG_LEVEL": "ERROR", "PLANNER": "off", "SYMBOLS": "BTC,ETH"}
+        given |= {"HOURLY_EVALUATIONS": "off"}
         given |= {"DATABASE_URL": f"sqlite:///{folder / 'signals.db'}"}
         base = build_base(load_settings(given | provider_settings(sim.url) | settings), clock=clock)
         stack.callback(forget_logging)

@@ -27,7 +27,7 @@ ENDPOINT = "market_candles"
 # As long as a zone lives, in two or three pages.
 BARS = 500
 _SPELLING: Mapping[str, str] = MappingProxyType(
-    {"5m": "5m", "15m": "15m", "30m": "30m", "1h": "1H", "4h": "4H", "1d": "1Dutc"}
+    {"1m": "1m", "5m": "5m", "15m": "15m", "30m": "30m", "1h": "1H", "4h": "4H", "1d": "1Dutc"}
 )
 # A newest bar older than this many bars is a market that has stopped.
 _FROZEN_BARS = 6

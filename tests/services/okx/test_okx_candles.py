@@ -16,7 +16,7 @@ from app.core.errors import ProviderNoData
 from app.core.ports import Fetched
 from app.services.okx.provider import OkxProvider
 
-SPELLED = {"5m": "5m", "15m": "15m", "30m": "30m", "4h": "4H", "1d": "1Dutc"}
+SPELLED = {"1m": "1m", "5m": "5m", "15m": "15m", "30m": "30m", "4h": "4H", "1d": "1Dutc"}
 LENGTH_MS = {spelled: INTERVAL_MS[name] for name, spelled in SPELLED.items()}
 
 
