@@ -45,9 +45,11 @@ class Service:
 
 
 def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """This process' environment without any setting of ours, plus `settings`."""
+    """This process' environment without any setting of ours, plus `settings`. What hour it is must not decide
+    what a test sees."""
     kept = {name: value for name, value in os.environ.items() if name not in SETTING_NAMES}
-    return kept | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | dict(settings)
+    given = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "HOURLY_EVALUATIONS": "off"}
+    return kept | given | dict(settings)
 
 
 def start(
