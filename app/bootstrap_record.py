@@ -88,7 +88,7 @@ def record_stages(base: Base, record: Record | None, evaluate: Evaluate, candles
         outcomes=store.signal_outcomes,
         claims=store.state,
         candles=candles,
-        funding=PaidFunding(base.okx),
+        funding=PaidFunding(base.okx, monotonic=clock.monotonic_s),
         tier_of=base.flow.tier_of,
         clock=clock,
         speed=speed,

@@ -120,7 +120,7 @@ class _Builder:
             clock=base.clock,
             tier_of=base.flow.tier_of,
             atr_of=self._atr_of,
-            funding=PaidFunding(base.okx),
+            funding=PaidFunding(base.okx, monotonic=base.clock.monotonic_s),
         )
         self.poller = self._poller()
         self.company = Company(self.name, base.store.state)

@@ -31,6 +31,8 @@ from app.services.streaming.outcome_tracker import GIVE_UP_MS, GRACE_MS
 AFTER_MS = 5 * 60_000
 # Evaluations older than this without a row are of a service that was off for a month: nobody scores them.
 LOOK_BACK_MS = 30 * DAY_MS
+# Funding that is not known is asked for again with the next passes; then it is not charged.
+FUNDING_WAIT_MS = 3 * HOUR_MS
 MAX_UNFOLLOWED = 50_000
 # Whole evaluations: both sides of one are begun together or not at all.
 BATCH = 60 * len(SIDES) * len(HORIZONS_MS)
@@ -163,6 +165,8 @@ class EvaluationOutcomes:
         if one.ending is not None:
             entered_ms = row.entered_ms or one.ending.at_ms
             paid = await self._funding(row.symbol, entered_ms, one.ending.at_ms)
+            if paid is None and now_ms - one.ending.at_ms <= FUNDING_WAIT_MS:
+                return row  # over, and written as that when it is known what it paid
             return ended(row, one.ending, path=one.interval, settlements=paid, now_ms=now_ms)
         if one.reason is not None and now_ms - row.due_ms > GIVE_UP_MS:
             return given_up(row, one.reason, now_ms=now_ms)

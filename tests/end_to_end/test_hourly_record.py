@@ -56,7 +56,7 @@ def loops_of(base: Base, use_cases: UseCases) -> tuple[HourlyEvaluations, Evalua
         outcomes=base.store.signal_outcomes,
         claims=base.store.state,
         candles=use_cases.candles,
-        funding=PaidFunding(base.okx),
+        funding=PaidFunding(base.okx, monotonic=base.clock.monotonic_s),
         tier_of=base.flow.tier_of,
         clock=base.clock,
     )

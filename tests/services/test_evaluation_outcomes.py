@@ -15,7 +15,7 @@ from app.core.domain.stored import Trigger
 from app.core.errors import StorageUnavailable
 from app.core.outcome_ports import Settlements
 from app.core.outcomes.rows import facts_of
-from app.services.evaluation_outcomes import AFTER_MS, EvaluationOutcomes
+from app.services.evaluation_outcomes import AFTER_MS, FUNDING_WAIT_MS, EvaluationOutcomes
 from app.services.storage.store import SqlStore
 from app.services.streaming.outcome_tracker import GIVE_UP_MS, GRACE_MS
 from tests.outcome_facts import T0_MS
@@ -134,7 +134,10 @@ async def test_funding_is_charged_where_it_is_known_and_the_row_says_where_not(r
     assert facts_of(rows["BTC", "SHORT", "4h"]).funding_frac == pytest.approx(-0.0005)
     rig.settled = None
     rig.clock.set(T0_MS + 25 * HOUR_MS)
-    await rig.service.resolve()
+    assert await rig.service.resolve() == 0  # it may be known an hour later
+    assert states(await rig.rows())[-1] == "open"
+    rig.clock.set(T0_MS + 24 * HOUR_MS + 3 * MIN + FUNDING_WAIT_MS)
+    assert await rig.service.resolve() == 2
     day = (await rig.rows())["BTC", "LONG", "24h"]
     assert (day.net_return_frac, facts_of(day).funding_frac) == (pytest.approx(-0.0016), None)
 
