@@ -10,10 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from app.bootstrap_base import Base
+from app.core.backtest.variants import ever_tried, trial_rules
+from app.core.domain.engine_config import EngineConfig
+from app.core.domain.signal import Mode
 from app.core.domain.symbol import Symbol
+from app.core.domain.track_record import TrackRecord
+from app.core.record.columns import Evaluations, HorizonOutcomes
+from app.core.record.report import build_record
 from app.core.signal_engine import ENGINE_VERSION
 from app.services.calibration_service import CandlesNow
-from app.services.chance_service import CalibrationMath, ChanceService
+from app.services.chance_service import ChanceService
 from app.services.chat_book import watched_coins
 from app.services.evaluation_outcomes import EvaluationOutcomes
 from app.services.hourly_evaluations import Evaluate, HourlyEvaluations
@@ -24,14 +30,6 @@ from app.services.track_record_service import KEEP_S, BuildRecord, TrackRecordSe
 
 
 @dataclass(frozen=True, slots=True)
-class RecordMath:
-    """The arithmetic of the record: how it is built, and how scores become chances."""
-
-    build: BuildRecord
-    calibration: CalibrationMath
-
-
-@dataclass(frozen=True, slots=True)
 class Record:
     """What answers and signals ask of the record. chances: also to be run (`record_stages`)."""
 
@@ -39,8 +37,8 @@ class Record:
     chances: ChanceService
 
 
-def build_record(base: Base, resolve: Callable[[str], Symbol], math: RecordMath) -> Record:
-    """The record as it is read."""
+def record_of(base: Base, resolve: Callable[[str], Symbol], engine: EngineConfig) -> Record:
+    """The record as it is read. engine: whose thresholds and weights the simple rules beside it have."""
     store, clock, speed = base.store, base.clock, base.settings.market_speed()
     reader = RecordReader(
         evaluations=store.evaluations,
@@ -54,7 +52,7 @@ def build_record(base: Base, resolve: Callable[[str], Symbol], math: RecordMath)
         evaluations=store.evaluations,
         hours=store.evaluations,
         verify=store.signals.verify,
-        build=math.build,
+        build=_arithmetic(engine),
         resolve=resolve,
         clock=clock,
         # Minutes of the market: a fast replay has hours of it in one of ours.
@@ -62,7 +60,6 @@ def build_record(base: Base, resolve: Callable[[str], Symbol], math: RecordMath)
     )
     chances = ChanceService(
         columns=track.columns,
-        math=math.calibration,
         claims=store.state,
         engine_version=ENGINE_VERSION,
         data_mode=base.settings.data_mode,
@@ -72,7 +69,23 @@ def build_record(base: Base, resolve: Callable[[str], Symbol], math: RecordMath)
     return Record(track, chances)
 
 
-def record_stages(base: Base, record: Record | None, evaluate: Evaluate, candles: CandlesNow) -> Stages:
+def _arithmetic(engine: EngineConfig) -> BuildRecord:
+    def build(
+        evaluations: Evaluations, outcomes: Sequence[HorizonOutcomes], *, symbol: str | None
+    ) -> TrackRecord:
+        return build_record(
+            evaluations,
+            outcomes,
+            symbol=symbol,
+            thresholds=engine.thresholds[Mode.BALANCED],
+            variants=ever_tried(engine),
+            trials=trial_rules(engine),
+        )
+
+    return build
+
+
+def record_stages(base: Base, record: Record, evaluate: Evaluate, candles: CandlesNow) -> Stages:
     """The loops that make the record: evaluations, their outcomes, the calibration."""
     store, clock, speed = base.store, base.clock, base.settings.market_speed()
     evaluations = HourlyEvaluations(
@@ -97,8 +110,7 @@ def record_stages(base: Base, record: Record | None, evaluate: Evaluate, candles
     if base.settings.hourly_evaluations:
         stages.add("evaluations", evaluations.run)
     stages.add("evaluation outcomes", outcomes.run)
-    if record is not None:
-        stages.add("calibration", record.chances.run)
+    stages.add("calibration", record.chances.run)
     return stages
 
 

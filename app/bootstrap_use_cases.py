@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from app.api.deps import ApiServices
 from app.bootstrap_base import Base
-from app.bootstrap_record import RecordMath, build_record, record_stages
+from app.bootstrap_record import record_of, record_stages
 from app.core.alerting.signal_message import encode_signal
 from app.core.clock import Clock
 from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
@@ -42,14 +42,13 @@ from app.services.history_service import HistoryService
 from app.services.liquidity_service import LiquidityService
 from app.services.open_interest_replay import OpenInterestReplay
 from app.services.record_service import RecordService
-from app.services.signal_service import SignalService, no_chance, resolver
+from app.services.signal_service import SignalService, resolver
 from app.services.storage.store import SqlStore
 from app.services.streaming.minute_interest import MinuteInterest
 from app.services.streaming.stages import Stages
 from app.services.streaming.stream_source import NAME as STREAM
 from app.services.streaming.stream_source import StreamSource, interest_sources
 from app.services.streaming.tile_shelf import TileShelf
-from app.services.track_record_service import TrackRecordService
 from app.services.transport.redis_link import RedisLink
 from app.settings import Settings, SignalsConfig
 
@@ -61,7 +60,7 @@ Resolve: TypeAlias = Callable[[str], Symbol]
 @dataclass(frozen=True, slots=True)
 class UseCases:
     """The use cases of one process. record, calibration, channel, recording: to be run beside the rest
-    (`running`). track: None where nobody brought the arithmetic of the record.
+    (`running`).
 
     dependencies: what readiness looks at besides providers; a worker in the same process adds itself.
     """
@@ -76,7 +75,6 @@ class UseCases:
     candles: CandlesNow
     dependencies: list[Callable[[], DependencyStatus]]
     channel: SignalChannel | None
-    track: TrackRecordService | None
     recording: Stages
 
     @asynccontextmanager
@@ -96,8 +94,8 @@ class UseCases:
             await self.record.settle()
 
 
-def build_use_cases(base: Base, math: RecordMath | None = None) -> UseCases:
-    """The use cases over the adapters that were built. math: how the record is computed.
+def build_use_cases(base: Base) -> UseCases:
+    """The use cases over the adapters that were built.
 
     Raises:
         ConfigurationError: the signals file names a provider that does not exist.
@@ -147,7 +145,7 @@ def build_use_cases(base: Base, math: RecordMath | None = None) -> UseCases:
         clock=clock,
         on_answer=on_answer,
     )
-    kept = None if math is None else build_record(base, resolver(providers), math)
+    kept = record_of(base, resolver(providers), engine)
     use_cases = SignalService(
         contexts=contexts,
         providers=providers,
@@ -156,7 +154,7 @@ def build_use_cases(base: Base, math: RecordMath | None = None) -> UseCases:
         deadline_s=settings.request_deadline_seconds,
         on_signal=on_signal,
         liquidity=liquidity,
-        chance=no_chance if kept is None else kept.chances.of,
+        chance=kept.chances.of,
     )
     resolve = use_cases.resolve
     dependencies = _dependencies(store, base.redis)
@@ -189,6 +187,7 @@ def build_use_cases(base: Base, math: RecordMath | None = None) -> UseCases:
             speed=settings.market_speed(),
         ),
         alerts=AlertService(store.alerts, resolve=resolve),
+        track=kept.track,
     )
     return UseCases(
         api=services,
@@ -201,7 +200,6 @@ def build_use_cases(base: Base, math: RecordMath | None = None) -> UseCases:
         candles=candles,
         dependencies=dependencies,
         channel=channel,
-        track=None if kept is None else kept.track,
         recording=record_stages(base, kept, use_cases.scheduled, candles),
     )
 

@@ -243,8 +243,7 @@ class TelegramWebhook:
 
 @dataclass(frozen=True, slots=True)
 class ApiServices:
-    """The use cases behind the routes. telegram: None unless the bot works by webhook. track: None in a
-    process that keeps no record, which then has no such routes."""
+    """The use cases behind the routes. telegram: None unless the bot works by webhook."""
 
     signals: SignalUseCase
     market: MarketUseCase
@@ -260,5 +259,5 @@ class ApiServices:
     exports: ExportUseCase
     flow: FlowUseCase
     alerts: AlertUseCase
+    track: TrackUseCase
     telegram: TelegramWebhook | None = None
-    track: TrackUseCase | None = None

@@ -1,7 +1,7 @@
 """What a score has been worth: a calibration fitted once a day by one process and used by all.
 
-Owns when it is fitted, how it is published and when a published one is not to be used. The fit is
-`core.record`'s, handed in by whoever composes the service. A chance is shown only when the fit was better
+Owns when it is fitted, how it is published and when a published one is not to be used; the fit is
+`core.record`'s. A chance is shown only when the fit was better
 than the base rate on data it had not seen; else the signal says why there is none.
 """
 
@@ -12,7 +12,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from app.core.clock import Clock
 from app.core.domain.market import DAY_MS, HOUR_MS
@@ -21,7 +21,9 @@ from app.core.domain.signal import Direction
 from app.core.domain.track_record import Calibrated
 from app.core.errors import StorageUnavailable
 from app.core.record.assembling import RecordColumns
+from app.core.record.calibrator import Calibrator
 from app.core.record.columns import Evaluations, HorizonOutcomes
+from app.core.record.probability import fit_calibrator
 from app.core.record_ports import Claims
 
 # Older than this a fit says more of the past than of now.
@@ -34,26 +36,11 @@ _CLAIM = "calibration_fit:"
 _log = logging.getLogger(__name__)
 
 
-class Chances(Protocol):
-    """A fit of score -> chance."""
-
-    def chance(self, score: float) -> float:
-        """Chance that a LONG of this score (0-100) wins, 0..1; of a SHORT it is that of 100 - score."""
-        ...
-
-
-# Judged on data after what it was fitted on, the fit itself, and why there is none.
-Fitted: TypeAlias = tuple[Calibrated | None, Chances | None, str]
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrationMath:
-    """How scores become chances. fit: pure and slow, called in a thread; to_plain, from_plain: the fit as
-    what JSON can hold, and back."""
-
-    fit: Callable[[Evaluations, HorizonOutcomes], Fitted]
-    to_plain: Callable[[Chances], Any]
-    from_plain: Callable[[Any], Chances]
+# Judged on data after what it was fitted on, the fit itself (None: not worth showing), and why there is none
+# or what has to be known of it.
+Fitted: TypeAlias = tuple[Calibrated | None, Calibrator | None, str]
+# Pure and slow: called in a thread.
+Fit: TypeAlias = Callable[[Evaluations, HorizonOutcomes], Fitted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +50,14 @@ class Published:
 
     fitted_ms: int
     engine_version: str
-    chances: Chances | None
+    calibrator: Calibrator | None
     why_not: str
 
     def of(self, direction: Direction, score: float) -> tuple[float | None, str]:
         """The chance of a LONG or SHORT of this score, or why there is none."""
-        if self.chances is None:
+        if self.calibrator is None:
             return None, self.why_not
-        return self.chances.chance(score if direction is Direction.LONG else 100.0 - score), ""
+        return self.calibrator.chance(score, direction), ""
 
 
 class ChanceService:
@@ -80,17 +67,17 @@ class ChanceService:
         self,
         *,
         columns: Callable[[], Awaitable[RecordColumns]],
-        math: CalibrationMath,
         claims: Claims,
         engine_version: str,
         data_mode: str,
         clock: Clock,
         speed: float = 1.0,
+        fit: Fit = fit_calibrator,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """columns: the record as known now. speed: market seconds per second."""
         self._columns = columns
-        self._math = math
+        self._fit = fit
         self._claims = claims
         self._engine_version = engine_version
         self._key, self._claim = f"{_KEY}{data_mode}", f"{_CLAIM}{data_mode}:"
@@ -163,17 +150,15 @@ class ChanceService:
     async def _publish(self) -> None:
         columns = await self._columns()
         outcomes = columns.at(RECORD_HORIZON)
-        calibrated, chances, why_not = await asyncio.to_thread(self._math.fit, columns.evaluations, outcomes)
-        if calibrated is not None and not calibrated.is_shown:
-            chances, why_not = None, calibrated.why_not
+        calibrated, calibrator, said = await asyncio.to_thread(self._fit, columns.evaluations, outcomes)
         text = json.dumps(
             {
                 "fitted_ms": columns.read_ms,
                 "engine_version": self._engine_version,
                 "horizon": RECORD_HORIZON,
                 "calibrated": None if calibrated is None else asdict(calibrated),
-                "chances": None if chances is None else self._math.to_plain(chances),
-                "why_not": why_not,
+                "calibrator": None if calibrator is None else asdict(calibrator),
+                "why_not": said if calibrator is None else "",
             }
         )
         await self._claims.put_state(self._key, text)
@@ -184,8 +169,13 @@ class ChanceService:
         self._published = None if text is None else self._understood(json.loads(text))
 
     def _understood(self, told: Mapping[str, Any]) -> Published:
-        chances = None
+        calibrator = None
         # What another version wrote may have another form; it is not used anyway.
-        if told["chances"] is not None and told["engine_version"] == self._engine_version:
-            chances = self._math.from_plain(told["chances"])
-        return Published(told["fitted_ms"], told["engine_version"], chances, told["why_not"])
+        if told["calibrator"] is not None and told["engine_version"] == self._engine_version:
+            calibrator = _calibrator(told["calibrator"])
+        return Published(told["fitted_ms"], told["engine_version"], calibrator, told["why_not"])
+
+
+def _calibrator(plain: Mapping[str, Any]) -> Calibrator:
+    """Back from JSON, which knows no tuples."""
+    return Calibrator(**{**plain, "knots": tuple(plain["knots"]), "chances": tuple(plain["chances"])})

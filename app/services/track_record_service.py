@@ -19,6 +19,7 @@ from app.core.domain.symbol import Symbol
 from app.core.domain.track_record import RecordAnswer, SignalStats, TrackRecord
 from app.core.record.assembling import RecordColumns
 from app.core.record.columns import Evaluations, HorizonOutcomes
+from app.core.record.summary import summary_of
 from app.core.record_ports import EvaluationHours, EvaluationReader
 from app.services.kept_answers import KeptAnswers
 from app.services.record_reading import RecordReader
@@ -76,7 +77,8 @@ class TrackRecordService:
         """
         symbol = None if symbol_text is None else self._resolve(symbol_text).base
         computed_ms, record = await self._records.get(symbol, lambda: self._make(symbol))
-        return RecordAnswer(as_of_ms=self._clock.now_ms(), computed_ms=computed_ms, record=record)
+        now_ms = self._clock.now_ms()
+        return RecordAnswer(now_ms, computed_ms, record, summary_of(record))
 
     async def verify(self) -> ChainReport:
         """Every hash computed again; one walk at a time, kept for a minute."""

@@ -10,15 +10,12 @@ from pathlib import Path
 import pytest
 
 from app.bootstrap_base import Base, build_base
-from app.bootstrap_record import RecordMath
 from app.bootstrap_use_cases import UseCases, build_use_cases
 from app.core.domain.market import HOUR_MS
 from app.core.domain.outcomes import OutcomeState, Touch
 from app.core.domain.stored import SignalQuery, Trigger
 from app.core.domain.symbol import Symbol
 from app.core.outcomes.rows import facts_of
-from app.core.record.columns import SCORED, Evaluations, HorizonOutcomes
-from app.services.chance_service import CalibrationMath, Fitted
 from app.services.evaluation_outcomes import AFTER_MS, EvaluationOutcomes
 from app.services.hourly_evaluations import FROM_MS, HourlyEvaluations
 from app.services.signal_service import SignalService
@@ -26,15 +23,9 @@ from app.services.streaming.funding_paid import PaidFunding
 from app.settings import load_settings
 from app.simulator_child import provider_settings
 from tests.live_rig import NOW_MS, RigClock, forget_logging, live_simulator
-from tests.services.test_track_record_service import counted
 
 HOURS = 10
 START_MS = NOW_MS // HOUR_MS * HOUR_MS + HOUR_MS
-
-
-def nothing_yet(_evaluations: Evaluations, outcomes: HorizonOutcomes) -> Fitted:
-    scored = int((outcomes.long.state == SCORED).sum())
-    return None, None, f"the record holds {scored} of the 400 outcomes needed"
 
 
 def loops_of(base: Base, use_cases: UseCases) -> tuple[HourlyEvaluations, EvaluationOutcomes]:
@@ -77,8 +68,7 @@ async def test_hours_are_evaluated_followed_counted_and_say_why_there_is_no_chan
     given |= {"DATABASE_URL": f"sqlite:///{tmp_path / 'signals.db'}", "HOURLY_EVALUATIONS": "off"}
     async with live_simulator(clock) as sim:
         base = build_base(load_settings(given | provider_settings(sim.url)), clock=clock, sleep=leap)
-        calibration = CalibrationMath(nothing_yet, lambda chances: None, lambda plain: pytest.fail("none"))
-        use_cases = build_use_cases(base, RecordMath(counted, calibration))
+        use_cases = build_use_cases(base)
         async with base.running(), use_cases.running():
             await base.store.opened()
             await base.providers_started.wait()
@@ -89,11 +79,15 @@ async def test_hours_are_evaluated_followed_counted_and_say_why_there_is_no_chan
                 clock.advance(max(0, START_MS + hour * HOUR_MS + AFTER_MS - clock.now_ms()))
                 assert await outcomes.resolve_in_turn() is not None
             await check_outcomes(base)
-            assert use_cases.track is not None
-            record = (await use_cases.track.record("BTC")).record
+            track = use_cases.api.track
+            answer = await track.record("BTC")
+            record = answer.record
             assert (record.symbol, record.evaluations) == ("BTC", HOURS)
+            assert record.long + record.short + record.neutral == HOURS
+            assert not record.enough_data
+            assert answer.summary
             assert record.notes[-1].endswith("0 had no usable price and 0 were missed.")
-            assert (await use_cases.track.verify()).broken == ()
+            assert (await track.verify()).broken == ()
             signals = use_cases.api.signals
             assert isinstance(signals, SignalService)
             signal = await signals.scheduled(Symbol("BTC"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import pytest
 
@@ -14,8 +13,9 @@ from app.core.domain.signal import Direction
 from app.core.domain.track_record import Calibrated, Mean
 from app.core.errors import StorageUnavailable
 from app.core.record.assembling import RecordColumns, RecordRows
+from app.core.record.calibrator import Calibrator
 from app.core.record.columns import Evaluations, HorizonOutcomes
-from app.services.chance_service import MAX_AGE_MS, CalibrationMath, Chances, ChanceService, Fitted
+from app.services.chance_service import MAX_AGE_MS, ChanceService, Fitted
 from app.services.storage.store import SqlStore
 from tests.outcome_facts import T0_MS
 from tests.record_rig import store_of
@@ -24,14 +24,9 @@ from tests.services.storage.conftest import database_url, postgres, postgres_tem
 __all__ = ["database_url", "postgres", "postgres_template"]
 
 
-@dataclass(frozen=True)
-class Line:
-    """Chance = slope * score / 100."""
-
-    slope: float
-
-    def chance(self, score: float) -> float:
-        return self.slope * score / 100
+def line(slope: float) -> Calibrator:
+    """Chance = slope * score / 100, seen from the trade's side."""
+    return Calibrator("isotonic", None, None, (0.0, 100.0), (0.0, slope), n=900, base_rate=0.5)
 
 
 def judged(*, is_shown: bool) -> Calibrated:
@@ -60,7 +55,7 @@ class Processes:
 
     def __init__(self, store: SqlStore, clock: ManualClock) -> None:
         self.store, self.clock = store, clock
-        self.fitted: Fitted = (judged(is_shown=True), Line(0.8), "")
+        self.fitted: Fitted = (judged(is_shown=True), line(0.8), "")
         self.fits: list[str] = []
 
     async def _columns(self) -> RecordColumns:
@@ -72,17 +67,13 @@ class Processes:
         return self.fitted
 
     def start(self, engine_version: str = "1.1.0") -> ChanceService:
-        def to_plain(chances: Chances) -> float:
-            assert isinstance(chances, Line)
-            return chances.slope
-
         return ChanceService(
             columns=self._columns,
-            math=CalibrationMath(self._fit, to_plain, Line),
             claims=self.store.state,
             engine_version=engine_version,
             data_mode="live",
             clock=self.clock,
+            fit=self._fit,
         )
 
 
@@ -131,7 +122,7 @@ async def test_a_kill_while_fitting_costs_an_hour_when_there_is_none(processes: 
     def dies(_evaluations: Evaluations, _outcomes: HorizonOutcomes) -> Fitted:
         raise MemoryError
 
-    dying._math = CalibrationMath(dies, str, Line)
+    dying._fit = dies
     with pytest.raises(MemoryError):
         await dying.keep_current()
     assert await other.keep_current() is False
@@ -141,7 +132,7 @@ async def test_a_kill_while_fitting_costs_an_hour_when_there_is_none(processes: 
 
 async def test_why_there_is_no_chance_is_published_too(processes: Processes) -> None:
     few, poor = "the record holds 12 of the 400 outcomes", judged(is_shown=False)
-    told: list[tuple[Fitted, str]] = [((None, None, few), few), ((poor, Line(0.5), ""), poor.why_not)]
+    told: list[tuple[Fitted, str]] = [((None, None, few), few), ((poor, None, poor.why_not), poor.why_not)]
     for day, (fitted, why_not) in enumerate(told):
         processes.fitted = fitted
         processes.clock.set(T0_MS + day * DAY_MS)
