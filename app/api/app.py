@@ -20,7 +20,7 @@ from app.api.openapi import TITLE, build_actions, build_openapi
 from app.api.openapi_parts import JsonObject
 from app.api.options import ApiOptions
 from app.api.problems import install_problem_handlers
-from app.api.routes_alerts import alert_routes
+from app.api.routes_alerts import AlertAnswers, alert_routes
 from app.api.routes_catalog import catalog_routes
 from app.api.routes_derivatives import CoinParts, derivatives_routes
 from app.api.routes_derivatives_lists import MarketWide, list_routes
@@ -31,7 +31,7 @@ from app.api.routes_heatmap import heatmap_routes
 from app.api.routes_history import history_routes
 from app.api.routes_index import index_routes
 from app.api.routes_liquidity import LiquidityAnswers, liquidity_routes
-from app.api.routes_market import market_routes
+from app.api.routes_market import MarketAnswers, market_routes
 from app.api.routes_metrics import metrics_routes
 from app.api.routes_record import record_routes
 from app.api.routes_signals import SignalAnswers, signal_routes
@@ -79,7 +79,8 @@ def create_api(
     app.include_router(index_routes(options, openapi=documents.whole, actions=documents.actions))
     app.include_router(health_routes(services.health, now_ms=now_ms))
     app.include_router(metrics_routes(options, metrics_text))
-    app.include_router(market_routes(options, services.market, now_ms=now_ms))
+    market = MarketAnswers(options, services.market, now_ms)
+    app.include_router(market_routes(market))
     coin = CoinParts(options, services.derivatives, now_ms)
     app.include_router(derivatives_routes(coin))
     app.include_router(list_routes(MarketWide(options, services.derivatives), coin, cache))
@@ -89,7 +90,8 @@ def create_api(
     app.include_router(liquidity_routes(LiquidityAnswers(options, services.liquidity, cache, large, now_ms)))
     app.include_router(history_routes(coin, services.history, services.replay))
     app.include_router(flow_routes(FlowAnswers(options, services.flow, cache)))
-    app.include_router(alert_routes(options, services.alerts, now_ms=now_ms))
+    alerts = AlertAnswers(options, services.alerts, now_ms)
+    app.include_router(alert_routes(alerts))
     app.include_router(record_routes(options, services.record, now_ms=now_ms))
     app.include_router(track_routes(TrackAnswers(options, services.track, cache, now_ms)))
     app.include_router(export_routes(options, Downloads(services.exports), now_ms=now_ms))

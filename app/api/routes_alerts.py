@@ -62,7 +62,54 @@ AlertIdPath = Annotated[
 ]
 
 
-def alert_routes(options: ApiOptions, use_case: AlertUseCase, *, now_ms: Callable[[], int]) -> APIRouter:
+class AlertAnswers:
+    """Kept alerts, for every door."""
+
+    def __init__(self, options: ApiOptions, use_case: AlertUseCase, now_ms: Callable[[], int]) -> None:
+        self._options = options
+        self._use_case = use_case
+        self._now_ms = now_ms
+
+    async def page(
+        self,
+        request: Request,
+        *,
+        symbol: str,
+        kind: str,
+        severity: str,
+        kept: str,
+        since: str,
+        until: str,
+        limit: int,
+        cursor: str,
+    ) -> AlertsResponse:
+        """Newest first. Raises: MissingScope, InvalidParameter, UnknownSymbol, StorageUnavailable."""
+        require_scope(request, self._options, Scope.READ)
+        query = AlertQuery(
+            symbol=self._use_case.resolve(symbol).base if symbol.strip() else None,
+            kind=None if kind == "any" else AlertKind(kind),
+            severity=None if severity == "any" else Severity(severity),
+            is_kept=None if kept == "any" else kept == "kept",
+            from_ms=read_time(since, "from"),
+            to_ms=read_time(until, "to"),
+            limit=limit,
+            cursor=read_cursor(cursor),
+        )
+        page = await self._use_case.page(query)
+        return render.alerts(page, query, now_ms=self._now_ms(), data_mode=self._options.data_mode)
+
+    async def one(self, request: Request, alert_id: str) -> AlertResponse:
+        """Raises: MissingScope, InvalidParameter, UnknownAlert, StorageUnavailable."""
+        require_scope(request, self._options, Scope.READ)
+        if not _ALERT_ID.fullmatch(alert_id):
+            raise InvalidParameter("alert_id", "16 hexadecimal digits in lower case")
+        found = await self._use_case.one(alert_id)
+        if found is None:
+            raise UnknownAlert
+        return render.alert(found, now_ms=self._now_ms())
+
+
+def alert_routes(answers: AlertAnswers) -> APIRouter:
     """The router."""
     router = APIRouter(tags=["alerts"])
 
@@ -89,19 +136,18 @@ def alert_routes(options: ApiOptions, use_case: AlertUseCase, *, now_ms: Callabl
         limit: AlertLimitQuery = 10,
         cursor: PageCursorQuery = "",
     ) -> Response:
-        require_scope(request, options, Scope.READ)
-        query = AlertQuery(
-            symbol=use_case.resolve(symbol).base if symbol.strip() else None,
-            kind=None if kind == "any" else AlertKind(kind),
-            severity=None if severity == "any" else Severity(severity),
-            is_kept=None if kept == "any" else kept == "kept",
-            from_ms=read_time(since, "from"),
-            to_ms=read_time(until, "to"),
+        found = await answers.page(
+            request,
+            symbol=symbol,
+            kind=kind,
+            severity=severity,
+            kept=kept,
+            since=since,
+            until=until,
             limit=limit,
-            cursor=read_cursor(cursor),
+            cursor=cursor,
         )
-        page = await use_case.page(query)
-        return json_answer(render.alerts(page, query, now_ms=now_ms(), data_mode=options.data_mode))
+        return json_answer(found)
 
     @router.get(
         "/api/alerts/{alert_id}",
@@ -113,12 +159,6 @@ def alert_routes(options: ApiOptions, use_case: AlertUseCase, *, now_ms: Callabl
         responses={200: success(AlertResponse, "The alert."), **problems(400, 403, 404, needs_store=True)},
     )
     async def get_alert(request: Request, alert_id: AlertIdPath) -> Response:
-        require_scope(request, options, Scope.READ)
-        if not _ALERT_ID.fullmatch(alert_id):
-            raise InvalidParameter("alert_id", "16 hexadecimal digits in lower case")
-        found = await use_case.one(alert_id)
-        if found is None:
-            raise UnknownAlert
-        return json_answer(render.alert(found, now_ms=now_ms()))
+        return json_answer(await answers.one(request, alert_id))
 
     return router

@@ -44,6 +44,16 @@ class CoinParts:
         query = ViewQuery(symbol=symbol, interval=read_interval(interval), model=model)
         return symbol, await self._use_case.parts(views, query)
 
+    async def liquidations(
+        self, request: Request, text: str, *, include_orders: bool, include_map: bool
+    ) -> answers.LiquidationsResponse:
+        """Windows, and what else is wanted. Raises: MissingScope, InvalidParameter, UnknownSymbol."""
+        views = [View.LIQUIDATION_TOTALS]
+        views += [View.LIQUIDATION_ORDERS] if include_orders else []
+        views += [View.LIQUIDATION_MAP] if include_map else []
+        base, parts = await self.ask(request, text, views)
+        return render.liquidations(base, parts, now_ms=self.now_ms, data_mode=self.data_mode)
+
     def admit(self, request: Request, text: str) -> Symbol:
         """Raises: MissingScope, InvalidParameter, UnknownSymbol."""
         require_scope(request, self._options, Scope.READ)
@@ -114,11 +124,10 @@ def _liquidation_routes(router: APIRouter, coin: CoinParts) -> None:
         include_orders: IncludeQuery = False,
         include_map: IncludeQuery = False,
     ) -> Response:
-        views = [View.LIQUIDATION_TOTALS]
-        views += [View.LIQUIDATION_ORDERS] if include_orders else []
-        views += [View.LIQUIDATION_MAP] if include_map else []
-        base, parts = await coin.ask(request, symbol, views)
-        return json_answer(render.liquidations(base, parts, now_ms=coin.now_ms, data_mode=coin.data_mode))
+        found = await coin.liquidations(
+            request, symbol, include_orders=include_orders, include_map=include_map
+        )
+        return json_answer(found)
 
     @router.get(
         "/coinglass/liquidations/{symbol}/heatmap",

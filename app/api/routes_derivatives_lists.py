@@ -11,7 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from app.api import render_derivatives_answers as render
-from app.api.answer_cache import AnswerCache, conditional_answer
+from app.api.answer_cache import AnswerCache, Encoded, conditional_answer
 from app.api.auth import require_scope
 from app.api.deps import DerivativesUseCase
 from app.api.openapi_parts import json_answer, problems, success
@@ -38,7 +38,7 @@ DASHBOARD_VIEWS = (
     View.OPEN_INTEREST_HISTORY,
     View.OPEN_INTEREST_VENUES,
 )
-_HYPERLIQUID = "hyperliquid"
+HYPERLIQUID = "hyperliquid"
 
 PageQuery = Annotated[int, Query(ge=1, le=100, description="Number of coins at most.")]
 ExchangeQuery = Annotated[
@@ -64,9 +64,29 @@ class MarketWide:
 
     def whale_symbol(self, exchange: str, symbol: str) -> Symbol | None:
         """The coin asked for, None for all. Raises: InvalidParameter, UnknownSymbol."""
-        if exchange.strip().lower() != _HYPERLIQUID:
+        if exchange.strip().lower() != HYPERLIQUID:
             raise InvalidParameter("exchange", "only hyperliquid publishes the positions of its wallets")
         return None if symbol.strip().upper() == "ALL" else self._use_case.resolve(symbol)
+
+
+async def dashboard(coin: CoinParts, cache: AnswerCache, request: Request, symbol: str) -> Encoded:
+    """Every part of one coin, for every door. Raises: MissingScope, InvalidParameter, UnknownSymbol."""
+
+    async def make() -> bytes:
+        base, parts = await coin.ask(request, symbol, DASHBOARD_VIEWS)
+        answer = render.dashboard(base, parts, now_ms=coin.now_ms, data_mode=coin.data_mode)
+        return answer.model_dump_json(by_alias=True).encode()
+
+    return await cache.get(("dashboard", coin.admit(request, symbol)), make)
+
+
+async def whale_positions(
+    wide: MarketWide, coin: CoinParts, request: Request, *, symbol: str, exchange: str, limit: int
+) -> answers.WhalePositionsResponse:
+    """Open positions, for every door. Raises: MissingScope, InvalidParameter, UnknownSymbol."""
+    only = wide.whale_symbol(exchange, symbol)
+    parts = await wide.ask(request, View.WHALE_POSITIONS)
+    return render.whale_positions(parts, only, limit, now_ms=coin.now_ms, data_mode=coin.data_mode)
 
 
 def list_routes(wide: MarketWide, coin: CoinParts, cache: AnswerCache) -> APIRouter:
@@ -137,14 +157,7 @@ def _dashboard(router: APIRouter, coin: CoinParts, cache: AnswerCache) -> None:
         },
     )
     async def get_dashboard(request: Request, symbol: SymbolPath) -> Response:
-        async def make() -> bytes:
-            base, parts = await coin.ask(request, symbol, DASHBOARD_VIEWS)
-            answer = render.dashboard(base, parts, now_ms=coin.now_ms, data_mode=coin.data_mode)
-            return answer.model_dump_json(by_alias=True).encode()
-
-        base = coin.admit(request, symbol)
-        encoded = await cache.get(("dashboard", base), make)
-        return conditional_answer(request, encoded)
+        return conditional_answer(request, await dashboard(coin, cache, request, symbol))
 
 
 def _whales(router: APIRouter, wide: MarketWide, coin: CoinParts) -> None:
@@ -160,7 +173,7 @@ def _whales(router: APIRouter, wide: MarketWide, coin: CoinParts) -> None:
     async def get_whale_alerts(
         request: Request,
         symbol: WhaleSymbolQuery = "ALL",
-        exchange: WhaleExchangeQuery = _HYPERLIQUID,
+        exchange: WhaleExchangeQuery = HYPERLIQUID,
         limit: WhaleLimitQuery = 50,
     ) -> Response:
         only = wide.whale_symbol(exchange, symbol)
@@ -180,10 +193,8 @@ def _whales(router: APIRouter, wide: MarketWide, coin: CoinParts) -> None:
     async def get_whale_positions(
         request: Request,
         symbol: WhaleSymbolQuery = "ALL",
-        exchange: WhaleExchangeQuery = _HYPERLIQUID,
+        exchange: WhaleExchangeQuery = HYPERLIQUID,
         limit: WhaleLimitQuery = 50,
     ) -> Response:
-        only = wide.whale_symbol(exchange, symbol)
-        parts = await wide.ask(request, View.WHALE_POSITIONS)
-        shared = {"now_ms": coin.now_ms, "data_mode": coin.data_mode}
-        return json_answer(render.whale_positions(parts, only, limit, **shared))
+        found = await whale_positions(wide, coin, request, symbol=symbol, exchange=exchange, limit=limit)
+        return json_answer(found)

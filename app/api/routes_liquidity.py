@@ -5,13 +5,13 @@ Answers are encoded once and reused for a second per coin and timeframe. Owns no
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from app.api import render_liquidity_answers as render
-from app.api.answer_cache import AnswerCache, conditional_answer
+from app.api.answer_cache import AnswerCache, Encoded, conditional_answer
 from app.api.auth import require_scope
 from app.api.deps import LiquidityUseCase
 from app.api.openapi_parts import JsonObject, problems, success
@@ -50,15 +50,19 @@ class LiquidityAnswers:
         self._pictures = pictures
         self._now_ms = now_ms
 
-    async def get(self, request: Request, symbol: str, timeframe: str, shape: Render) -> Response:
-        """One analysis in one shape. Raises: MissingScope, InvalidParameter, UnknownSymbol,
-        NoPriceAvailable."""
+    async def encoded(self, request: Request, symbol: str, timeframe: str, shape: Render) -> Encoded:
+        """One analysis in one shape, for every door. Raises: MissingScope, InvalidParameter,
+        UnknownSymbol, NoPriceAvailable."""
         base, frame = self._admit(request, symbol, timeframe)
 
         async def make() -> bytes:
             return self._encode(shape, await self._use_case.analyse(base, frame))
 
-        return await self._answer(request, (shape.__name__, base, frame), make)
+        return await self._cache.get((shape.__name__, base, frame), make)
+
+    async def get(self, request: Request, symbol: str, timeframe: str, shape: Render) -> Response:
+        """The same as a response. Raises: as `encoded`."""
+        return conditional_answer(request, await self.encoded(request, symbol, timeframe, shape))
 
     async def sentiment(self, request: Request, symbol: str, timeframe: str) -> Response:
         """Raises: as `get`."""
@@ -67,7 +71,7 @@ class LiquidityAnswers:
         async def make() -> bytes:
             return self._encode(render.sentiment, await self._use_case.sentiment(base, frame))
 
-        return await self._answer(request, ("sentiment", base, frame), make)
+        return conditional_answer(request, await self._cache.get(("sentiment", base, frame), make))
 
     async def picture(self, request: Request, symbol: str, timeframe: str) -> Response:
         """Raises: as `get`."""
@@ -83,11 +87,6 @@ class LiquidityAnswers:
 
     def _encode(self, shape: Render, answer: object) -> bytes:
         return shape(answer, now_ms=self._now_ms()).model_dump_json(by_alias=True).encode()
-
-    async def _answer(
-        self, request: Request, key: tuple[object, ...], make: Callable[[], Awaitable[bytes]]
-    ) -> Response:
-        return conditional_answer(request, await self._cache.get(key, make))
 
 
 def liquidity_routes(found: LiquidityAnswers) -> APIRouter:

@@ -15,7 +15,28 @@ from app.api.render_readings import render_market, render_premium
 from app.api.schemas.market import MarketResponse, PremiumResponse
 
 
-def market_routes(options: ApiOptions, use_case: MarketUseCase, *, now_ms: Callable[[], int]) -> APIRouter:
+class MarketAnswers:
+    """Raw figures of one coin, for every door."""
+
+    def __init__(self, options: ApiOptions, use_case: MarketUseCase, now_ms: Callable[[], int]) -> None:
+        self._options = options
+        self._use_case = use_case
+        self._now_ms = now_ms
+
+    async def get(self, request: Request, symbol: str) -> MarketResponse:
+        """Raises: MissingScope, InvalidParameter, UnknownSymbol."""
+        require_scope(request, self._options, Scope.READ)
+        return render_market(await self._use_case.market(symbol), now_ms=self._now_ms())
+
+    async def premium(self, request: Request, symbol: str) -> PremiumResponse:
+        """Raises: as `get`; needs the scope debug."""
+        require_scope(request, self._options, Scope.DEBUG)
+        base = self._use_case.resolve(symbol).base
+        probes = await self._use_case.probe_premium(symbol)
+        return render_premium(base, probes, now_ms=self._now_ms(), data_mode=self._options.data_mode)
+
+
+def market_routes(answers: MarketAnswers) -> APIRouter:
     """The router."""
     router = APIRouter(tags=["market"])
 
@@ -33,8 +54,7 @@ def market_routes(options: ApiOptions, use_case: MarketUseCase, *, now_ms: Calla
         },
     )
     async def get_market(request: Request, symbol: SymbolPath) -> Response:
-        require_scope(request, options, Scope.READ)
-        return json_answer(render_market(await use_case.market(symbol), now_ms=now_ms()))
+        return json_answer(await answers.get(request, symbol))
 
     @router.get(
         "/debug/premium/{symbol}",
@@ -48,9 +68,6 @@ def market_routes(options: ApiOptions, use_case: MarketUseCase, *, now_ms: Calla
         },
     )
     async def debug_premium(request: Request, symbol: SymbolPath) -> Response:
-        require_scope(request, options, Scope.DEBUG)
-        base = use_case.resolve(symbol).base
-        probes = await use_case.probe_premium(symbol)
-        return json_answer(render_premium(base, probes, now_ms=now_ms(), data_mode=options.data_mode))
+        return json_answer(await answers.premium(request, symbol))
 
     return router
