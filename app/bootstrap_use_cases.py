@@ -49,6 +49,7 @@ from app.services.streaming.stages import Stages
 from app.services.streaming.stream_source import NAME as STREAM
 from app.services.streaming.stream_source import StreamSource, interest_sources
 from app.services.streaming.tile_shelf import TileShelf
+from app.services.symbol_service import SymbolService
 from app.services.transport.redis_link import RedisLink
 from app.settings import Settings, SignalsConfig
 
@@ -188,6 +189,7 @@ def build_use_cases(base: Base) -> UseCases:
         ),
         alerts=AlertService(store.alerts, resolve=resolve),
         track=kept.track,
+        symbols=SymbolService(providers),
     )
     return UseCases(
         api=services,

@@ -36,6 +36,7 @@ from app.api.routes_metrics import metrics_routes
 from app.api.routes_record import record_routes
 from app.api.routes_signals import SignalAnswers, signal_routes
 from app.api.routes_status import status_routes
+from app.api.routes_symbols import SymbolAnswers, symbol_routes
 from app.api.routes_telegram import telegram_routes
 from app.api.routes_track import TrackAnswers, track_routes
 
@@ -81,6 +82,8 @@ def create_api(
     app.include_router(metrics_routes(options, metrics_text))
     market = MarketAnswers(options, services.market, now_ms)
     app.include_router(market_routes(market))
+    symbols = SymbolAnswers(options, services.symbols, now_ms)
+    app.include_router(symbol_routes(symbols))
     coin = CoinParts(options, services.derivatives, now_ms)
     app.include_router(derivatives_routes(coin))
     app.include_router(list_routes(MarketWide(options, services.derivatives), coin, cache))

@@ -26,7 +26,7 @@ from app.core.domain.sentiment import SentimentAnswer
 from app.core.domain.signal import Mode
 from app.core.domain.status import ReadyReport
 from app.core.domain.stored import ChainReport, ExportQuery, Page, SignalQuery, StoredSignal
-from app.core.domain.symbol import Symbol
+from app.core.domain.symbol import Symbol, SymbolMatches
 from app.core.domain.track_record import RecordAnswer, SignalStats
 from app.core.domain.views import Parts, View, ViewQuery
 
@@ -165,6 +165,14 @@ class RecordUseCase(Protocol):
         ...
 
 
+class SymbolUseCase(Protocol):
+    """Which coins can be asked for; reads lists, calls nobody."""
+
+    def search(self, text: str, limit: int) -> SymbolMatches:
+        """Raises: InvalidParameter."""
+        ...
+
+
 class ExportUseCase(Protocol):
     """Whole tables in pieces."""
 
@@ -260,4 +268,5 @@ class ApiServices:
     flow: FlowUseCase
     alerts: AlertUseCase
     track: TrackUseCase
+    symbols: SymbolUseCase
     telegram: TelegramWebhook | None = None

@@ -89,6 +89,7 @@ def _no_services() -> ApiServices:
         flow=never,
         alerts=never,
         track=never,
+        symbols=never,
     )
 
 

@@ -39,12 +39,16 @@ def no_chance(_direction: Direction, _score: float) -> tuple[float | None, str]:
     return None, "not computed"
 
 
+def known_bases(providers: Sequence[Provider]) -> frozenset[str]:
+    """Every coin that some provider lists; empty until the first list is loaded."""
+    return frozenset().union(*(provider.known_bases() for provider in providers))
+
+
 def resolver(providers: Sequence[Provider]) -> Callable[[str], Symbol]:
     """Any usual spelling to a coin that some provider lists. Raises: InvalidParameter, UnknownSymbol."""
 
     def resolve(text: str) -> Symbol:
-        known: frozenset[str] = frozenset().union(*(p.known_bases() for p in providers))
-        return resolve_symbol(text, known)
+        return resolve_symbol(text, known_bases(providers))
 
     return resolve
 

@@ -51,7 +51,7 @@ from app.core.domain.status import (
     ReadyReport,
     ReadyStatus,
 )
-from app.core.domain.symbol import Symbol, resolve_symbol
+from app.core.domain.symbol import Symbol, SymbolMatches, resolve_symbol, search_symbols
 from app.core.errors import ProviderNotConfigured
 from app.services.alert_service import AlertService
 from app.services.coinglass.explorer import Explorer
@@ -219,6 +219,13 @@ class FakeMarket:
         )
 
 
+class FakeSymbols:
+    """The coins that the other fakes know."""
+
+    def search(self, text: str, limit: int) -> SymbolMatches:
+        return search_symbols(text, KNOWN, limit)
+
+
 class FakeCatalog:
     """The real catalogue; calls pass the real checks and answer two rows."""
 
@@ -333,6 +340,7 @@ class Rig:
                 ),
                 alerts=AlertService(self.alerts, resolve=self.derivatives.resolve),
                 track=self.track,
+                symbols=FakeSymbols(),
             ),
             metrics_text=lambda: b"signals_total 1\n",
             now_ms=lambda: NOW_MS,

@@ -79,6 +79,7 @@ OPERATIONS = [
     "getCoinTrackRecord",
     "verifyTrackRecord",
     "getSignalStats",
+    "searchSymbols",
 ]
 
 _ONE_COIN = {"path_parameters": {"symbol": "BTC"}}
@@ -119,6 +120,7 @@ VALID: dict[str, dict[str, Any]] = {
     "getMarket": _ONE_COIN,
     "debugPremium": _ONE_COIN,
     "getSignals": {"query": {"symbols": "BTC,ETH"}},
+    "searchSymbols": {"query": {"query": "BTC"}},
     "getHistory": {"path_parameters": {"series": "candles", "symbol": "BTC"}},
     "getSignalHistory": _ONE_COIN,
     "exportTable": {"path_parameters": {"name": "signals"}},

@@ -54,6 +54,7 @@ def test_every_route_of_the_index_answers_in_its_documented_shape(demo: Service)
     for route in routes:
         params = {"symbols": "BTC,ETH,SOL"} if route == "/signals" else {}
         params |= {"symbol": "BTC"} if route.startswith("/api/gpts/") else {}
+        params |= {"query": "BTC"} if route == "/symbols" else {}
         answer = demo.get(concrete(route), params=params)
         # No worker runs beside it, so there is no alert to be shown; that is documented, too.
         expected = 404 if "{alert_id}" in route else 200

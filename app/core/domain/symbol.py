@@ -1,6 +1,7 @@
 """`Symbol`: one coin, whatever spelling the user typed. Parsed once at the edge.
 
-Owns the allow-list pattern and the near-match search. Providers format their own ids from `Symbol.base`.
+Owns the allow-list pattern, the near matches and the search. Providers format their own ids from
+`Symbol.base`.
 """
 
 from __future__ import annotations
@@ -91,3 +92,38 @@ def resolve_symbol(text: str, known: Collection[str]) -> Symbol:
         near = difflib.get_close_matches(symbol.base, known, n=5, cutoff=0.6)
         raise UnknownSymbol(symbol.base, tuple(near))
     return symbol
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolMatches:
+    """What a search found.
+
+    exact: the coin that the text spells, None where no list has it. found: bases, best first, the exact one
+    among them. listed: coins in the lists that were searched; 0 while none could be loaded.
+    """
+
+    exact: Symbol | None
+    found: tuple[str, ...]
+    listed: int
+
+
+def search_symbols(text: str, known: Collection[str], limit: int) -> SymbolMatches:
+    """Known coins by a spelling or a part: the exact one, then what begins so, contains it, looks like it.
+
+    Worked example: `pep` in PEPE, PEOPLE, BTC -> exact None, found PEPE (begins so), PEOPLE (looks like it).
+    At most `limit` are found. Within one kind shorter names come first, then by the alphabet.
+
+    Raises:
+        InvalidParameter: not a symbol.
+    """
+    try:
+        exact: Symbol | None = resolve_symbol(text, known) if known else None
+    except UnknownSymbol:
+        exact = None
+    part = parse_symbol(text).base
+    names = sorted((name for name in known if _ALLOWED.fullmatch(name)), key=lambda name: (len(name), name))
+    ranked = [exact.base] if exact is not None else []
+    ranked += [name for name in names if name.startswith(part)]
+    ranked += [name for name in names if part in name]
+    ranked += difflib.get_close_matches(part, names, n=limit, cutoff=0.6)
+    return SymbolMatches(exact, tuple(dict.fromkeys(ranked))[:limit], len(names))

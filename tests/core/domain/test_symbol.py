@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.domain.symbol import Symbol, parse_symbol, resolve_symbol
+from app.core.domain.symbol import Symbol, SymbolMatches, parse_symbol, resolve_symbol, search_symbols
 from app.core.errors import InvalidParameter, UnknownSymbol
 
 KNOWN = frozenset({"BTC", "ETH", "PEPE", "1INCH", "W", "FDUSD", "SOL"})
@@ -77,3 +77,33 @@ def test_whatever_is_accepted_is_letters_and_digits_only(text: str) -> None:
         return
     assert 1 <= len(base) <= 15
     assert set(base) <= set(string.ascii_uppercase + string.digits)
+
+
+class TestSearch:
+    def test_the_exact_coin_comes_first_then_what_begins_so_contains_it_and_looks_like_it(self) -> None:
+        known = {"BTC", "BTCDOM", "WBTC", "BTT", "ETH"}
+        found = search_symbols("btcusdt", known, 10)
+        assert found.exact == Symbol("BTC")
+        assert found.found == ("BTC", "BTCDOM", "WBTC", "BTT")
+        assert found.listed == 5
+
+    def test_a_part_of_a_name_is_no_exact_match(self) -> None:
+        found = search_symbols("pep", {"PEPE", "PEOPLE", "BTC"}, 10)
+        assert (found.exact, found.found) == (None, ("PEPE", "PEOPLE"))
+
+    def test_without_any_list_nothing_is_found_and_that_is_said(self) -> None:
+        assert search_symbols("BTC", (), 10) == SymbolMatches(None, (), 0)
+
+    def test_names_that_no_question_could_spell_are_left_out(self) -> None:
+        assert search_symbols("B", {"BTC", "B币"}, 10).found == ("BTC",)
+
+    def test_what_is_no_symbol_is_refused(self) -> None:
+        with pytest.raises(InvalidParameter):
+            search_symbols("../x", KNOWN, 10)
+
+    @given(st.sampled_from(sorted(KNOWN)), st.integers(1, 5))
+    def test_every_known_coin_finds_itself_first_within_the_limit(self, base: str, limit: int) -> None:
+        found = search_symbols(base, KNOWN, limit)
+        assert found.exact == resolve_symbol(base, KNOWN)
+        assert found.found[0] == found.exact.base
+        assert len(found.found) <= limit
