@@ -7,8 +7,9 @@ middleware uses the same builder for refusals it makes before routing.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
@@ -31,9 +32,25 @@ _REASON_CHARS = 80
 
 def problem_response(scope: Scope, error: ServiceError) -> Response:
     """Render an error the caller may read; bugs of ours go to `internal_problem` instead."""
+    return _response(problem_of(scope, error), _headers(error))
+
+
+def problem_of(scope: Scope, error: ServiceError) -> Problem:
+    """The same as a value, for doors that answer in another envelope."""
     near = error.near if isinstance(error, UnknownSymbol) else ()
     needed = error.needed if isinstance(error, PlanTooLow) else None
-    return _response(scope, error.http_status, error.code, detail_of(error), near, _headers(error), needed)
+    return _problem(scope, error.http_status, error.code, detail_of(error), near, needed)
+
+
+def invalid_input(scope: Scope, rules: Sequence[Mapping[str, Any]]) -> Problem:
+    """Malformed input is 400 here. The text names the parameter and the rule, not what was sent."""
+    texts = [f"{rule['loc'][-1] if rule['loc'] else 'request'}: {rule['msg']}" for rule in rules[:3]]
+    return _problem(scope, 400, "invalid_parameter", "; ".join(texts) or "malformed request")
+
+
+def internal(scope: Scope) -> Problem:
+    """For an exception nobody expected, as a value."""
+    return _problem(scope, 500, "internal_error", _INTERNAL_DETAIL)
 
 
 def detail_of(error: ServiceError) -> str:
@@ -54,7 +71,7 @@ def detail_of(error: ServiceError) -> str:
 
 def internal_problem(scope: Scope) -> Response:
     """For an exception nobody expected."""
-    return _response(scope, 500, "internal_error", _INTERNAL_DETAIL)
+    return _response(internal(scope))
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -73,16 +90,15 @@ def _headers(error: ServiceError) -> dict[str, str]:
     return {} if wait_s is None else {"Retry-After": str(max(1, math.ceil(wait_s)))}
 
 
-def _response(
+def _problem(
     scope: Scope,
     status: int,
     code: str,
     detail: str,
     near: tuple[str, ...] = (),
-    headers: Mapping[str, str] | None = None,
     plan_needed: str | None = None,
-) -> Response:
-    problem = Problem(
+) -> Problem:
+    return Problem(
         type=f"urn:problem:{code}",
         title=HTTPStatus(status).phrase,
         status=status,
@@ -93,9 +109,12 @@ def _response(
         near=[clip(name, 20) for name in near[:5]],
         plan_needed=plan_needed,
     )
+
+
+def _response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
     return Response(
         problem.model_dump_json(by_alias=True),
-        status,
+        problem.status,
         headers={"Cache-Control": "no-store", **(headers or {})},
         media_type=PROBLEM_MEDIA_TYPE,
     )
@@ -108,10 +127,8 @@ async def _on_service_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
-    """Malformed input is 400 here. The text names the parameter and the rule, not what was sent."""
     rules = error.errors() if isinstance(error, RequestValidationError) else []
-    texts = [f"{rule['loc'][-1] if rule['loc'] else 'request'}: {rule['msg']}" for rule in rules[:3]]
-    return _response(request.scope, 400, "invalid_parameter", "; ".join(texts) or "malformed request")
+    return _response(invalid_input(request.scope, rules))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -124,4 +141,4 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     detail = {404: "no such route; GET / lists them all", 405: f"this route answers {methods}"}.get(status)
     if "GET" in headers.get("Allow", ""):
         headers["Allow"] = "GET, HEAD"  # the edge answers HEAD wherever there is GET
-    return _response(request.scope, status, code, detail or HTTPStatus(status).phrase, (), headers)
+    return _response(_problem(request.scope, status, code, detail or HTTPStatus(status).phrase), headers)
