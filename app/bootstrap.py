@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from app import __version__
 from app.api.app import Lifespan, create_api
+from app.api.mcp_options import McpOptions
 from app.api.options import ApiKey, ApiOptions
 from app.bootstrap_base import Base, build_base
 from app.bootstrap_use_cases import UseCases, build_use_cases
@@ -75,8 +76,9 @@ def build(
 
 
 def _api_options(settings: Settings) -> ApiOptions:
+    public_url = settings.public_url or f"http://localhost:{settings.port}"
     return ApiOptions(
-        public_url=settings.public_url or f"http://localhost:{settings.port}",
+        public_url=public_url,
         data_mode=DataMode(settings.data_mode),
         version=__version__,
         env=settings.env,
@@ -86,6 +88,18 @@ def _api_options(settings: Settings) -> ApiOptions:
         cors_origins=settings.cors_origins,
         trusted_proxy_hops=settings.trusted_proxy_hops,
         rate_limit_per_minute=settings.rate_limit_per_minute,
+        mcp=_mcp_options(settings, public_url),
+    )
+
+
+def _mcp_options(settings: Settings, public_url: str) -> McpOptions | None:
+    if not settings.mcp:
+        return None
+    return McpOptions.of(
+        public_url,
+        more_hosts=settings.mcp_allowed_hosts,
+        more_origins=settings.mcp_allowed_origins,
+        local=settings.is_local(),
     )
 
 

@@ -25,7 +25,9 @@ from app.settings_values import (
     DatabaseUrl,
     Exchanges,
     Folder,
+    Hosts,
     HttpUrl,
+    NamedOrigins,
     Origins,
     Positive,
     RedisUrl,
@@ -88,6 +90,9 @@ class Settings(BaseSettings):
 
     api_keys: ApiKeys = ()
     cors_origins: Origins = ()
+    mcp: bool = True
+    mcp_allowed_hosts: Hosts = ()
+    mcp_allowed_origins: NamedOrigins = ()
     rate_limit_per_minute: int = Field(default=120, gt=0)
     trusted_proxy_hops: int = Field(default=0, ge=0, le=10)
     request_deadline_seconds: float = Field(default=8.0, gt=0, le=40)  # assistants hang up after 45 s
@@ -180,6 +185,10 @@ class Settings(BaseSettings):
         Live, two processes doing so would open two upstream connections with one key.
         """
         return self.worker == "embedded" or (self.worker == "auto" and self.data_mode != "live")
+
+    def is_local(self) -> bool:
+        """Whether this machine's own names lead here: in development, in the demo, and on a loopback HOST."""
+        return self.env == "dev" or self.data_mode == "demo" or _is_loopback(self.host)
 
     def retention_days(self) -> dict[str, int]:
         """Days by the name of the table, for those that can be set."""

@@ -99,6 +99,18 @@ def _origin(value: str) -> str:
     return url
 
 
+def _named_origin(value: str) -> str:
+    if value == "*":
+        raise ValueError("'*' is not allowed here; list the origins")
+    return _origin(value)
+
+
+def _host(value: str) -> str:
+    if not re.fullmatch(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", value):
+        raise ValueError("expected host names such as signals.example.com or 10.0.0.5:8000")
+    return value
+
+
 def _start_ms(value: object) -> object:
     """ISO-8601 (UTC unless it says otherwise) or epoch milliseconds -> epoch milliseconds."""
     if not isinstance(value, str) or value.strip().isdigit():
@@ -204,6 +216,10 @@ Exchanges = Annotated[
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_comma_list)
 ]
+NamedOrigins = Annotated[
+    tuple[Annotated[str, AfterValidator(_named_origin)], ...], NoDecode, BeforeValidator(_comma_list)
+]
+Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_comma_list)]
 ApiKeys = Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(_api_keys)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]

@@ -67,6 +67,33 @@ class TestReading:
         assert settings.symbols == ("BTC", "ETH")
         assert settings.cors_origins == ("https://chatgpt.com",)
 
+    def test_mcp_is_on_and_names_hosts_and_origins(self) -> None:
+        names = {
+            "MCP_ALLOWED_HOSTS": "a.example, 10.0.0.5:8000,[::1]:9",
+            "MCP_ALLOWED_ORIGINS": "https://b.example",
+        }
+        settings = load_settings(names)
+        assert settings.mcp is True
+        assert settings.mcp_allowed_hosts == ("a.example", "10.0.0.5:8000", "[::1]:9")
+        assert settings.mcp_allowed_origins == ("https://b.example",)
+        assert load_settings({"MCP": "off"}).mcp is False
+
+    @pytest.mark.parametrize(
+        ("given", "is_local"),
+        [
+            ({}, True),
+            ({"HOST": "0.0.0.0"}, True),
+            ({"ENV": "prod"}, True),
+            ({"ENV": "prod", "HOST": "0.0.0.0"}, False),
+            ({"ENV": "prod", "HOST": "0.0.0.0", "DATA_MODE": "demo", "ALLOW_DEMO_IN_PROD": "true"}, True),
+        ],
+    )
+    def test_this_machines_names_lead_here_but_in_production_for_all(
+        self, given: dict[str, str], is_local: bool
+    ) -> None:
+        safe = {"API_KEYS": "k:0123456789abcdefghij:read", "PUBLIC_URL": "https://s.example.com"}
+        assert load_settings(safe | given).is_local() is is_local
+
     def test_named_and_plain_api_keys_are_told_apart(self) -> None:
         named, plain = load_settings({"API_KEYS": "bot:aaa:read+admin, bbb"}).api_keys
         assert (named.name, named.key.get_secret_value(), named.scopes) == (
@@ -164,6 +191,11 @@ REFUSED = [
     ("EXCHANGES", "Binance,<script>"),
     ("CORS_ORIGINS", "chatgpt.com"),
     ("CORS_ORIGINS", "https://chatgpt.com/path"),
+    ("MCP_ALLOWED_HOSTS", "https://signals.example.com"),
+    ("MCP_ALLOWED_HOSTS", "signals.example.com/mcp"),
+    ("MCP_ALLOWED_ORIGINS", "*"),
+    ("MCP_ALLOWED_ORIGINS", "https://desk.example/path"),
+    ("MCP", "perhaps"),
     ("API_KEYS", "name:key"),
     ("API_KEYS", "name:key:everything"),
     ("API_KEYS", "a:k1:read,a:k2:read"),

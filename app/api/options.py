@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from app.api.mcp_options import McpOptions
 from app.core.domain.context import DataMode
 from app.core.errors import ConfigurationError
 
@@ -57,7 +58,7 @@ class ApiOptions:
     public_url: the address clients use, without trailing slash. trusted_proxy_hops: reverse proxies in
     front that append to X-Forwarded-For; 0 ignores the header. max_in_flight: requests answered at once
     by the process, max_in_flight_per_client: by one key or address. reuse_s: seconds an encoded signal
-    answer may be served again.
+    answer may be served again. mcp: whom the MCP door answers, None without that door.
     """
 
     public_url: str
@@ -73,6 +74,7 @@ class ApiOptions:
     max_in_flight_per_client: int = 128
     reuse_s: float = 1.0
     has_dashboard: bool = False
+    mcp: McpOptions | None = None
 
     def __post_init__(self) -> None:
         # The settings explain each of these; this fails closed for whoever builds the API without them.
