@@ -25,7 +25,11 @@ from prometheus_client.registry import Collector
 from structlog.typing import EventDict, Processor
 
 # Their INFO lines print whole request URLs; uvicorn's access log prints paths the API has already counted.
-_NOISY_LOGGERS = ("httpx", "httpcore", "httpx2", "httpcore2", "uvicorn.access", "websockets")
+# The MCP library tells of every request, at DEBUG with what stands in it.
+_NOISY_LOGGERS = (
+    *("httpx", "httpcore", "httpx2", "httpcore2", "uvicorn.access", "websockets"),
+    *("mcp", "sse_starlette"),
+)
 _HANDLER_NAME = "crypto-futures-signals"
 
 _log = structlog.get_logger(__name__)

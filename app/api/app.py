@@ -7,8 +7,8 @@ build the same app with fakes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -16,6 +16,8 @@ from fastapi.middleware.cors import CORSMiddleware
 from app.api.answer_cache import AnswerCache
 from app.api.deps import ApiServices
 from app.api.edge import DATA_MODE_HEADER, Edge, RequestObserver
+from app.api.mcp_door import McpDoor, McpRoute, Opened
+from app.api.mcp_options import McpOptions
 from app.api.openapi import TITLE, build_actions, build_openapi
 from app.api.openapi_parts import JsonObject
 from app.api.options import ApiOptions
@@ -39,6 +41,7 @@ from app.api.routes_status import status_routes
 from app.api.routes_symbols import SymbolAnswers, symbol_routes
 from app.api.routes_telegram import telegram_routes
 from app.api.routes_track import TrackAnswers, track_routes
+from app.api.shared_answers import SharedAnswers
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -64,37 +67,34 @@ def create_api(
         lifespan: start and stop of what the use cases stand on.
         observe: told about every answer, for metrics.
     """
+    cache = AnswerCache(reuse_s=options.answer_reuse_s, monotonic=monotonic)
+    # Pictures and grids are up to 100 kB each: a cache of their own, and a small one.
+    large = AnswerCache(reuse_s=options.answer_reuse_s, monotonic=monotonic, max_entries=32)
+    shared = _shared_answers(options, services, cache, large, now_ms)
+    door = None if options.mcp is None else _mcp_door(options, options.mcp, shared)
     app = FastAPI(
         title=TITLE,
         version=options.version,
-        lifespan=lifespan,
+        lifespan=lifespan if door is None else _around(door, lifespan),
         redirect_slashes=False,
         telemetry={"tracing": False},
     )
     documents = _Documents(app, options)
     app.openapi = documents.whole  # type: ignore[method-assign]  # the framework's documented hook
-    cache = AnswerCache(reuse_s=options.answer_reuse_s, monotonic=monotonic)
-    answers = SignalAnswers(services.signals, cache, now_ms=now_ms)
     # First, because the router tries them in order and this is the busiest one.
-    app.include_router(signal_routes(options, answers))
+    app.include_router(signal_routes(options, shared.signals))
     app.include_router(index_routes(options, openapi=documents.whole, actions=documents.actions))
     app.include_router(health_routes(services.health, now_ms=now_ms))
     app.include_router(metrics_routes(options, metrics_text))
-    market = MarketAnswers(options, services.market, now_ms)
-    app.include_router(market_routes(market))
-    symbols = SymbolAnswers(options, services.symbols, now_ms)
-    app.include_router(symbol_routes(symbols))
-    coin = CoinParts(options, services.derivatives, now_ms)
-    app.include_router(derivatives_routes(coin))
-    app.include_router(list_routes(MarketWide(options, services.derivatives), coin, cache))
-    # Pictures and grids are up to 100 kB each: a cache of their own, and a small one.
-    large = AnswerCache(reuse_s=options.answer_reuse_s, monotonic=monotonic, max_entries=32)
+    app.include_router(market_routes(shared.market))
+    app.include_router(symbol_routes(shared.symbols))
+    app.include_router(derivatives_routes(shared.coin))
+    app.include_router(list_routes(shared.wide, shared.coin, cache))
     app.include_router(heatmap_routes(options, services.heatmap, large))
-    app.include_router(liquidity_routes(LiquidityAnswers(options, services.liquidity, cache, large, now_ms)))
-    app.include_router(history_routes(coin, services.history, services.replay))
+    app.include_router(liquidity_routes(shared.liquidity))
+    app.include_router(history_routes(shared.coin, services.history, services.replay))
     app.include_router(flow_routes(FlowAnswers(options, services.flow, cache)))
-    alerts = AlertAnswers(options, services.alerts, now_ms)
-    app.include_router(alert_routes(alerts))
+    app.include_router(alert_routes(shared.alerts))
     app.include_router(record_routes(options, services.record, now_ms=now_ms))
     app.include_router(track_routes(TrackAnswers(options, services.track, cache, now_ms)))
     app.include_router(export_routes(options, Downloads(services.exports), now_ms=now_ms))
@@ -102,11 +102,57 @@ def create_api(
     app.include_router(catalog_routes(options, services.catalog, now_ms=now_ms))
     if services.telegram is not None:
         app.include_router(telegram_routes(services.telegram))
+    if door is not None:
+        app.router.routes.append(McpRoute(door))
     install_problem_handlers(app)
     app.add_middleware(Edge, options=options, monotonic=monotonic, observe=observe)
     if options.cors_origins:
         _allow_origins(app, options.cors_origins)
     return app
+
+
+def _shared_answers(
+    options: ApiOptions,
+    services: ApiServices,
+    cache: AnswerCache,
+    large: AnswerCache,
+    now_ms: Callable[[], int],
+) -> SharedAnswers:
+    return SharedAnswers(
+        cache=cache,
+        signals=SignalAnswers(services.signals, cache, now_ms=now_ms),
+        market=MarketAnswers(options, services.market, now_ms),
+        symbols=SymbolAnswers(options, services.symbols, now_ms),
+        coin=CoinParts(options, services.derivatives, now_ms),
+        wide=MarketWide(options, services.derivatives),
+        liquidity=LiquidityAnswers(options, services.liquidity, cache, large, now_ms),
+        alerts=AlertAnswers(options, services.alerts, now_ms),
+    )
+
+
+def _mcp_door(options: ApiOptions, served: McpOptions, shared: SharedAnswers) -> McpDoor:
+    def build() -> Opened:
+        # Here and not above: the library weighs 25 MB, and most processes are never asked for it.
+        from app.api.mcp_server import McpServer
+        from app.api.mcp_tools import build_tools
+
+        return McpServer(options, served, build_tools(shared))
+
+    return McpDoor(build)
+
+
+def _around(door: McpDoor, lifespan: Lifespan | None) -> Lifespan:
+    """The door inside of everything else: it is shut before what its tools stand on ends."""
+
+    @asynccontextmanager
+    async def both(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if lifespan is not None:
+                await stack.enter_async_context(lifespan(app))
+            await stack.enter_async_context(door.running())
+            yield
+
+    return both
 
 
 class _Documents:

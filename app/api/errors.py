@@ -76,6 +76,38 @@ class Overloaded(ServiceError):
         super().__init__("too many requests in progress; try again in a second")
 
 
+class WrongHost(ServiceError):
+    """The MCP door was called under a name that is not on its list."""
+
+    code = "wrong_host"
+    http_status = 421
+
+    def __init__(self) -> None:
+        super().__init__("not served under this Host; see PUBLIC_URL and MCP_ALLOWED_HOSTS")
+
+
+class WrongOrigin(ServiceError):
+    """A page of an origin that is not on the list called the MCP door."""
+
+    code = "wrong_origin"
+    http_status = 403
+
+    def __init__(self) -> None:
+        super().__init__("not served to this Origin; see MCP_ALLOWED_ORIGINS")
+
+
+class McpUnavailable(ServiceError):
+    """The MCP door is opening or closing with the process, or could not be opened."""
+
+    code = "mcp_unavailable"
+    http_status = 503
+    retryable = True
+    retry_after_s = 5
+
+    def __init__(self) -> None:
+        super().__init__("the MCP server does not run now")
+
+
 class NotReady(ServiceError):
     """No price can be served; names each provider's state."""
 

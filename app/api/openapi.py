@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.api.edge import DATA_MODE_HEADER, LIVE_PATH
-from app.api.openapi_parts import JsonObject, problem_content
+from app.api.openapi_parts import JsonObject, problem_content, tidy_schema
 from app.api.schemas.enum_texts import ENUM_TEXTS
 from app.api.schemas.problem import Problem
 from app.core.domain.context import DataMode
@@ -82,7 +82,7 @@ def build_openapi(app: FastAPI) -> JsonObject:
         schemas.pop(name, None)
     schemas["Problem"] = Problem.model_json_schema(by_alias=True)
     for name, schema in schemas.items():
-        _tidy(schema)
+        tidy_schema(schema)
         if "enum" in schema:
             schema["description"] = ENUM_TEXTS[name]
     for path, _, operation in operations(document):
@@ -90,7 +90,7 @@ def build_openapi(app: FastAPI) -> JsonObject:
         for response in operation["responses"].values():
             response["headers"] = {DATA_MODE_HEADER: {"$ref": f"#/components/headers/{DATA_MODE_HEADER}"}}
         for parameter in operation.get("parameters", ()):
-            _tidy(parameter["schema"])
+            tidy_schema(parameter["schema"])
         if path == LIVE_PATH:
             operation["security"] = []
     document["components"]["headers"] = {DATA_MODE_HEADER: copy.deepcopy(_DATA_MODE)}
@@ -161,19 +161,3 @@ def _refs(node: Any) -> Iterator[str]:
     elif isinstance(node, list):
         for value in node:
             yield from _refs(value)
-
-
-def _tidy(schema: JsonObject) -> None:
-    """Drop generated titles, and say `type: [x, null]` instead of anyOf where the schema is inline."""
-    schema.pop("title", None)
-    for child in (*schema.get("properties", {}).values(), *schema.get("anyOf", ())):
-        _tidy(child)
-    if isinstance(schema.get("items"), dict):
-        _tidy(schema["items"])
-    match schema.get("anyOf"):
-        case [{"type": str() as kind} as inline, {"type": "null"}]:
-            del schema["anyOf"]
-            described = {key: value for key, value in schema.items() if key == "description"}
-            schema.update({**inline, **described, "type": [kind, "null"]})
-        case _:
-            pass

@@ -1,4 +1,4 @@
-"""Small pieces that routes and the OpenAPI builders share: documented problems and JSON answers."""
+"""Small pieces that routes and the builders of schemas share: documented problems, JSON answers, tidying."""
 
 from __future__ import annotations
 
@@ -62,3 +62,19 @@ def json_answer(model: BaseModel) -> Response:
         headers={"Cache-Control": "no-store"},
         media_type="application/json",
     )
+
+
+def tidy_schema(schema: JsonObject) -> None:
+    """Drop generated titles, and say `type: [x, null]` instead of anyOf where the schema is inline."""
+    schema.pop("title", None)
+    for child in (*schema.get("properties", {}).values(), *schema.get("anyOf", ())):
+        tidy_schema(child)
+    if isinstance(schema.get("items"), dict):
+        tidy_schema(schema["items"])
+    match schema.get("anyOf"):
+        case [{"type": str() as kind} as inline, {"type": "null"}]:
+            del schema["anyOf"]
+            described = {key: value for key, value in schema.items() if key == "description"}
+            schema.update({**inline, **described, "type": [kind, "null"]})
+        case _:
+            pass

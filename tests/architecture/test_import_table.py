@@ -194,7 +194,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "settings": frozenset({"pydantic", "pydantic_settings"}),
     "telemetry": frozenset({"structlog", "prometheus_client", "prometheus_fastapi_instrumentator"}),
     "sim": frozenset({"fastapi", "starlette", "uvicorn", "websockets", "numpy"}),
-    "api": HTTP_API | {"mcp"},
+    "api": HTTP_API | {"mcp", "mcp_types"},
     "commands": ANY_LIBRARY,
 }
 
