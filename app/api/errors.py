@@ -52,6 +52,16 @@ class BodyTooLarge(ServiceError):
         super().__init__(f"request bodies are limited to {max_bytes} bytes")
 
 
+class BodyTooSlow(ServiceError):
+    """The rest of the request body did not come."""
+
+    code = "body_too_slow"
+    http_status = 408
+
+    def __init__(self, within_s: float) -> None:
+        super().__init__(f"the request body did not arrive within {within_s:g} s")
+
+
 class TooManyRequests(ServiceError):
     """The caller is over its rate or has too many requests open; try again in `retry_after_s` seconds."""
 

@@ -8,6 +8,7 @@ could not say shorter.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Sequence
@@ -32,10 +33,10 @@ from mcp_types import Tool as ListedTool
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from app.api.auth import require_scope
-from app.api.errors import WrongHost, WrongOrigin
+from app.api.errors import BodyTooSlow, WrongHost, WrongOrigin
 from app.api.mcp_options import McpOptions
 from app.api.mcp_schemas import input_schema, output_schema
 from app.api.mcp_tools import Tool
@@ -47,6 +48,8 @@ from app.api.schemas.problem import Problem
 from app.core.errors import ServiceError
 
 NAME = "crypto-futures-signals"
+# A message is a few hundred bytes. Well under the ten seconds in which the process has to stop.
+BODY_S = 5.0
 # Clients may show or read no more than the first 512 characters: what must not be missed is said there.
 INSTRUCTIONS = (
     "Market data and arithmetic on crypto perpetual futures: data, not advice. "
@@ -98,7 +101,11 @@ class McpServer:
             yield
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request. Raises: MissingScope, WrongHost, WrongOrigin; HTTPException 405 for all but POST."""
+        """One request.
+
+        Raises: MissingScope, WrongHost, WrongOrigin, BodyTooSlow, BodyTooLarge; HTTPException (405) for all
+        but POST.
+        """
         request = Request(scope, receive)
         require_scope(request, self._options, KeyScope.READ)
         # Asked here too, before the SDK does: its own refusals are plain text that says nothing of the cure.
@@ -107,7 +114,7 @@ class McpServer:
             raise WrongHost if refusal.status_code == 421 else WrongOrigin
         if request.method != "POST":
             raise HTTPException(405, headers={"Allow": "POST"})
-        await self._manager.handle_request(scope, receive, send)
+        await self._manager.handle_request(scope, _in_time(receive), send)
 
     async def _list(
         self, _context: ServerRequestContext[Any], _params: PaginatedRequestParams | None
@@ -134,6 +141,24 @@ class McpServer:
             seen = {"tool": tool.name, "request_id": request.scope.get("request_id", "")}
             _log.exception("unhandled error in a tool", extra=seen)
             return _failed(internal(request.scope))
+
+
+def _in_time(receive: Receive) -> Receive:
+    """The body within `BODY_S`: who sends half of one would hold a slot, and the end of the process."""
+    give_up_s = asyncio.get_running_loop().time() + BODY_S
+    is_whole = False
+
+    async def timely() -> Message:
+        nonlocal is_whole
+        try:
+            async with asyncio.timeout_at(None if is_whole else give_up_s):
+                message = await receive()
+        except TimeoutError:
+            raise BodyTooSlow(BODY_S) from None
+        is_whole = not message.get("more_body", False)
+        return message
+
+    return timely
 
 
 def _listed(tool: Tool) -> ListedTool:

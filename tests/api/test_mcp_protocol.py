@@ -195,6 +195,15 @@ class TestErrors:
         answer = await mcp.client.post("/mcp", content=pieces() if chunked else large, headers=sent)
         assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
+    async def test_half_a_body_is_given_up_on(self, mcp: McpRig, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("app.api.mcp_server.BODY_S", 0.05)
+        host, _, port = mcp.url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
+        writer.close()
+        assert (await mcp.post(request("tools/list"))).status_code == 200
+
 
 class TestNames:
     @pytest.mark.parametrize(
