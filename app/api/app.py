@@ -107,7 +107,7 @@ def create_api(
     install_problem_handlers(app)
     app.add_middleware(Edge, options=options, monotonic=monotonic, observe=observe)
     if options.cors_origins:
-        _allow_origins(app, options.cors_origins)
+        _allow_origins(app, options)
     return app
 
 
@@ -175,13 +175,17 @@ class _Documents:
         return self._actions
 
 
-def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
+# What a page has to send along to call tools; `MCP_ALLOWED_ORIGINS` decides whether it is answered.
+_MCP_HEADERS = ("Content-Type", "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name")
+
+
+def _allow_origins(app: FastAPI, options: ApiOptions) -> None:
     """Added last, so outermost: refusals carry the headers too. Credentials stay off: keys are bearer."""
     app.add_middleware(
         CORSMiddleware,
-        allow_origins=list(origins),
-        allow_methods=["GET", "HEAD"],
-        allow_headers=["Authorization", "X-Request-ID"],
+        allow_origins=list(options.cors_origins),
+        allow_methods=["GET", "HEAD", *(("POST",) if options.mcp else ())],
+        allow_headers=["Authorization", "X-Request-ID", *(_MCP_HEADERS if options.mcp else ())],
         expose_headers=[
             "X-Request-ID",
             DATA_MODE_HEADER,

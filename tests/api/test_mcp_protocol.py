@@ -15,6 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, KNOWN_PROTOCOL_VERSIONS
 
 from app import telemetry
+from app.api.mcp_options import McpOptions
 from app.api.mcp_server import INSTRUCTIONS, NAME
 from app.api.options import ApiKey
 from tests.live_rig import forget_logging
@@ -227,6 +228,24 @@ class TestNames:
     @pytest.mark.parametrize("origin", ["https://signals.example.com", "http://localhost:6274"])
     async def test_pages_of_the_list_are_served(self, mcp: McpRig, origin: str) -> None:
         assert (await mcp.post(request("tools/list"), Origin=origin)).status_code == 200
+
+    async def test_a_page_that_both_lists_name_may_ask_and_read(self) -> None:
+        page = "https://desk.example"
+        served = McpOptions.of("https://signals.example.com", more_origins=[page], local=True)
+        async with mcp_rig(mcp=served, cors_origins=(page,)) as mcp:
+            before = await mcp.client.options(
+                "/mcp",
+                headers={
+                    "Origin": page,
+                    "Access-Control-Request-Method": "POST",
+                    "Access-Control-Request-Headers": "authorization,content-type,mcp-protocol-version",
+                },
+            )
+            answer = await mcp.post(request("tools/list"), Origin=page)
+        assert before.status_code == 200
+        assert "POST" in before.headers["access-control-allow-methods"]
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == page
 
     async def test_names_do_not_matter_to_the_rest_of_the_service(self, mcp: McpRig) -> None:
         answer = await mcp.client.get("/signals/BTC", headers={"Host": "evil.example"})
