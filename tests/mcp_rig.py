@@ -28,6 +28,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "get_liquidations": {"symbol": "BTC"},
     "get_whales": {},
     "get_dashboard": {"symbol": "BTC"},
+    "get_track_record": {},
     "get_alerts": {},
     "search_symbols": {"query": "BT"},
 }

@@ -96,7 +96,7 @@ def create_api(
     app.include_router(flow_routes(FlowAnswers(options, services.flow, cache)))
     app.include_router(alert_routes(shared.alerts))
     app.include_router(record_routes(options, services.record, now_ms=now_ms))
-    app.include_router(track_routes(TrackAnswers(options, services.track, cache, now_ms)))
+    app.include_router(track_routes(shared.track))
     app.include_router(export_routes(options, Downloads(services.exports), now_ms=now_ms))
     app.include_router(status_routes(options, services.budget, now_ms=now_ms))
     app.include_router(catalog_routes(options, services.catalog, now_ms=now_ms))
@@ -127,6 +127,7 @@ def _shared_answers(
         wide=MarketWide(options, services.derivatives),
         liquidity=LiquidityAnswers(options, services.liquidity, cache, large, now_ms),
         alerts=AlertAnswers(options, services.alerts, now_ms),
+        track=TrackAnswers(options, services.track, cache, now_ms),
     )
 
 

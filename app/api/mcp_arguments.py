@@ -19,6 +19,7 @@ from app.api.params import (
 from app.api.routes_alerts import AlertLimitQuery, KeptQuery, KindQuery, SeverityQuery
 from app.api.routes_derivatives import IncludeQuery
 from app.api.routes_symbols import FoundLimitQuery, SearchQuery
+from app.api.routes_track import DetailQuery
 from app.core.domain.liquidity import DEFAULT_TIMEFRAME
 
 
@@ -73,6 +74,13 @@ class AlertArguments(Arguments):
     until: ToQuery = ""
     limit: AlertLimitQuery = 10
     cursor: PageCursorQuery = ""
+
+
+class RecordArguments(Arguments):
+    """Whose record, and how much of it. In REST the coin is a part of the path."""
+
+    symbol: OneOrAllQuery = ""
+    detail: DetailQuery = "compact"
 
 
 class SearchArguments(Arguments):

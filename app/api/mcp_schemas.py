@@ -10,7 +10,12 @@ from app.api.openapi_parts import JsonObject, tidy_schema
 from app.api.schemas.enum_texts import ENUM_TEXTS
 
 # Every client is sent the list before it asks anything: what a reader of results does not need is left out.
-_LIMITS = frozenset({"pattern", "maxLength", "maxItems"})
+_LIMITS = frozenset(
+    {"pattern", "format", "maxLength", "maxItems", "minimum", "maximum", "exclusiveMinimum"}
+    | {"additionalProperties"}
+)
+# Said once for all tools, in the instructions of the server.
+_SAID_ALREADY = "DataMode"
 
 
 def input_schema(arguments: type[BaseModel]) -> JsonObject:
@@ -19,8 +24,9 @@ def input_schema(arguments: type[BaseModel]) -> JsonObject:
 
 
 def output_schema(answer: type[BaseModel]) -> JsonObject:
-    """What comes back, without the limits of texts and lists: it is read and not filled in."""
+    """What comes back, without limits: it is read and not filled in."""
     found: JsonObject = _without_limits(_schema(answer, "serialization"))
+    found.get("$defs", {}).get(_SAID_ALREADY, {}).pop("description", None)
     return found
 
 

@@ -23,6 +23,7 @@ from app.api.schemas.alerts import AlertsResponse
 from app.api.schemas.market import MarketResponse
 from app.api.schemas.signal import SignalResponse
 from app.api.schemas.symbols import SymbolSearchResponse
+from app.api.schemas.track_record import TrackRecordResponse
 from app.api.shared_answers import SharedAnswers
 from app.core.domain.signal import Mode
 
@@ -175,7 +176,10 @@ def _derivatives_tools(answers: SharedAnswers) -> tuple[Tool, ...]:
 
 
 def _kept_tools(answers: SharedAnswers) -> tuple[Tool, ...]:
-    """What this service keeps itself: nobody outside is asked. The track record belongs here."""
+    """What this service keeps itself: nobody outside is asked."""
+
+    async def record(request: Request, args: asked.RecordArguments) -> bytes:
+        return (await answers.track.record(request, args.symbol.strip() or None, args.detail)).body
 
     async def alerts(request: Request, args: asked.AlertArguments) -> bytes:
         return _json(await answers.alerts.page(request, **args.model_dump()))
@@ -184,6 +188,18 @@ def _kept_tools(answers: SharedAnswers) -> tuple[Tool, ...]:
         return _json(answers.symbols.search(request, args.query, args.limit))
 
     return (
+        Tool(
+            "get_track_record",
+            "What the signals were worth",
+            "Outcomes of all scheduled signals of one coin or all: hit rate with intervals, break-even, net "
+            "return after costs, simple rules beside it, calibration. A fair summary reads out `summary` and "
+            "states enoughData, dataMode and the period.",
+            "getTrackRecord",
+            asked.RecordArguments,
+            TrackRecordResponse,
+            record,
+            is_open=False,
+        ),
         Tool(
             "get_alerts",
             "Alerts, newest first, with what became of them",

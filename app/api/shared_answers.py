@@ -12,6 +12,7 @@ from app.api.routes_liquidity import LiquidityAnswers
 from app.api.routes_market import MarketAnswers
 from app.api.routes_signals import SignalAnswers
 from app.api.routes_symbols import SymbolAnswers
+from app.api.routes_track import TrackAnswers
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +30,4 @@ class SharedAnswers:
     wide: MarketWide
     liquidity: LiquidityAnswers
     alerts: AlertAnswers
+    track: TrackAnswers
