@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,22 @@ STOP_S = 10.0
 KEY = "mcp-0123456789-abcdefghij"
 
 
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A demo of its own: the shared one counts the requests of all tests against one limit."""
+    settings = {"RATE_LIMIT_PER_MINUTE": "100000"}
+    with running("--demo", folder=tmp_path_factory.mktemp("mcp"), settings=settings) as service:
+        yield service
+
+
 def post(service: Service, message: Any, **headers: str) -> httpx2.Response:
     sent = JSON | {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx2.post(f"{service.url}/mcp", json=message, headers=sent, timeout=30)
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy", MODERN])
-async def test_the_sdk_calls_every_tool_of_the_demo(demo: Service, mode: str) -> None:
-    async with Client(f"{demo.url}/mcp", mode=mode) as client:
+async def test_the_sdk_calls_every_tool_of_the_demo(tools: Service, mode: str) -> None:
+    async with Client(f"{tools.url}/mcp", mode=mode) as client:
         assert [tool.name for tool in (await client.list_tools()).tools] == list(CALLS)
         for name, arguments in CALLS.items():
             result = await client.call_tool(name, arguments)  # the SDK checks it against the output schema
@@ -35,8 +44,8 @@ async def test_the_sdk_calls_every_tool_of_the_demo(demo: Service, mode: str) ->
             assert result.structured_content["dataMode"] == "demo"
 
 
-async def test_an_assistant_finds_its_way_from_a_misspelt_coin(demo: Service) -> None:
-    async with Client(f"{demo.url}/mcp") as client:
+async def test_an_assistant_finds_its_way_from_a_misspelt_coin(tools: Service) -> None:
+    async with Client(f"{tools.url}/mcp") as client:
         refused = await client.call_tool("get_signal", {"symbol": "PEPPE"})
         problem = json.loads(refused.content[0].text)  # type: ignore[union-attr]
         assert refused.is_error
