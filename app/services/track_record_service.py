@@ -25,6 +25,9 @@ from app.services.kept_answers import KeptAnswers
 from app.services.record_reading import RecordReader
 
 KEEP_S = 300.0
+# A year of ten coins takes seconds to be counted, and evaluations come once an hour: until a new record is
+# made the last one stands for up to an hour more.
+GRACE = 12
 MAX_RECORDS = 50
 VERIFY_S = 60.0
 
@@ -64,12 +67,16 @@ class TrackRecordService:
         # A record may be made of columns that are old already: together they are as old as is promised.
         self._columns = KeptAnswers[None, RecordColumns](keep_s=keep_s / 5, max_keys=1, monotonic=monotonic)
         self._records = KeptAnswers[str | None, tuple[int, TrackRecord]](
-            keep_s=keep_s * 4 / 5, max_keys=MAX_RECORDS, monotonic=monotonic
+            keep_s=keep_s * 4 / 5,
+            max_keys=MAX_RECORDS,
+            monotonic=monotonic,
+            grace_s=GRACE * keep_s,
         )
         self._walks = KeptAnswers[None, ChainReport](keep_s=VERIFY_S, max_keys=1, monotonic=monotonic)
 
     async def record(self, symbol_text: str | None) -> RecordAnswer:
-        """The record of one coin, in any usual spelling, or of all together; at most five minutes old.
+        """The record of one coin, in any usual spelling, or of all together; minutes old, an hour at most
+        where nobody had asked for a while.
 
         Raises:
             InvalidParameter: not a symbol.

@@ -81,3 +81,37 @@ async def test_a_failure_that_nobody_waits_for_is_no_noise() -> None:
     await asyncio.sleep(0)
     with pytest.raises(ValueError):
         await answers.get("a", make)
+
+
+async def test_within_its_grace_an_old_answer_is_given_while_a_new_one_is_made() -> None:
+    clock, make = ManualClock(), Maker()
+    answers = KeptAnswers[str, int](keep_s=60.0, max_keys=2, monotonic=clock.monotonic_s, grace_s=600.0)
+    assert await answers.get("a", make) == 1
+    make.go.clear()
+    clock.tick(61)
+    assert [await answers.get("a", make) for _ in range(3)] == [1, 1, 1]  # nobody waits
+    make.go.set()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert await answers.get("a", make) == 2
+    assert make.made == 2
+    clock.tick(661)
+    assert await answers.get("a", make) == 3  # too old to be given: waited for
+
+
+async def test_a_renewal_that_fails_leaves_the_old_answer_and_is_tried_again() -> None:
+    clock, make = ManualClock(), Maker()
+    answers = KeptAnswers[str, int](keep_s=60.0, max_keys=2, monotonic=clock.monotonic_s, grace_s=600.0)
+    assert await answers.get("a", make) == 1
+    clock.tick(61)
+    make.error = ValueError("no")
+    for _ in range(2):
+        assert await answers.get("a", make) == 1
+        for _ in range(3):
+            await asyncio.sleep(0)
+    assert make.made == 3
+    make.error = None
+    assert await answers.get("a", make) == 1
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert await answers.get("a", make) == 4

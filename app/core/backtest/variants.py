@@ -38,10 +38,12 @@ def score_with(weights: Floats, evaluations: Evaluations) -> tuple[Floats, Float
 
     A factor that did not count scores neutral at its full weight, as in the engine.
     """
-    v = evaluations.v
-    ok = np.isfinite(v)
-    score = 50.0 + 0.5 * (np.where(ok, v, 0.0) @ weights)
-    return np.clip(score, 0.0, 100.0), ok @ weights / 100.0
+    ok = np.isfinite(evaluations.v)
+    return _weighed(weights, np.where(ok, evaluations.v, 0.0), ok.astype(np.float64))
+
+
+def _weighed(weights: Floats, v: Floats, ok: Floats) -> tuple[Floats, Floats]:
+    return np.clip(50.0 + 0.5 * (v @ weights), 0.0, 100.0), ok @ weights / 100.0
 
 
 def positions(score: Floats, coverage: Floats, pair: Thresholds, min_coverage_frac: float) -> Codes:
@@ -53,8 +55,15 @@ def positions(score: Floats, coverage: Floats, pair: Thresholds, min_coverage_fr
 
 def position_of(variant: Variant, evaluations: Evaluations, config: EngineConfig) -> Codes:
     """What the variant would have said in balanced mode."""
-    score, coverage = score_with(np.array(variant.weights), evaluations)
-    return positions(score, coverage, config.thresholds[Mode.BALANCED], config.min_coverage_frac)
+    return positions_of([variant], evaluations, config)[0]
+
+
+def positions_of(variants: Sequence[Variant], evaluations: Evaluations, config: EngineConfig) -> list[Codes]:
+    """The same of many variants."""
+    ok = np.isfinite(evaluations.v)
+    v, counted = np.where(ok, evaluations.v, 0.0), ok.astype(np.float64)
+    pair, least = config.thresholds[Mode.BALANCED], config.min_coverage_frac
+    return [positions(*_weighed(np.array(one.weights), v, counted), pair, least) for one in variants]
 
 
 def default_variant(config: EngineConfig) -> Variant:
@@ -99,7 +108,8 @@ def trial_rules(config: EngineConfig) -> Callable[[Evaluations], Sequence[Rule]]
     candidates = weight_candidates(config)[1:]
 
     def rules(evaluations: Evaluations) -> Sequence[Rule]:
-        return [Rule(one.name, position_of(one, evaluations, config)) for one in candidates]
+        taken = positions_of(candidates, evaluations, config)
+        return [Rule(one.name, position) for one, position in zip(candidates, taken, strict=True)]
 
     return rules
 

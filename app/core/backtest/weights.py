@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.core.backtest.variants import Variant, position_of, weight_candidates
+from app.core.backtest.variants import Variant, positions_of, weight_candidates
 from app.core.backtest.walk_forward import walk_forward
 from app.core.calibration.scores import block_bootstrap
 from app.core.domain.engine_config import EngineConfig
@@ -57,7 +57,7 @@ def choose_weights(
 ) -> WeightsReport:
     """Let every fold choose among the same candidates on its past."""
     candidates = weight_candidates(config)
-    taken = [position_of(one, evaluations, config) for one in candidates]
+    taken = positions_of(candidates, evaluations, config)
     pays = np.stack([earned(position, outcomes) for position in taken], axis=1)
     trades = np.stack([is_scored(position, outcomes) for position in taken], axis=1)
     end_ms = np.maximum(outcomes.long.end_ms, outcomes.short.end_ms)

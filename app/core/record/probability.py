@@ -116,25 +116,24 @@ def _judge(found: Predictions, now: Calibrator, block_ms: int) -> Calibrated:
 
 def _why_not(gain: Mean) -> str:
     if gain.mean <= 0.0:
-        return "no probability: on later trades the score was no better than the base rate"
+        return "on later trades the score was no better than the base rate"
     if gain.effective_n < ENOUGH_EFFECTIVE_N:
         return (
-            f"no probability: {gain.effective_n:,.0f} independent outcomes, "
-            f"{ENOUGH_EFFECTIVE_N:.0f} are needed to judge one"
+            f"{gain.effective_n:,.0f} independent outcomes, {ENOUGH_EFFECTIVE_N:.0f} are needed to judge one"
         )
     if gain.low <= 0.0:
-        return "no probability: on later trades the score was better than the base rate, but not surely"
+        return "on later trades the score was better than the base rate, but not surely"
     return ""
 
 
 def _too_little(past: Outcomes) -> str:
     if len(past) < MIN_WINDOWS:
-        return f"no probability: {len(past):,} trades are over, {MIN_WINDOWS} are needed to fit one"
-    return "no probability: all trades so far ended alike"
+        return f"{len(past):,} trades are over, {MIN_WINDOWS} are needed to fit one"
+    return "all trades so far ended alike"
 
 
 def _no_fold(past: Outcomes) -> str:
-    return f"no probability: {len(past):,} trades are over, too few to test a fit on later ones"
+    return f"{len(past):,} trades are over, too few to test a fit on later ones"
 
 
 def _warning(now: Calibrator) -> str:
