@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from app.bootstrap_base import Base
-from app.core.backtest.variants import ever_tried, trial_rules
+from app.core.backtest.engine_record import engine_record
 from app.core.domain.engine_config import EngineConfig
-from app.core.domain.signal import Mode
 from app.core.domain.symbol import Symbol
-from app.core.domain.track_record import TrackRecord
-from app.core.record.columns import Evaluations, HorizonOutcomes
-from app.core.record.report import build_record
 from app.core.signal_engine import ENGINE_VERSION
 from app.services.calibration_service import CandlesNow
 from app.services.chance_service import ChanceService
@@ -26,7 +23,7 @@ from app.services.hourly_evaluations import Evaluate, HourlyEvaluations
 from app.services.record_reading import RecordReader
 from app.services.streaming.funding_paid import PaidFunding
 from app.services.streaming.stages import Stages
-from app.services.track_record_service import KEEP_S, BuildRecord, TrackRecordService
+from app.services.track_record_service import KEEP_S, TrackRecordService
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ def record_of(base: Base, resolve: Callable[[str], Symbol], engine: EngineConfig
         evaluations=store.evaluations,
         hours=store.evaluations,
         verify=store.signals.verify,
-        build=_arithmetic(engine),
+        build=partial(engine_record, config=engine),
         resolve=resolve,
         clock=clock,
         # Minutes of the market: a fast replay has hours of it in one of ours.
@@ -67,22 +64,6 @@ def record_of(base: Base, resolve: Callable[[str], Symbol], engine: EngineConfig
         speed=speed,
     )
     return Record(track, chances)
-
-
-def _arithmetic(engine: EngineConfig) -> BuildRecord:
-    def build(
-        evaluations: Evaluations, outcomes: Sequence[HorizonOutcomes], *, symbol: str | None
-    ) -> TrackRecord:
-        return build_record(
-            evaluations,
-            outcomes,
-            symbol=symbol,
-            thresholds=engine.thresholds[Mode.BALANCED],
-            variants=ever_tried(engine),
-            trials=trial_rules(engine),
-        )
-
-    return build
 
 
 def record_stages(base: Base, record: Record, evaluate: Evaluate, candles: CandlesNow) -> Stages:

@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from app.core.backtest.engine_record import engine_record
 from app.core.backtest.evaluating import CoinData, evaluate_history, join
 from app.core.backtest.factor_report import rank_correlation, report_factors
 from app.core.backtest.price_path import trade_both_sides
 from app.core.backtest.report import BacktestReport, CoinReport, Curve, ModeReport, VariantReport
-from app.core.backtest.variants import ever_tried, position_of, positions, sensitivity, trial_rules
+from app.core.backtest.variants import position_of, positions, sensitivity
 from app.core.domain.engine_config import EngineConfig
 from app.core.domain.outcomes import RECORD_HORIZON
 from app.core.domain.signal import Mode
-from app.core.domain.track_record import TrackRecord
 from app.core.errors import InvariantViolation
 from app.core.record.baselines import baselines
 from app.core.record.columns import (
@@ -32,7 +32,6 @@ from app.core.record.columns import (
     Ints,
     SideOutcomes,
 )
-from app.core.record.report import build_record
 from app.core.record.trades import Rule, score_rules, score_trades, take
 from app.core.signal_engine import ENGINE_VERSION
 
@@ -96,7 +95,7 @@ def write_report(
 ) -> BacktestReport:
     """Everything that the run shows. source: the data in words."""
     evaluations, headline = run.evaluations, run.headline
-    record = _record(evaluations, run.outcomes, config, None)
+    record = engine_record(evaluations, run.outcomes, config, symbol=None)
     return BacktestReport(
         source=source,
         data_mode=data_mode,
@@ -124,25 +123,10 @@ def write_report(
 def _coin(run: Run, index: int, coin: CoinData, config: EngineConfig) -> CoinReport:
     mine = run.evaluations.coin == index
     rows = run.evaluations.where(mine)
-    record = _record(rows, [one.where(mine) for one in run.outcomes], config, coin.history.base)
+    outcomes = [one.where(mine) for one in run.outcomes]
+    record = engine_record(rows, outcomes, config, symbol=coin.history.base)
     covered = _mean(rows.coverage >= config.min_coverage_frac)
     return CoinReport(coin.history.base, coin.inputs, len(rows), covered, record)
-
-
-def _record(
-    evaluations: Evaluations,
-    outcomes: Sequence[HorizonOutcomes],
-    config: EngineConfig,
-    symbol: str | None,
-) -> TrackRecord:
-    return build_record(
-        evaluations,
-        outcomes,
-        symbol=symbol,
-        thresholds=config.thresholds[Mode.BALANCED],
-        variants=ever_tried(config),
-        trials=trial_rules(config),
-    )
 
 
 def _joined(parts: Sequence[tuple[HorizonOutcomes, ...]], order: Ints) -> tuple[HorizonOutcomes, ...]:
