@@ -59,6 +59,7 @@ def record_of(base: Base, resolve: Callable[[str], Symbol], engine: EngineConfig
         columns=track.columns,
         claims=store.state,
         engine_version=ENGINE_VERSION,
+        min_coverage_frac=engine.min_coverage_frac,
         data_mode=base.settings.data_mode,
         clock=clock,
         speed=speed,

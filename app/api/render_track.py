@@ -122,6 +122,7 @@ def _trades(stats: TradeStats) -> parts.TradesItem:
         apart_low=None if apart is None else places(apart.low, _SHARE),
         apart_high=None if apart is None else places(apart.high, _SHARE),
         break_even=_maybe(stats.break_even, _SHARE),
+        barrier_break_even=_maybe(stats.barrier_break_even, _SHARE),
         **_mean(stats.mean_net, "mean_net"),
         total_net_frac=_maybe(stats.total_net_frac, _NET),
         max_drawdown_frac=_maybe(stats.max_drawdown_frac, _NET),

@@ -69,17 +69,20 @@ class ChanceService:
         columns: Callable[[], Awaitable[RecordColumns]],
         claims: Claims,
         engine_version: str,
+        min_coverage_frac: float,
         data_mode: str,
         clock: Clock,
         speed: float = 1.0,
         fit: Fit = fit_calibrator,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """columns: the record as known now. speed: market seconds per second."""
+        """columns: the record as known now. min_coverage_frac: scores of less have no direction and are not
+        learnt from. speed: market seconds per second."""
         self._columns = columns
         self._fit = fit
         self._claims = claims
         self._engine_version = engine_version
+        self._min_coverage_frac = min_coverage_frac
         self._key, self._claim = f"{_KEY}{data_mode}", f"{_CLAIM}{data_mode}:"
         self._clock = clock
         self._pause_s = max(0.05, _PAUSE_S / speed)
@@ -150,7 +153,9 @@ class ChanceService:
     async def _publish(self) -> None:
         columns = await self._columns()
         outcomes = columns.at(RECORD_HORIZON)
-        calibrated, calibrator, said = await asyncio.to_thread(self._fit, columns.evaluations, outcomes)
+        covered = columns.evaluations.coverage >= self._min_coverage_frac
+        rows = columns.evaluations.where(covered), outcomes.where(covered)
+        calibrated, calibrator, said = await asyncio.to_thread(self._fit, *rows)
         text = json.dumps(
             {
                 "fitted_ms": columns.read_ms,

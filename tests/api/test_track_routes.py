@@ -84,6 +84,7 @@ async def test_the_record_is_told_with_its_sentence_and_its_conditions(rig: Any)
             "apartLow": 0.3522,
             "apartHigh": 0.5945,
             "breakEven": 0.58,
+            "barrierBreakEven": None,
             "meanNetFrac": -0.0006,
             "meanNetLowFrac": -0.0014,
             "meanNetHighFrac": 0.0002,

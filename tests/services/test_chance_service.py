@@ -71,6 +71,7 @@ class Processes:
             columns=self._columns,
             claims=self.store.state,
             engine_version=engine_version,
+            min_coverage_frac=0.5,
             data_mode="live",
             clock=self.clock,
             fit=self._fit,

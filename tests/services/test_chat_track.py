@@ -104,18 +104,26 @@ async def test_a_coin_is_named_and_has_no_setups_that_are_counted_over_all_coins
     [
         (
             2_000,
-            {},
-            "No edge is shown: the whole interval lies below",
-            "Tidak terbukti unggul: seluruh interval",
+            {"net": -0.002},
+            "No edge is shown: after costs they lost",
+            "Tidak terbukti unggul: setelah biaya",
         ),
-        (2_360, {}, "No edge is shown: break-even lies inside", "Tidak terbukti unggul: titik impas"),
+        (2_360, {}, "No edge is shown: what they earned cannot", "Tidak terbukti unggul: hasilnya tidak"),
         (2_600, {"deflated": sharpe(0.5)}, "No edge is shown: the best of", "Tidak terbukti unggul: varian"),
         (2_600, {"enough_data": False}, "No edge is shown: too few", "Belum terbukti unggul"),
-        (2_600, {}, "An edge is shown for this period", "Keunggulan terlihat untuk periode ini"),
+        (2_600, {}, "No edge is shown: the best of", "Tidak terbukti unggul: varian"),
+        (
+            2_600,
+            {"deflated": sharpe(0.97)},
+            "An edge is shown for this period",
+            "Keunggulan terlihat untuk periode ini",
+        ),
     ],
 )
 async def test_both_languages_claim_the_same(wins: int, more: Any, verdict: str, putusan: str) -> None:
-    found = record(trades(wins=wins, **MANY), evaluations=9_000, **more)  # type: ignore[arg-type]
+    given = {**MANY, "net": more.get("net", MANY["net"])}
+    rest = {name: value for name, value in more.items() if name != "net"}
+    found = record(trades(wins=wins, **given), evaluations=9_000, **rest)  # type: ignore[arg-type]
     assert verdict in await say(found)
     assert putusan in await say(found, who=OTHER)
 

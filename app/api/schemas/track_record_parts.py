@@ -45,7 +45,11 @@ class TradesItem(ApiModel):
     break_even: float | None = Field(
         ge=0,
         le=1,
-        description="Fraction of wins at which these trades earn nothing after costs; higher is harder.",
+        description="Fraction of wins at which these trades as they ended earn nothing; higher is harder.",
+    )
+    barrier_break_even: float | None = Field(
+        ge=0,
+        description="The same fraction if all had reached a barrier; higher is harder, above 1 impossible.",
     )
     mean_net_frac: NetFrac
     mean_net_low_frac: NetFrac

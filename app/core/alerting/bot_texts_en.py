@@ -235,8 +235,8 @@ ENGLISH: dict[str, str] = {
     "track.when": "Computed {ago}",
     "verdict.nothing": "Nothing is claimed.",
     "verdict.too_few": "<b>No edge is shown</b>: too few independent outcomes to claim anything.",
-    "verdict.below": "<b>No edge is shown</b>: the whole interval lies below break-even.",
-    "verdict.undecided": "<b>No edge is shown</b>: break-even lies inside the interval.",
+    "verdict.below": "<b>No edge is shown</b>: after costs they lost, beyond chance.",
+    "verdict.undecided": "<b>No edge is shown</b>: what they earned cannot be told from nothing.",
     "verdict.unpaid": "<b>No edge is shown</b>: enough were won, yet the mean net return may be 0 or less.",
     "verdict.chosen": "<b>No edge is shown</b>: the best of the variants tried would look as good by luck.",
     "verdict.above": "An edge is shown for this period: the whole interval lies above break-even. That is no "

@@ -240,8 +240,8 @@ INDONESIAN: dict[str, str] = {
     "verdict.nothing": "Tidak ada yang diklaim.",
     "verdict.too_few": "<b>Belum terbukti unggul</b>: hasil yang independen terlalu sedikit untuk "
     "mengklaim apa pun.",
-    "verdict.below": "<b>Tidak terbukti unggul</b>: seluruh interval berada di bawah titik impas.",
-    "verdict.undecided": "<b>Tidak terbukti unggul</b>: titik impas berada di dalam interval.",
+    "verdict.below": "<b>Tidak terbukti unggul</b>: setelah biaya hasilnya rugi, bukan karena kebetulan.",
+    "verdict.undecided": "<b>Tidak terbukti unggul</b>: hasilnya tidak dapat dibedakan dari nol.",
     "verdict.unpaid": "<b>Tidak terbukti unggul</b>: cukup banyak yang untung, tetapi rata-rata bersih bisa "
     "0 atau kurang.",
     "verdict.chosen": "<b>Tidak terbukti unggul</b>: varian terbaik dari yang dicoba bisa tampak sebagus ini "

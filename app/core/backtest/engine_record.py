@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.core.backtest.variants import ever_tried, trial_rules
+from app.core.backtest.variants import ever_tried
 from app.core.domain.engine_config import EngineConfig
 from app.core.domain.signal import Mode
 from app.core.domain.track_record import TrackRecord
@@ -26,5 +26,5 @@ def engine_record(
         symbol=symbol,
         thresholds=config.thresholds[Mode.BALANCED],
         variants=ever_tried(config),
-        trials=trial_rules(config),
+        min_coverage_frac=config.min_coverage_frac - 1e-12,
     )

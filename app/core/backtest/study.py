@@ -174,7 +174,8 @@ def _sensitivity(
 
 def _curves(evaluations: Evaluations, outcomes: HorizonOutcomes, config: EngineConfig) -> tuple[Curve, ...]:
     rules = [Rule("engine", evaluations.direction)]
-    rules += baselines(evaluations, config.thresholds[Mode.BALANCED])
+    covered = evaluations.coverage >= config.min_coverage_frac
+    rules += baselines(evaluations, config.thresholds[Mode.BALANCED], covered)
     return tuple(_curve(rule.name, rule.position, outcomes) for rule in rules)
 
 

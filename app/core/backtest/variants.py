@@ -6,7 +6,7 @@ into the deflated Sharpe ratio of every record. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,6 @@ import numpy as np
 from app.core.domain.engine_config import EngineConfig, Thresholds
 from app.core.domain.signal import FactorName, Mode
 from app.core.record.columns import FACTOR_ORDER, LONG, NEUTRAL, SHORT, Codes, Evaluations, Floats
-from app.core.record.trades import Rule
 
 # Engine 1.0.0 answered before 1.1.0 and was measured on the same recordings.
 EARLIER_ENGINES = 1
@@ -101,17 +100,6 @@ def weight_candidates(config: EngineConfig) -> tuple[Variant, ...]:
     equal = Variant("equal", (100.0 / len(FACTOR_ORDER),) * len(FACTOR_ORDER))
     left_out = tuple(without(config, name) for name in FACTOR_ORDER if config.weights[name] < 100.0)
     return (default_variant(config), equal, *left_out, *sensitivity(config), *drawn_weights(config))
-
-
-def trial_rules(config: EngineConfig) -> Callable[[Evaluations], Sequence[Rule]]:
-    """The sets of weights as rules over given evaluations: how far the Sharpe ratios of tried ones spread."""
-    candidates = weight_candidates(config)[1:]
-
-    def rules(evaluations: Evaluations) -> Sequence[Rule]:
-        taken = positions_of(candidates, evaluations, config)
-        return [Rule(one.name, position) for one, position in zip(candidates, taken, strict=True)]
-
-    return rules
 
 
 def ever_tried(config: EngineConfig) -> int:

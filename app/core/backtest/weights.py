@@ -12,8 +12,10 @@ import numpy as np
 
 from app.core.backtest.variants import Variant, positions_of, weight_candidates
 from app.core.backtest.walk_forward import walk_forward
+from app.core.calibration.blocks import FEW_BLOCKS
 from app.core.calibration.scores import block_bootstrap
 from app.core.domain.engine_config import EngineConfig
+from app.core.domain.market import DAY_MS
 from app.core.domain.track_record import Mean
 from app.core.record.columns import LONG, SCORED, SHORT, Codes, Evaluations, Flags, Floats, HorizonOutcomes
 
@@ -39,7 +41,8 @@ class ChosenFold:
 @dataclass(frozen=True, slots=True)
 class WeightsReport:
     """candidates: how many were offered to each fold. per_evaluation: net return of what was chosen less that
-    of the default, per evaluation after the first third; beats_default: its whole interval lies above 0."""
+    of the default, per evaluation after the first third, None from fewer than 20 blocks of time;
+    beats_default: its whole interval lies above 0."""
 
     horizon: str
     candidates: int
@@ -119,7 +122,7 @@ def _best(pays: Floats, trades: Flags) -> int:
 def _difference(
     per_evaluation: Floats, judged: Flags, evaluations: Evaluations, length_ms: int
 ) -> Mean | None:
-    if not judged.any():
+    block_ms = max(2 * length_ms, DAY_MS // 3)
+    if np.unique(evaluations.at_ms[judged] // block_ms).size < FEW_BLOCKS:
         return None
-    found = block_bootstrap(per_evaluation[judged], evaluations.at_ms[judged], 2 * length_ms)
-    return Mean(found.mean, found.low, found.high, found.n, found.effective_n)
+    return block_bootstrap(per_evaluation[judged], evaluations.at_ms[judged], block_ms)

@@ -8,8 +8,10 @@ record.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TypeAlias
 
 import numpy as np
@@ -45,8 +47,13 @@ class Drawn:
     blocks: int
     draws: Floats
 
+    @property
+    def effective_n(self) -> float:
+        """Independent values that would be as uncertain; of few blocks at most as many as there are."""
+        return _effective(self.variance, self.size, self.n, self.blocks, self.draws)
+
     def to_mean(self) -> Mean:
-        """With the interval that holds 95 % of the draws."""
+        """With its 95 % interval. Raises: InvariantViolation, of a single block."""
         return _mean_of(self.mean, self.variance, self.size, self.n, self.blocks, self.draws)
 
 
@@ -129,11 +136,51 @@ def difference(first: Drawn, second: Drawn) -> Mean:
     )
 
 
+def interval_of(mean: float, draws: Floats, blocks: int, *, tests: int = 1) -> tuple[float, float]:
+    """Where the true mean lies, 95 %; of several tests at once so that all together miss in 5 %.
+
+    Redrawn blocks know only the blocks there are: of two the draws reach no further than both of them. So the
+    distance to either end is stretched as Student's t stretches that of few values. Worked number: draws from
+    -1 to +1 around 0 out of 2 blocks -> about -9.2 to +9.2; out of 20 -> -1.10 to +1.10.
+
+    Raises:
+        InvariantViolation: one block, which says nothing of how much blocks differ.
+    """
+    if blocks < 2:
+        raise InvariantViolation("one block of time says nothing of how sure a mean is")
+    tail = 2.5 / tests
+    low, high = np.percentile(draws, (tail, 100.0 - tail))
+    stretch = _student(1.0 - tail / 100.0, blocks - 1) / NormalDist().inv_cdf(1.0 - tail / 100.0)
+    stretch *= math.sqrt(blocks / (blocks - 1))
+    return mean - stretch * max(0.0, mean - float(low)), mean + stretch * max(0.0, float(high) - mean)
+
+
+def _student(share: float, freedom: int) -> float:
+    """Quantile of Student's t, share above 0.5: exact for 1 and 2 degrees of freedom, else by the expansion
+    around the normal one. Worked numbers: 0.975 -> 12.706, 4.303, 3.18, 2.09 (19), 1.98 (99)."""
+    if freedom == 1:
+        return math.tan(math.pi * (share - 0.5))
+    if freedom == 2:
+        return (2.0 * share - 1.0) * math.sqrt(2.0 / (4.0 * share * (1.0 - share)))
+    z = NormalDist().inv_cdf(share)
+    terms = (
+        (z**3 + z) / 4.0,
+        (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / 96.0,
+        (3.0 * z**7 + 19.0 * z**5 + 17.0 * z**3 - 15.0 * z) / 384.0,
+        (79.0 * z**9 + 776.0 * z**7 + 1482.0 * z**5 - 1920.0 * z**3 - 945.0 * z) / 92160.0,
+    )
+    return z + math.fsum(term / freedom ** (power + 1) for power, term in enumerate(terms))
+
+
 def _mean_of(mean: float, variance: float, size: float, n: int, blocks: int, draws: Floats) -> Mean:
     draws = draws[np.isfinite(draws)]
-    low, high = np.percentile(draws, (2.5, 97.5))
-    spread = float(draws.var())
+    low, high = interval_of(mean, draws, blocks)
+    return Mean(mean, low, high, n, _effective(variance, size, n, blocks, draws))
+
+
+def _effective(variance: float, size: float, n: int, blocks: int, draws: Floats) -> float:
+    spread = float(draws[np.isfinite(draws)].var())
     effective = variance / spread if spread > _ROUNDING * size else float(blocks)
     if blocks < FEW_BLOCKS:
         effective = min(effective, float(blocks))
-    return Mean(mean, float(low), float(high), n, min(effective, float(n)))
+    return min(effective, float(n))

@@ -45,10 +45,11 @@ class TradeStats:
 
     emitted = scored + unscorable + open. hit_rate: wins of the scored, interval as if they were independent;
     hit_rate_apart: the interval for the effective n, the one to read. break_even: share of wins at which
-    barriers and costs of these very trades earn nothing. mean_net, total_net_frac: one unit of stake each
-    time, after costs. max_drawdown_frac: largest fall of the running total, 0 or more. All None without a
-    scored trade; mean_net too where all trades fall into one block of time, which says nothing of how sure
-    it is. engine_minus: mean net of the engine less that of this rule; None for the engine itself.
+    these very trades, time-outs included, would have earned nothing; barrier_break_even: the same if all of
+    them reached a barrier. mean_net, total_net_frac: one unit of stake each time, after costs.
+    max_drawdown_frac: largest fall of the running total, 0 or more. All None without a scored trade; mean_net
+    too where all trades fall into one block of time, which says nothing of how sure it is. engine_minus: mean
+    net of the engine less that of this rule; None for the engine itself.
     """
 
     name: str
@@ -65,6 +66,7 @@ class TradeStats:
     total_net_frac: float | None
     max_drawdown_frac: float | None
     engine_minus: Mean | None = None
+    barrier_break_even: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
-"""The engine's own answers, shuffled over its evaluations: as many LONGs and SHORTs, at moments and in coins
-that say nothing.
+"""The engine's own answers, shuffled within each coin over the evaluations in which it could speak: as many
+LONGs and SHORTs, at moments that say nothing.
 
 What a shuffle earns differs from shuffle to shuffle. Its hit rate and mean net are those of the mean shuffle,
 and their intervals hold 95 % of the shuffles: not how sure a mean is, but how far chance alone goes. Trades
@@ -9,6 +9,7 @@ often than one time in twenty; `engine_minus` has its interval from blocks of ti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,17 @@ import numpy as np
 from app.core.calibration.blocks import SEED, draw_means
 from app.core.domain.track_record import Mean, Share, TradeStats
 from app.core.outcomes.costs import break_even_rate
-from app.core.record.columns import LONG, SCORED, SHORT, Codes, Evaluations, Floats, HorizonOutcomes
+from app.core.record.columns import (
+    LONG,
+    SCORED,
+    SHORT,
+    Codes,
+    Evaluations,
+    Flags,
+    Floats,
+    HorizonOutcomes,
+    Ints,
+)
 from app.core.record.trades import block_length_ms, drawdown_of, minus, take
 
 NAME = "random at the engine's rate"
@@ -31,23 +42,27 @@ class _Shuffle(NamedTuple):
     open: float
     wins: float
     net_frac: float
+    gain_frac: float
     drawdown_frac: float
     cost_frac: float
     barrier_frac: float
 
 
-def score_random(position: Codes, evaluations: Evaluations, outcomes: HorizonOutcomes) -> TradeStats:
-    """Trades at random, beside the engine's `position`.
+def score_random(evaluations: Evaluations, outcomes: HorizonOutcomes, covered: Flags) -> TradeStats:
+    """Trades at random, beside the engine's. covered: evaluations with enough inputs for a direction.
 
     Counts, total and drawdown are means over the shuffles, counts rounded so that they add up. There is no
     effective n: the intervals come from shuffles, and `hit_rate_apart` is `hit_rate`.
     """
-    rng = np.random.default_rng(SEED)
-    shuffles = [_shuffle(rng.permutation(position), outcomes) for _ in range(SHUFFLES)]
+    position, rng = evaluations.direction, np.random.default_rng(SEED)
+    spoken = np.unique(evaluations.coin[covered])
+    coins = [np.flatnonzero(covered & (evaluations.coin == coin)) for coin in spoken]
+    shuffles = [_shuffle(_mixed(position, coins, rng), outcomes) for _ in range(SHUFFLES)]
     mean = _Shuffle(*np.array(shuffles).mean(axis=0).tolist())
     counts = _whole((mean.scored, mean.unscorable, mean.open), int(np.count_nonzero(position)))
     if counts[0] == 0:
         return _nothing(unscorable=counts[1], open_=counts[2])
+    barrier = break_even_rate(mean.barrier_frac, mean.cost_frac) if mean.barrier_frac > 0 else None
     traded = np.array([one for one in shuffles if one.scored])
     rates, nets = traded[:, 3] / traded[:, 0], traded[:, 4] / traded[:, 0]
     share = Share(float(rates.mean()), *_range(rates), n=counts[0])
@@ -61,12 +76,29 @@ def score_random(position: Codes, evaluations: Evaluations, outcomes: HorizonOut
         hit_rate=share,
         hit_rate_apart=share,
         effective_n=None,
-        break_even=break_even_rate(mean.barrier_frac, mean.cost_frac) if mean.barrier_frac > 0 else None,
+        break_even=_break_even(mean) or barrier,
         mean_net=Mean(float(nets.mean()), *_range(nets), n=counts[0], effective_n=float(counts[0])),
         total_net_frac=mean.net_frac,
         max_drawdown_frac=mean.drawdown_frac,
-        engine_minus=_engine_minus(position, evaluations, outcomes),
+        engine_minus=_engine_minus(coins, evaluations, outcomes),
+        barrier_break_even=barrier,
     )
+
+
+def _mixed(position: Codes, coins: Sequence[Ints], rng: np.random.Generator) -> Codes:
+    mixed = np.zeros_like(position)
+    for rows in coins:
+        mixed[rows] = rng.permutation(position[rows])
+    return mixed
+
+
+def _break_even(mean: _Shuffle) -> float | None:
+    """Of all shuffled trades together, as `trades.break_even_of`."""
+    losses = mean.scored - mean.wins
+    if mean.wins <= 0 or losses <= 0:
+        return None
+    gain, loss = mean.gain_frac / mean.wins, (mean.gain_frac - mean.net_frac) / losses
+    return loss / (gain + loss) if gain + loss > 0 and loss >= 0 else None
 
 
 def _shuffle(position: Codes, outcomes: HorizonOutcomes) -> _Shuffle:
@@ -78,6 +110,7 @@ def _shuffle(position: Codes, outcomes: HorizonOutcomes) -> _Shuffle:
         open=float(taken.is_open.sum()),
         wins=float(taken.win[kept].sum()),
         net_frac=float(taken.net_frac[kept].sum()),
+        gain_frac=float(taken.net_frac[kept & (taken.win > 0)].sum()),
         drawdown_frac=drawdown_of(taken),
         cost_frac=float(taken.cost_frac[kept].sum()),
         barrier_frac=float(taken.barrier_frac[kept].sum()),
@@ -98,11 +131,15 @@ def _whole(means: tuple[float, float, float], total: int) -> tuple[int, int, int
     return counts[0], counts[1], counts[2]
 
 
-def _engine_minus(position: Codes, evaluations: Evaluations, outcomes: HorizonOutcomes) -> Mean | None:
+def _engine_minus(coins: Sequence[Ints], evaluations: Evaluations, outcomes: HorizonOutcomes) -> Mean | None:
     """Against what the shuffles earn on average: every evaluation weighs as often as they would trade it."""
+    position = evaluations.direction
     engine = take(position, outcomes)
-    long = np.mean(position == LONG) * (outcomes.long.state == SCORED)
-    short = np.mean(position == SHORT) * (outcomes.short.state == SCORED)
+    as_long, as_short = np.zeros(position.size), np.zeros(position.size)
+    for rows in coins:
+        as_long[rows], as_short[rows] = np.mean(position[rows] == LONG), np.mean(position[rows] == SHORT)
+    long = as_long * (outcomes.long.state == SCORED)
+    short = as_short * (outcomes.short.state == SCORED)
     earned = _weighed(outcomes.long.net_frac, long) + _weighed(outcomes.short.net_frac, short)
     often = long + short
     per_trade = np.divide(earned, often, out=np.zeros(position.size), where=often > 0)

@@ -9,27 +9,29 @@ import numpy as np
 
 from app.core.domain.engine_config import Thresholds
 from app.core.domain.signal import FactorName
-from app.core.record.columns import FACTOR_ORDER, LONG, NEUTRAL, SHORT, Codes, Evaluations, Floats
+from app.core.record.columns import FACTOR_ORDER, LONG, NEUTRAL, SHORT, Codes, Evaluations, Flags, Floats
 from app.core.record.trades import Rule
 
 
-def baselines(evaluations: Evaluations, thresholds: Thresholds) -> list[Rule]:
+def baselines(evaluations: Evaluations, thresholds: Thresholds, covered: Flags) -> list[Rule]:
     """Always long, always short, momentum's sign, each factor alone, and equal weights.
 
-    thresholds: of the balanced mode, as the engine's own directions.
+    thresholds: of the balanced mode, as the engine's own directions. covered: where the engine has enough
+    inputs for a direction; a rule that traded elsewhere, too, would differ by its coins and their costs.
     """
     n = len(evaluations)
     alone = [
         Rule(f"{name.value} alone", position_of(50.0 + 50.0 * evaluations.v[:, k], thresholds))
         for k, name in enumerate(FACTOR_ORDER)
     ]
-    return [
+    rules = [
         Rule("always long", np.full(n, LONG, dtype=np.int8)),
         Rule("always short", np.full(n, SHORT, dtype=np.int8)),
         Rule("momentum only", _momentum(evaluations)),
         *alone,
         Rule("equal weights", _equal_weights(evaluations, thresholds)),
     ]
+    return [Rule(one.name, np.where(covered, one.position, NEUTRAL).astype(np.int8)) for one in rules]
 
 
 def position_of(score: Floats, thresholds: Thresholds) -> Codes:

@@ -20,8 +20,6 @@ from app.core.record.columns import SCORED, Evaluations, Flags, Floats, HorizonO
 
 LOGISTIC: Final = "logistic"
 ISOTONIC: Final = "isotonic"
-# Under so much coverage live answers are NEUTRAL and carry no chance.
-MIN_COVERAGE = 0.5
 # Newest share of the past on which the two fits are compared.
 _INNER_SHARE = 1 / 3
 
@@ -61,16 +59,15 @@ class Outcomes:
 
 
 def pool_sides(evaluations: Evaluations, outcomes: HorizonOutcomes) -> Outcomes:
-    """Scored trades of both sides in order of time, of evaluations with enough coverage for a direction.
+    """Scored trades of both sides in order of time.
 
     A trade counts as over only when its whole horizon is, even if a barrier was touched early: of trades that
     still run only the quick ones are known, and quick ones are no fair sample.
     """
     parts = []
-    covers = evaluations.coverage >= MIN_COVERAGE
     sides = ((outcomes.long, evaluations.score), (outcomes.short, 100.0 - evaluations.score))
     for side, score in sides:
-        kept = covers & (side.state == SCORED)
+        kept = side.state == SCORED
         end_ms = np.maximum(side.end_ms, evaluations.at_ms + outcomes.length_ms)
         is_long = np.full(kept.size, side is outcomes.long)
         won = side.win.astype(np.float64)

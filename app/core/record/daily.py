@@ -5,15 +5,13 @@ Owns the days; the arithmetic is in `outcomes.sharpe`. Called by `report`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from app.core.domain.market import DAY_MS
 from app.core.domain.track_record import DeflatedSharpe
 from app.core.outcomes.sharpe import deflated_sharpe, describe_returns, expected_best_sharpe
 from app.core.record.columns import Codes, Evaluations, Floats, HorizonOutcomes
-from app.core.record.trades import Rule, take
+from app.core.record.trades import take
 
 MIN_DAYS = 30
 
@@ -31,21 +29,19 @@ def daily_net(position: Codes, evaluations: Evaluations, outcomes: HorizonOutcom
 
 
 def deflate(
-    rules: Sequence[Rule], evaluations: Evaluations, outcomes: HorizonOutcomes, *, variants: int
+    position: Codes, evaluations: Evaluations, outcomes: HorizonOutcomes, *, variants: int
 ) -> DeflatedSharpe | None:
-    """Of the engine on daily sums; None with fewer than 30 days in which trades of it ended.
+    """Of these trades on daily sums; None with fewer than 30 days in which trades of them ended.
 
-    rules: the engine's first, then those whose Sharpe ratios show how far ratios spread in this market
-    (variance of the trials). variants: engines ever tried, this one among them.
+    variants: rules ever tried, this one among them. How far the best of so many worthless ones gets is taken
+    from the variance that luck alone gives a Sharpe ratio of so many days, 1 / (days - 1): rules that were
+    tried differ in what they pay in costs, too, and that is no luck.
     """
     if not len(evaluations):
         return None
-    returns = [daily_net(rule.position, evaluations, outcomes) for rule in rules]
-    found = [describe_returns(one) for one in returns]
-    engine = found[0]
-    if engine is None or np.count_nonzero(returns[0]) < MIN_DAYS:
+    returns = daily_net(position, evaluations, outcomes)
+    found = describe_returns(returns)
+    if found is None or np.count_nonzero(returns) < MIN_DAYS:
         return None
-    ratios = np.array([one.sharpe for one in found if one is not None])
-    variance = float(ratios.var(ddof=1)) if ratios.size > 1 else 0.0
-    benchmark = expected_best_sharpe(variance, variants)
-    return DeflatedSharpe(engine.sharpe, engine.n, variants, benchmark, deflated_sharpe(engine, benchmark))
+    benchmark = expected_best_sharpe(1.0 / (found.n - 1), variants)
+    return DeflatedSharpe(found.sharpe, found.n, variants, benchmark, deflated_sharpe(found, benchmark))

@@ -11,7 +11,6 @@ from app.core.domain.track_record import (
     DeflatedSharpe,
     HorizonRecord,
     Mean,
-    Share,
     TradeStats,
 )
 from app.core.outcomes.statistics import needed_n
@@ -29,7 +28,7 @@ def write_notes(headline: HorizonRecord, *, neutral: int, deflated: DeflatedShar
     is_enough = effective_n >= ENOUGH_EFFECTIVE_N
     return (
         *_sureness(engine.scored, effective_n),
-        _result(headline.horizon, engine) + _against(engine.hit_rate_apart, engine.break_even, is_enough),
+        _result(headline.horizon, engine) + _against(engine.break_even),
         *_earnings(engine.mean_net, is_enough),
         *(_beside(headline.baselines) if is_enough else []),
         *_waiting(engine),
@@ -62,16 +61,8 @@ def _result(horizon: str, engine: TradeStats) -> str:
     return said if apart is None else f"{said}, {apart.share:.1%} ({apart.low:.1%} to {apart.high:.1%})"
 
 
-def _against(apart: Share | None, break_even: float | None, is_enough: bool) -> str:
-    if apart is None or break_even is None:
-        return "."
-    if not is_enough:
-        return f"; break-even is at {break_even:.1%}."
-    if apart.low > break_even:
-        return f"; break-even at {break_even:.1%} is passed beyond chance."
-    if apart.high < break_even:
-        return f"; break-even at {break_even:.1%} is missed beyond chance."
-    return f"; break-even is at {break_even:.1%}, and on which side of it this is nobody can tell."
+def _against(break_even: float | None) -> str:
+    return "." if break_even is None else f"; at {break_even:.1%} such wins and losses would come to nothing."
 
 
 def _earnings(mean_net: Mean | None, is_enough: bool) -> list[str]:
@@ -112,8 +103,9 @@ def _chosen(deflated: DeflatedSharpe | None) -> list[str]:
     if deflated is None:
         return [f"No deflated Sharpe ratio: it takes {MIN_DAYS} days with trades."]
     return [
-        f"Sharpe ratio {deflated.sharpe:+.3f} a day over {deflated.days:,} days; after {deflated.variants:,} "
-        f"variants tried, the chance that it is real is {deflated.probability:.0%}."
+        f"Sharpe ratio {deflated.sharpe:+.3f} a day over {deflated.days:,} days; the best of "
+        f"{deflated.variants:,} worthless variants would show {deflated.benchmark:+.3f} by luck. Deflated "
+        f"Sharpe ratio {deflated.probability:.0%}, 95% is needed."
     ]
 
 

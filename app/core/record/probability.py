@@ -1,9 +1,10 @@
 """Is a score worth a probability? Fits on the past only, judged on what came after, fold by fold.
 
 Walk-forward with an expanding past: before each fold only outcomes are fitted on that were over an embargo of
-one horizon before it began. The base rate to beat is the share of wins of that same past, each side's own: a
-market that rises is no merit of a score that likes to say LONG. Called by `report` and by the service that
-answers live.
+one horizon before it began. Two base rates of that same past have to be beaten: each side's own share of wins
+(a market that rises is no merit of a score that likes to say LONG) and that of both sides together (after a
+trend has turned, the sides' own are the poorer guess, and no merit either). Called by `report` and by the
+service that answers live.
 
 A fit may fall: then a higher score went with fewer wins. It is kept as it is and signals are not turned
 round: its chance for a LONG lies below the base rate, which is what a trader has to know, and the
@@ -17,6 +18,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from app.core.calibration.blocks import FEW_BLOCKS
 from app.core.calibration.logistic import MIN_WINDOWS
 from app.core.calibration.scores import (
     block_bootstrap,
@@ -37,22 +39,29 @@ FOLDS = 7
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """Outcomes of all judged folds, and what was said of each beforehand. chance, base: 0..1, from the past
-    of its fold."""
+    """Outcomes of all judged folds, and what was said of each beforehand, 0..1, from the past of its fold.
+    by_side, pooled: the base rates of its side and of both."""
 
     outcomes: Outcomes
     chance: Floats
-    base: Floats
+    by_side: Floats
+    pooled: Floats
+
+    @property
+    def base(self) -> Floats:
+        """The better of the two base rates, over all of them: the one to beat."""
+        won = self.outcomes.won
+        return self.by_side if brier(self.by_side, won) <= brier(self.pooled, won) else self.pooled
 
 
 def predict_forward(evaluations: Evaluations, outcomes: HorizonOutcomes) -> Predictions:
     """What each fold would have been told. Folds whose past cannot be fitted are left out."""
     rows = pool_sides(evaluations, outcomes)
     if not len(evaluations):
-        return Predictions(rows, np.empty(0), np.empty(0))
+        return Predictions(rows, np.empty(0), np.empty(0), np.empty(0))
     from_ms, until_ms = int(evaluations.at_ms[0]), int(evaluations.at_ms[-1])
     edges = np.linspace(from_ms, until_ms + 1, FOLDS + 1).astype(np.int64).tolist()
-    chance, base = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+    chance, by_side, pooled = (np.full(len(rows), np.nan) for _ in range(3))
     for begin_ms, end_ms in pairwise(edges[1:]):
         past = rows.where(rows.end_ms < begin_ms - outcomes.length_ms)
         # What was not over when the last evaluation was made is known only where it was quick.
@@ -60,9 +69,10 @@ def predict_forward(evaluations: Evaluations, outcomes: HorizonOutcomes) -> Pred
         if past.tells and fold.any():
             fitted = fit_better(past, outcomes.length_ms)
             chance[fold] = fitted.chances_of(rows.side_score[fold])
-            base[fold] = np.where(rows.is_long[fold], *past.base_rates())
+            by_side[fold] = np.where(rows.is_long[fold], *past.base_rates())
+            pooled[fold] = fitted.base_rate
     judged: Flags = np.isfinite(chance)
-    return Predictions(rows.where(judged), chance[judged], base[judged])
+    return Predictions(rows.where(judged), chance[judged], by_side[judged], pooled[judged])
 
 
 def fit_calibrator(
@@ -78,10 +88,11 @@ def fit_calibrator(
     if not past.tells:
         return None, None, _too_little(past)
     found = predict_forward(evaluations, outcomes)
-    if not len(found.outcomes):
+    block_ms = block_length_ms(outcomes)
+    if np.unique(found.outcomes.at_ms // block_ms).size < FEW_BLOCKS:
         return None, None, _no_fold(past)
     now = fit_better(past, outcomes.length_ms)
-    judged = _judge(found, now, block_length_ms(outcomes))
+    judged = _judge(found, now, block_ms)
     if not judged.is_shown:
         return judged, None, judged.why_not
     return judged, now, _warning(now)
@@ -89,8 +100,12 @@ def fit_calibrator(
 
 def _judge(found: Predictions, now: Calibrator, block_ms: int) -> Calibrated:
     won = found.outcomes.won
-    error, base_error = (found.chance - won) ** 2, (found.base - won) ** 2
-    gain = block_bootstrap(base_error - error, found.outcomes.at_ms, block_ms, draws=1_000)
+    error = (found.chance - won) ** 2
+    gains = [
+        block_bootstrap((base - won) ** 2 - error, found.outcomes.at_ms, block_ms, draws=1_000)
+        for base in (found.by_side, found.pooled)
+    ]
+    gain = min(gains, key=lambda one: one.low)
     bins = reliability(found.chance, won)
     parts = decompose(bins)
     why_not = _why_not(gain)

@@ -6,7 +6,7 @@ Called by the record service and by the backtest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from app.core.domain.track_record import (
 from app.core.errors import InvariantViolation
 from app.core.record.at_random import score_random
 from app.core.record.baselines import baselines
-from app.core.record.columns import LONG, NEUTRAL, SHORT, Evaluations, HorizonOutcomes
+from app.core.record.columns import LONG, NEUTRAL, SHORT, Evaluations, Flags, HorizonOutcomes
 from app.core.record.daily import deflate
 from app.core.record.groups import parts_of
 from app.core.record.notes import write_notes
@@ -39,16 +39,15 @@ def build_record(
     symbol: str | None,
     thresholds: Thresholds,
     variants: int,
-    trials: Callable[[Evaluations], Sequence[Rule]] | None = None,
+    min_coverage_frac: float,
     headline: str = RECORD_HORIZON,
 ) -> TrackRecord:
     """One record of these rows.
 
     outcomes: one per horizon, rows as in `evaluations`. symbol: keep this coin's rows only; None: all coins.
     thresholds: of the balanced mode, for the rules beside the engine. variants: engines and settings ever
-    tried, this one among them. trials: those that can be computed again, whose Sharpe ratios show how far
-    tried ones spread; None: the simple rules stand in for them, which spread further. headline: the horizon
-    that stands for the record.
+    tried, this one among them. min_coverage_frac: of a direction; rules beside the engine trade where it can
+    speak, and nowhere else. headline: the horizon that stands for the record.
 
     Raises:
         InvariantViolation: no outcomes of the headline horizon, or no variant.
@@ -60,30 +59,30 @@ def build_record(
     if symbol is not None:
         kept = np.array([name == symbol for name in evaluations.symbols], dtype=np.bool_)[evaluations.coin]
         evaluations, outcomes = evaluations.where(kept), [one.where(kept) for one in outcomes]
-    rules = [Rule(ENGINE, evaluations.direction), *baselines(evaluations, thresholds)]
-    horizons, warnings = zip(*(_horizon(rules, evaluations, one) for one in outcomes), strict=True)
+    covered = evaluations.coverage >= min_coverage_frac
+    rules = [Rule(ENGINE, evaluations.direction), *baselines(evaluations, thresholds, covered)]
+    horizons, warnings = zip(*(_horizon(rules, evaluations, one, covered) for one in outcomes), strict=True)
     (first,) = (one for one in horizons if one.horizon == headline)
     (standing,) = (one for one in outcomes if one.horizon == headline)
-    tried = rules if trials is None else [rules[0], *trials(evaluations)]
-    deflated = deflate(tried, evaluations, standing, variants=variants)
+    deflated = deflate(evaluations.direction, evaluations, standing, variants=variants)
     return _record(
         evaluations, horizons, first, deflated, symbol=symbol, variants=variants, warnings=warnings
     )
 
 
 def _horizon(
-    rules: Sequence[Rule], evaluations: Evaluations, outcomes: HorizonOutcomes
+    rules: Sequence[Rule], evaluations: Evaluations, outcomes: HorizonOutcomes, covered: Flags
 ) -> tuple[HorizonRecord, str]:
     """The record at one horizon, and a warning about its probability or nothing."""
     parts = parts_of(evaluations)
     alone = score_rules([rules[0], *(part.rule for part in parts)], evaluations, outcomes)
     beside = score_rules(rules[1:], evaluations, outcomes, engine=evaluations.direction)
-    calibrated, _, said = fit_calibrator(evaluations, outcomes)
+    calibrated, _, said = fit_calibrator(evaluations.where(covered), outcomes.where(covered))
     found = HorizonRecord(
         horizon=outcomes.horizon,
         engine=alone[0],
         groups=tuple(Group(part.trait, stats) for part, stats in zip(parts, alone[1:], strict=True)),
-        baselines=(*beside, score_random(evaluations.direction, evaluations, outcomes)),
+        baselines=(*beside, score_random(evaluations, outcomes, covered)),
         calibrated=calibrated,
         no_calibration=said if calibrated is None else "",
     )

@@ -23,8 +23,8 @@ class Verdict(StrEnum):
 
     NOTHING = "nothing"  # no trade has been scored
     TOO_FEW = "too_few"  # under 400 independent outcomes
-    BELOW = "below"  # the whole interval of the hit rate lies below break-even
-    UNDECIDED = "undecided"  # break-even lies inside of the interval
+    BELOW = "below"  # the whole interval of the mean net return lies below 0
+    UNDECIDED = "undecided"  # it holds 0, or the interval of the hit rate holds break-even
     UNPAID = "unpaid"  # the hit rate is high enough, and still the mean net return may be 0 or less
     CHOSEN = "chosen"  # the best of so many tried variants would look as good by luck
     ABOVE = "above"
@@ -41,21 +41,26 @@ class Rates:
 
 
 def verdict_of(record: TrackRecord) -> Verdict:
-    """What may be said. An edge needs 400 independent outcomes, the whole interval of the hit rate above
-    break-even, a mean net return whose interval lies above 0, and no better luck among the variants tried."""
+    """What may be said.
+
+    An edge needs 400 independent outcomes, a mean net return whose interval lies above 0, the whole interval
+    of the hit rate above break-even, and a deflated Sharpe ratio that rules out the luck of having tried many
+    variants: without one nothing is ruled out.
+    """
     found = record.at_headline
     stats = None if found is None else found.engine
     if stats is None or stats.hit_rate_apart is None or stats.break_even is None:
         return Verdict.NOTHING
-    if not record.enough_data:
+    if not record.enough_data or stats.mean_net is None:
         return Verdict.TOO_FEW
-    if stats.hit_rate_apart.high < stats.break_even:
+    if stats.mean_net.high < 0:
         return Verdict.BELOW
-    if stats.hit_rate_apart.low <= stats.break_even:
+    is_won = stats.hit_rate_apart.low > stats.break_even
+    if stats.mean_net.low <= 0:
+        return Verdict.UNPAID if is_won else Verdict.UNDECIDED
+    if not is_won:
         return Verdict.UNDECIDED
-    if stats.mean_net is None or stats.mean_net.low <= 0:
-        return Verdict.UNPAID
-    if record.deflated is not None and record.deflated.probability < _SURE:
+    if record.variants > 1 and (record.deflated is None or record.deflated.probability < _SURE):
         return Verdict.CHOSEN
     return Verdict.ABOVE
 
@@ -63,9 +68,10 @@ def verdict_of(record: TrackRecord) -> Verdict:
 def summary_of(record: TrackRecord) -> str:
     """The sentence.
 
-    Worked: 212 scored, 100 won, effective n 61.4, interval 0.351 to 0.594, break-even 0.58, 31 days -> "In 31
-    days 212 LONG/SHORT signals were scored after 4 h: 47 % won (effective n 61, 95 % interval 35 to 59 %),
-    break-even is 58 %: no edge is shown; 400 independent outcomes are needed before anything is claimed."
+    Worked: 212 scored, 100 won, effective n 61.4, interval 0.351 to 0.594, break-even 0.58, mean net -0.06 %,
+    31 days -> "In 31 days 212 LONG/SHORT signals were scored after 4 h: 47 % won (effective n 61, 95 %
+    interval 35 to 59 %, break-even 58 %) and -0.06 % a trade was earned after costs (-0.14 to +0.02 %): no
+    edge is shown; 400 independent outcomes are needed before anything is claimed."
     """
     found = record.at_headline
     stats = None if found is None else found.engine
@@ -76,21 +82,29 @@ def summary_of(record: TrackRecord) -> str:
     return (
         f"{_period(record)} {stats.scored:,} LONG/SHORT {were} scored{_coin(record)} after "
         f"{horizon_words(record.headline)}: {rates.won} % won (effective n {effective_words(stats)}, "
-        f"95 % interval {rates.low} to {rates.high} %), break-even is {rates.break_even} %: "
-        f"{_CLAIMS[verdict_of(record)]}"
+        f"95 % interval {rates.low} to {rates.high} %, break-even {rates.break_even} %)"
+        f"{_earned(stats)}: {_CLAIMS[verdict_of(record)]}"
     )
+
+
+def _earned(stats: TradeStats) -> str:
+    found = stats.mean_net
+    if found is None:
+        return ""
+    mean, low, high = (f"{100 * one:+.2f}" for one in (found.mean, found.low, found.high))
+    return f" and {mean} % a trade was earned after costs ({low} to {high} %)"
 
 
 _CLAIMS = {
     Verdict.NOTHING: "nothing is claimed.",
     Verdict.TOO_FEW: f"no edge is shown; {ENOUGH_EFFECTIVE_N:.0f} independent outcomes are needed before "
     "anything is claimed.",
-    Verdict.BELOW: "no edge is shown, the whole interval lies below break-even.",
-    Verdict.UNDECIDED: "no edge is shown, break-even lies inside the interval.",
+    Verdict.BELOW: "no edge is shown, trades lost after costs beyond chance.",
+    Verdict.UNDECIDED: "no edge is shown, what they earned cannot be told from nothing.",
     Verdict.UNPAID: "no edge is shown, enough were won and still the mean net return may be 0 or less.",
     Verdict.CHOSEN: "no edge is shown, the best of the variants tried would look as good by luck.",
-    Verdict.ABOVE: "an edge is shown for this period, the whole interval lies above break-even; that is no "
-    "promise for the next.",
+    Verdict.ABOVE: "an edge is shown for this period, the whole intervals lie above break-even and above 0; "
+    "that is no promise for the next.",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.core.calibration.blocks import Drawn, difference, draw_means
+from app.core.calibration.blocks import Drawn, difference, draw_means, interval_of
 from app.core.errors import InvariantViolation
 
 HOUR_MS = 3_600_000
@@ -96,3 +96,30 @@ def test_means_of_different_draws_have_no_difference() -> None:
     (few,), (many,) = (drawn((np.ones(48), np.ones(48)), at_ms=at_ms, draws=n) for n in (100, 200))
     with pytest.raises(InvariantViolation):
         difference(few, many)
+
+
+def test_the_interval_of_few_blocks_is_stretched_as_students_t_is() -> None:
+    draws = np.linspace(-1.0, 1.0, 2_001) / 0.95
+    assert interval_of(0.0, draws, 2) == pytest.approx((-9.17, 9.17), abs=0.02)
+    assert interval_of(0.0, draws, 20) == pytest.approx((-1.095, 1.095), abs=0.005)
+    assert interval_of(0.0, draws, 10_000) == pytest.approx((-1.0, 1.0), abs=0.001)
+    low, high = interval_of(
+        0.0, draws, 20, tests=8
+    )  # uniform draws: 0.994 of the way, times 3.05 / 2.73 * 1.026
+    assert (low, high) == pytest.approx((-1.24, 1.24), abs=0.03)
+    with pytest.raises(InvariantViolation):
+        interval_of(0.0, draws, 1)
+
+
+@pytest.mark.parametrize(("blocks", "most"), [(2, 0.16), (3, 0.12), (5, 0.10), (10, 0.08), (30, 0.075)])
+def test_intervals_of_pure_noise_miss_about_as_seldom_as_they_say(blocks: int, most: float) -> None:
+    """Without the stretch those of two blocks missed every other time."""
+    missed = 0
+    at_ms = np.repeat(np.arange(blocks), 6) * 8 * 3_600_000
+    for seed in range(400):
+        values = np.random.default_rng(seed).normal(size=at_ms.size)
+        (drawn,) = draw_means([(values, np.ones(at_ms.size))], at_ms, 8 * 3_600_000, draws=400)
+        assert drawn is not None
+        found = drawn.to_mean()
+        missed += not found.low <= 0.0 <= found.high
+    assert missed / 400 <= most

@@ -26,7 +26,10 @@ def test_each_rule_by_hand() -> None:
     v[:, funding] = [-0.3, 0.29, NAN, 1.0]
     v[3] = 1.0
     v[3, 0] = NAN  # seven of eight at +1: 50 + 50 * 7 / 8 = 93.75
-    rules = {rule.name: rule.position.tolist() for rule in baselines(_with(v), BALANCED)}
+    rules = {
+        rule.name: rule.position.tolist()
+        for rule in baselines(_with(v), BALANCED, np.ones(4, dtype=np.bool_))
+    }
     assert rules["always long"] == [LONG] * 4
     assert rules["always short"] == [SHORT] * 4
     assert rules["momentum only"] == [LONG, SHORT, NEUTRAL, LONG]
@@ -38,11 +41,19 @@ def test_each_rule_by_hand() -> None:
 
 def test_upside_down_every_rule_takes_the_other_side() -> None:
     evaluations = make_evaluations(500)
-    rules = {rule.name: rule.position for rule in baselines(evaluations, BALANCED)}
-    others = {rule.name: rule.position for rule in baselines(mirrored(evaluations), BALANCED)}
+    covered = np.arange(len(evaluations)) % 4 > 0
+    rules = {rule.name: rule.position for rule in baselines(evaluations, BALANCED, covered)}
+    others = {rule.name: rule.position for rule in baselines(mirrored(evaluations), BALANCED, covered)}
     others["always long"], others["always short"] = others["always short"], others["always long"]
     for name, position in rules.items():
         np.testing.assert_array_equal(others[name], -position, err_msg=name)
+
+
+def test_no_rule_trades_where_the_engine_cannot() -> None:
+    evaluations = make_evaluations(50)
+    covered = np.arange(len(evaluations)) % 2 == 0
+    for rule in baselines(evaluations, BALANCED, covered):
+        assert not rule.position[~covered].any()
 
 
 def _with(v: np.ndarray) -> object:

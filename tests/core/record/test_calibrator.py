@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 
 from app.core.calibration.logistic import sigmoid
-from app.core.domain.engine_config import EngineConfig
 from app.core.domain.signal import Direction
 from app.core.errors import InvariantViolation
 from app.core.record.calibrator import (
     ISOTONIC,
     LOGISTIC,
-    MIN_COVERAGE,
     Calibrator,
     Outcomes,
     fit_better,
@@ -109,12 +107,3 @@ def test_too_short_a_past_is_refused() -> None:
     with pytest.raises(InvariantViolation, match="499 resolved windows"):
         fit_better(past(lambda score: score / 100.0, n=499), 4 * HOUR_MS)
     assert fit_better(past(lambda score: score / 100.0, n=600), 4 * HOUR_MS).method == LOGISTIC
-
-
-def test_scores_of_too_little_coverage_are_not_calibrated() -> None:
-    evaluations = make_evaluations(300, coins=1)
-    outcomes = make_outcomes(evaluations)
-    thin = replace(evaluations, coverage=np.where(np.arange(300) < 200, 0.49, 0.5))
-    assert len(pool_sides(thin, outcomes)) < len(pool_sides(evaluations, outcomes))
-    assert pool_sides(thin, outcomes).at_ms.min() >= evaluations.at_ms[200]
-    assert EngineConfig().min_coverage_frac == MIN_COVERAGE

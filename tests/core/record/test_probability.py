@@ -103,8 +103,9 @@ def test_a_fold_is_judged_by_what_was_said_before_it_began() -> None:
     fold = np.searchsorted(edges, found.outcomes.at_ms, side="right")
     is_long = found.outcomes.is_long
     for side in (is_long, ~is_long):  # each side has the base rate of its own past
-        assert all(len(set(found.base[side & (fold == k)])) == 1 for k in set(fold.tolist()))
-    assert len(set(found.base.tolist())) == 2 * 6
+        assert all(len(set(found.by_side[side & (fold == k)])) == 1 for k in set(fold.tolist()))
+    assert len(set(found.by_side.tolist())) == 2 * 6
+    assert len(set(found.pooled.tolist())) == 6
     assert brier(found.chance, found.outcomes.won) < brier(found.base, found.outcomes.won)
 
 
@@ -169,3 +170,23 @@ def test_a_rising_market_is_no_merit_of_a_score_that_likes_to_say_long() -> None
     assert calibrated.gain.mean < 0.0
     assert calibrator is None
     assert "no better than the base rate" in why_not
+
+
+def test_a_trend_that_turns_is_no_merit_of_a_score_without_any() -> None:
+    """LONG wins 60 % for half of the time and 40 % after it: each side's own past is a poor guess then, and
+    the fit of both sides together a better one without knowing anything."""
+    shown = 0
+    for seed in range(8):
+        evaluations = make_evaluations(3_000, coins=1, seed=seed + 20)
+        rng = np.random.default_rng(seed)
+        noise = np.clip(rng.normal(50.0, 8.0, len(evaluations)), 0.0, 100.0)
+        evaluations = replace(evaluations, score=noise)
+        outcomes = make_outcomes(evaluations, seed=seed)
+        rate = np.where(np.arange(len(evaluations)) < 1_500, 0.6, 0.4)
+        turning = replace(
+            outcomes,
+            long=replace(outcomes.long, win=rng.random(len(evaluations)) < rate),
+            short=replace(outcomes.short, win=rng.random(len(evaluations)) < 1.0 - rate),
+        )
+        shown += fit_calibrator(evaluations, turning)[1] is not None
+    assert shown == 0

@@ -13,7 +13,6 @@ from app.core.domain.track_record import TrackRecord, TradeStats
 from app.core.errors import InvariantViolation
 from app.core.record.columns import Evaluations, HorizonOutcomes
 from app.core.record.report import build_record
-from app.core.record.trades import Rule
 from tests.core.record.markets import (
     BALANCED,
     DAY_MS,
@@ -40,7 +39,14 @@ def outcomes_of(evaluations: Evaluations, edge: float = 0.0) -> list[HorizonOutc
 def record_of(
     evaluations: Evaluations, outcomes: list[HorizonOutcomes], symbol: str | None = None, variants: int = 7
 ) -> TrackRecord:
-    return build_record(evaluations, outcomes, symbol=symbol, thresholds=BALANCED, variants=variants)
+    return build_record(
+        evaluations,
+        outcomes,
+        symbol=symbol,
+        thresholds=BALANCED,
+        variants=variants,
+        min_coverage_frac=0.5,
+    )
 
 
 REAL = outcomes_of(EVALUATIONS, edge=0.5)
@@ -190,7 +196,7 @@ def test_what_a_reader_has_to_know_is_said(record: TrackRecord) -> None:
     assert "No deflated Sharpe ratio: it takes 30 days with trades." in notes
     assert not any("beyond chance" in note for note in notes)
     assert all(note.endswith(".") for note in (*notes, *record.notes))
-    assert any(note.startswith("At 4h ") and "beyond chance" in note for note in record.notes)
+    assert any(note.startswith("After costs ") and "beyond chance" in note for note in record.notes)
 
 
 def test_a_probability_that_falls_with_the_score_is_announced() -> None:
@@ -200,15 +206,14 @@ def test_a_probability_that_falls_with_the_score_is_announced() -> None:
     assert "At 4h a higher score went with fewer wins: the chance falls as the score rises." in notes, notes
 
 
-def test_tried_variants_stand_for_themselves_where_they_are_given() -> None:
-    def trials(rows: Evaluations) -> list[Rule]:
-        return [Rule(f"late by {k}", np.roll(rows.direction, k)) for k in (1, 2, 3)]
-
-    plain = record_of(EVALUATIONS, REAL).deflated
-    given = build_record(
-        EVALUATIONS, REAL, symbol=None, thresholds=BALANCED, variants=7, trials=trials
-    ).deflated
-    assert plain is not None
-    assert given is not None
-    assert given.sharpe == plain.sharpe
-    assert given.benchmark != plain.benchmark
+def test_scores_of_too_little_coverage_are_neither_calibrated_nor_traded_by_any_rule() -> None:
+    thin = replace(EVALUATIONS, coverage=np.where(np.arange(len(EVALUATIONS)) % 3 == 0, 0.49, 0.5))
+    covered = thin.coverage >= 0.5
+    silent = replace(thin, direction=np.where(covered, thin.direction, 0).astype(np.int8))
+    found = record_of(silent, REAL).at_headline
+    assert found is not None
+    longs = next(rule for rule in found.baselines if rule.name == "always long")
+    assert longs.emitted == int(covered.sum())
+    alone = record_of(silent.where(covered), [one.where(covered) for one in REAL]).at_headline
+    assert alone is not None
+    assert found.calibrated == alone.calibrated

@@ -23,8 +23,8 @@ def told(wins: int, *, net: float = 0.002, **more: object) -> TrackRecord:
 def test_the_worked_sentence() -> None:
     assert summary_of(record()) == (
         "In 31 days 212 LONG/SHORT signals were scored after 4 h: 47 % won (effective n 61, 95 % interval 35 "
-        "to 59 %), break-even is 58 %: no edge is shown; 400 independent outcomes are needed before anything "
-        "is claimed."
+        "to 59 %, break-even 58 %) and -0.06 % a trade was earned after costs (-0.14 to +0.02 %): no edge is "
+        "shown; 400 independent outcomes are needed before anything is claimed."
     )
 
 
@@ -57,11 +57,12 @@ def test_open_and_unscorable_signals_are_named_while_none_is_scored() -> None:
     [
         (record(), Verdict.TOO_FEW, "400 independent outcomes are needed"),
         (record(trades(wins=200)), Verdict.TOO_FEW, "400 independent outcomes are needed"),
-        (told(2_000), Verdict.BELOW, "no edge is shown, the whole interval lies below break-even"),
-        (told(2_360), Verdict.UNDECIDED, "no edge is shown, break-even lies inside the interval"),
+        (told(2_000, net=-0.002), Verdict.BELOW, "no edge is shown, trades lost after costs"),
+        (told(2_360), Verdict.UNDECIDED, "no edge is shown, what they earned cannot be told"),
         (told(2_600, net=0.0005), Verdict.UNPAID, "no edge is shown, enough were won"),
         (told(2_600, deflated=sharpe(0.6)), Verdict.CHOSEN, "no edge is shown, the best of the variants"),
-        (told(2_600), Verdict.ABOVE, "an edge is shown for this period"),
+        (told(2_600), Verdict.CHOSEN, "no edge is shown, the best of the variants"),
+        (told(2_600, deflated=sharpe(0.96)), Verdict.ABOVE, "an edge is shown for this period"),
         (told(2_600, deflated=sharpe(0.96)), Verdict.ABOVE, "no promise"),
     ],
 )
@@ -84,7 +85,7 @@ def test_an_edge_needs_enough_data_and_a_whole_interval_above_break_even(
         break_even=even,
         mean_net=Mean(net, net - 0.001, net + 0.001, 4_000, 1_000.0),
     )
-    found = record(engine, enough_data=is_enough, deflated=sharpe(0.5) if is_chosen else None)
+    found = record(engine, enough_data=is_enough, deflated=sharpe(0.5 if is_chosen else 0.99))
     is_claimed = "an edge is shown" in summary_of(found)
     assert is_claimed is (verdict_of(found) is Verdict.ABOVE)
     if is_claimed:

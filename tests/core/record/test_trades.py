@@ -173,3 +173,35 @@ def test_blocks_are_twice_the_horizon_of_the_longest() -> None:
     kept = outcomes.long.state == SCORED
     net = block_bootstrap(outcomes.long.net_frac[kept], evaluations.at_ms[kept], 2 * DAY_MS, draws=1_000)
     assert found.mean_net == net
+
+
+def test_break_even_is_of_the_wins_and_losses_themselves_and_agrees_with_what_was_earned() -> None:
+    evaluations = make_evaluations(5, coins=1)
+    won = [1, 1, 0, 0, 0]
+    net = [0.008, 0.004, -0.005, -0.002, -0.005]
+    outcomes = HorizonOutcomes("4h", 4 * HOUR_MS, *(side([SCORED] * 5, won, net, [1] * 5) for _ in range(2)))
+    found = score_trades("x", np.full(5, LONG, dtype=np.int8), evaluations, outcomes)
+    assert found.break_even == pytest.approx(0.4)  # wins of 0.6 %, losses of 0.4 %
+    assert found.barrier_break_even == pytest.approx((0.005 + 0.001) / 0.01)
+    assert found.hit_rate is not None
+    assert found.hit_rate.share == pytest.approx(0.4)
+    assert found.total_net_frac == pytest.approx(0.0)
+
+
+@given(st.integers(0, 2**31), st.integers(2, 200))
+def test_more_is_won_than_break_even_just_where_something_was_earned(seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    net = rng.normal(0, 0.01, n)
+    net[:2] = 0.01, -0.01
+    evaluations = make_evaluations(n, coins=1)
+    outcomes = HorizonOutcomes(
+        "4h",
+        4 * HOUR_MS,
+        *(side([SCORED] * n, (net > 0).astype(int).tolist(), net.tolist(), [1] * n) for _ in range(2)),
+    )
+    found = score_trades("x", np.full(n, LONG, dtype=np.int8), evaluations, outcomes)
+    assert found.hit_rate is not None
+    assert found.break_even is not None
+    assert found.total_net_frac is not None
+    if abs(found.total_net_frac) > 1e-9:
+        assert (found.hit_rate.share > found.break_even) is (found.total_net_frac > 0)
