@@ -391,7 +391,8 @@ def _until_cancelled(
             stop()
             # Not in time (Redis answers nothing): it is cut off, and what it held is free when leases end.
             with suppress(TimeoutError):
-                await asyncio.wait_for(task, STOP_S)
+                async with asyncio.timeout(STOP_S):
+                    await task
             raise
 
     return loop

@@ -107,6 +107,14 @@ def http_clients(path: str, tree: ast.Module, _source: str) -> Iterable[str]:
             yield f"{path}:{call.lineno}: HTTP clients are made in app/services/transport only"
 
 
+def lost_cancellations(path: str, tree: ast.Module, _source: str) -> Iterable[str]:
+    """Before Python 3.12 `asyncio.wait_for` swallows a cancellation that comes as its wait ends, and the loop
+    around it goes on for ever; `asyncio.timeout` does not."""
+    for call in _calls(tree):
+        if _dotted(call.func) == "asyncio.wait_for":
+            yield f"{path}:{call.lineno}: asyncio.wait_for may lose a cancellation, use asyncio.timeout"
+
+
 def catch_all_module(path: str, _tree: ast.Module, _source: str) -> Iterable[str]:
     found = CATCH_ALL_NAMES & set(Path(path).with_suffix("").parts)
     if found or re.search(r"_(?:utils|helpers|manager)\.py$", path):
@@ -155,6 +163,7 @@ RULES: list[Rule] = [
     broad_excepts,
     secret_comparisons,
     http_clients,
+    lost_cancellations,
     catch_all_module,
     missing_docstring,
 ]
@@ -202,6 +211,7 @@ CAUGHT: list[tuple[Rule, str]] = [
     (secret_comparisons, "ok = digest.hexdigest() == y"),
     (http_clients, "client = httpx2.AsyncClient()"),
     (http_clients, "httpx2.get('https://h.example')"),
+    (lost_cancellations, "await asyncio.wait_for(event.wait(), 1)"),
     (missing_docstring, "x = 1"),
 ]
 PASSED: list[tuple[Rule, str]] = [
@@ -212,6 +222,7 @@ PASSED: list[tuple[Rule, str]] = [
     (broad_excepts, "try:\n    f()\nexcept (OSError, ValueError):\n    pass"),
     (secret_comparisons, "ok = cache_key == key and api_key is None and len(token) == 3"),
     (http_clients, "def f(transport: httpx2.AsyncBaseTransport | None) -> None: ..."),
+    (lost_cancellations, "async with asyncio.timeout(1):\n    await condition.wait_for(is_full)"),
     (missing_docstring, '"""Owns x."""\nx = 1'),
     (missing_docstring, ""),
 ]

@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from app.core.errors import BusUnavailable
+from app.services.transport.redis_link import heeding
 
 T = TypeVar("T")
 
@@ -49,7 +50,7 @@ class BusLink:
     async def _run(self, client: Redis, command: Callable[[Redis], Awaitable[T]], timeout_s: float) -> T:
         try:
             async with asyncio.timeout(timeout_s * _WHOLE_FACTOR):
-                return await command(client)
+                return await heeding(command(client))
         except TimeoutError as fault:
             raise BusUnavailable("Redis did not answer in time") from fault
         except (RedisError, OSError) as fault:

@@ -200,7 +200,8 @@ class FrameIngest:
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
 
 async def _cancel(*tasks: asyncio.Future[Any]) -> None:

@@ -70,7 +70,8 @@ class PartitionWorker:
             while not self._is_stopping:
                 await self._beat()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._beat_s)
+                    async with asyncio.timeout(self._beat_s):
+                        await self._wake.wait()
                 self._wake.clear()
                 self._collect()
         finally:

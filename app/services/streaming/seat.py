@@ -272,7 +272,8 @@ class Seat:
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
 
 def missing(before: LogPlace | None, place: LogPlace) -> int:

@@ -22,6 +22,21 @@ T = TypeVar("T")
 _QUEUE_FACTOR = 4
 
 
+async def heeding(command: Awaitable[T]) -> T:
+    """The result of `command`, unless its task was told to stop meanwhile: then that.
+
+    The driver sends through `asyncio.wait_for`, which before Python 3.12 swallows a cancellation that comes
+    as its wait ends; a worker that was to end would go on for ever.
+    """
+    task = asyncio.current_task()
+    before = 0 if task is None else task.cancelling()
+    try:
+        return await command
+    finally:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
+
+
 class RedisLink:
     """Runs commands with a deadline; after a fault Redis is left alone for `rest_s`.
 
@@ -74,7 +89,7 @@ class RedisLink:
             async with asyncio.timeout(self._timeout_s * _QUEUE_FACTOR):
                 if self._doubts_idle:
                     await self._drop_idle()
-                found = await command(self._redis)
+                found = await heeding(command(self._redis))
             self.is_down = False
             return found
         except TimeoutError:

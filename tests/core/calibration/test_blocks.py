@@ -103,7 +103,7 @@ def test_the_interval_of_few_blocks_is_stretched_as_students_t_is() -> None:
     assert interval_of(0.0, draws, 2) == pytest.approx((-9.17, 9.17), abs=0.02)
     assert interval_of(0.0, draws, 20) == pytest.approx((-1.095, 1.095), abs=0.005)
     assert interval_of(0.0, draws, 10_000) == pytest.approx((-1.0, 1.0), abs=0.001)
-    # Of eight tests 0.3125 % lie beyond each end: 1.046 of these draws, times t / z = 3.07 / 2.73, times 1.026.
+    # Of eight tests 0.3125 % lie beyond each end: 1.046 of these draws, times 3.07 / 2.73, times 1.026.
     assert interval_of(0.0, draws, 20, tests=8) == pytest.approx((-1.206, 1.206), abs=0.005)
     with pytest.raises(InvariantViolation):
         interval_of(0.0, draws, 1)

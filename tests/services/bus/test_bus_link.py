@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from app.core.errors import BusUnavailable
@@ -37,4 +39,23 @@ async def test_a_read_may_wait_longer_than_a_command(redis_process: RedisServer)
     assert not await link.wait(lambda redis: redis.xread({"nothing": "0-0"}, block=wait_ms))
     with pytest.raises(BusUnavailable):
         await link.ask(lambda redis: redis.xread({"nothing": "0-0"}, block=wait_ms))
+    await link.aclose()
+
+
+async def test_a_cancellation_at_any_moment_of_a_command_is_heeded(redis_process: RedisServer) -> None:
+    """The driver loses those that come while it sends: the command then returned as if nothing had been."""
+    link = BusLink(redis_process.url)
+    leases = RedisLeases(link, prefix="cancelled:", owner="one")
+    await leases.attend()
+    cancelled = 0
+    for ticks in range(1, 15):
+        asking = asyncio.create_task(leases.attend())
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        was_over = asking.done()
+        asking.cancel()
+        await asyncio.wait([asking], timeout=5.0)
+        assert asking.cancelled() is not was_over
+        cancelled += asking.cancelled()
+    assert cancelled >= 2
     await link.aclose()

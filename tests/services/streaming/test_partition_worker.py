@@ -287,3 +287,19 @@ async def test_a_worker_whose_lease_may_be_over_handles_nothing_until_it_is_rene
     await eventually(lambda: worker.status().workers == 1)
     assert one.effects.handled == []
     assert one.effects.restored == {}
+
+
+async def test_a_cancellation_that_comes_with_a_wake_up_is_not_lost(bus: MakeBus) -> None:
+    """Both in one turn of the loop: the worker used to take the wake-up and go on for ever."""
+    one = bus("one")
+    worker = one.worker()
+    ends = asyncio.create_task(worker.run())
+    await eventually(lambda: held(worker) == set(PARTITIONING.all))
+    for _ in range(5):
+        await asyncio.sleep(0.01)
+    worker._wake.set()
+    await asyncio.sleep(0)
+    ends.cancel()
+    done, _ = await asyncio.wait([ends], timeout=5.0)
+    assert done == {ends}
+    assert ends.cancelled()

@@ -6,7 +6,7 @@ import asyncio
 
 from redis.asyncio import Redis
 
-from app.services.transport.redis_link import RedisLink
+from app.services.transport.redis_link import RedisLink, heeding
 from tests.services.transport.conftest import RedisServer
 
 
@@ -64,3 +64,32 @@ async def test_a_redis_that_stays_away_is_asked_once_per_rest(own_redis: RedisSe
         assert not link.is_down
     finally:
         await link.aclose()
+
+
+async def test_what_stops_a_task_inside_of_a_command_stops_it_and_a_clean_up_after_that_may_ask() -> None:
+    """A driver swallows the cancellation; then the same task, cancelled already, gives something back."""
+    begun, asked = asyncio.Event(), list[str]()
+
+    async def swallowing() -> str:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            asked.append("swallowed")
+        return "as if nothing had been"
+
+    async def giving_back() -> str:
+        return "given back"
+
+    async def work() -> None:
+        try:
+            await heeding(swallowing())
+        finally:
+            asked.append(await heeding(giving_back()))
+
+    task = asyncio.create_task(work())
+    await begun.wait()
+    task.cancel()
+    await asyncio.wait([task], timeout=5.0)
+    assert task.cancelled()
+    assert asked == ["swallowed", "given back"]
