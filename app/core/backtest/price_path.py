@@ -1,8 +1,10 @@
 """A price path as columns, and every trade on it at once: first touch, holes, time-outs and costs.
 
-The rules are those of `core.outcomes.first_touch` (one trade, bar by bar), which a test holds this to; a
-trade is scored once its whole horizon is over. Both sides share their barriers: one ATR(1h) above and below
-the entry. Pure; called by the backtest.
+The rules are those of `core.outcomes.first_touch` (one trade, bar by bar), which a test holds this to, but
+for two: a trade is scored once its whole horizon is over, and a hole anywhere in that horizon makes it
+unscorable, touched or not. Live nobody sees the holes that come after a touch; here they are known, and to
+keep the quick trades of torn horizons alone would flatter. Both sides share their barriers: one ATR(1h) above
+and below the entry. Pure; called by the backtest.
 """
 
 from __future__ import annotations
@@ -110,6 +112,19 @@ def trade_both_sides(
     return tuple(trader.horizon(name, length_ms) for name, length_ms in ordered)
 
 
+def is_ambiguous(outcomes: HorizonOutcomes) -> Flags:
+    """Which evaluations were decided by a bar that held both barriers, so that both sides count as lost.
+
+    Read off the returns: of any other end one side earned nothing or more before costs. Worked numbers:
+    barrier 0.01, both sides -0.01 before costs -> True; -0.03 (jumped over) and +0.01 -> False.
+    """
+    is_scored = outcomes.long.state == SCORED
+    lost = [
+        side.net_frac + side.cost_frac < -0.5 * side.barrier_frac for side in (outcomes.long, outcomes.short)
+    ]
+    return np.asarray(is_scored & lost[0] & lost[1])
+
+
 @dataclass(frozen=True, slots=True)
 class _Touches:
     """First bar at or beyond each barrier, NEVER for none; is_usable: there is an entry with barriers."""
@@ -171,24 +186,25 @@ class _Trader:
         touches, hole_ms = self._touches, max_hole_ms(length_ms)
         due_ms = self._entered_ms + length_ms
         last = np.searchsorted(self._end_ms, due_ms, side="right").astype(np.int64) - 1
-        holes = np.append(np.flatnonzero(self._gap_ms > hole_ms) + 1, len(self._path))
-        # A path with a hole says nothing of what comes behind it.
-        hole = holes[np.searchsorted(holes[:-1], self._row, side="right")]
-        first = np.minimum(
-            np.where(touches.up == NEVER, len(self._path), touches.up),
-            np.where(touches.down == NEVER, len(self._path), touches.down),
-        )
-        # A horizon that is not over is open, touched or not: the quick ones alone are no fair sample.
-        is_over = due_ms <= self._end_ms[-1]
-        is_touched = touches.is_usable & is_over & (first <= last) & (first < hole)
-        is_torn = hole <= last
+        first = np.minimum(touches.up, touches.down)
         has_bars = last >= self._row
         last_ms = np.where(has_bars, self._end_ms[last], self._entered_ms)
-        is_running = touches.is_usable & ~is_touched & ~(is_torn & is_over)
-        is_timeout = is_running & is_over & (due_ms - last_ms <= hole_ms)
+        # A horizon that is not over is open, touched or not: the quick ones alone are no fair sample. Nor are
+        # they where a hole swallowed the slow ones.
+        is_over = due_ms <= self._end_ms[-1]
+        is_torn = (self._next_hole(hole_ms) <= last) | (due_ms - last_ms > hole_ms)
+        is_whole = touches.is_usable & is_over & ~is_torn
+        is_touched = is_whole & (first <= last)
         row = np.where(is_touched, np.minimum(first, len(self._path) - 1), np.where(has_bars, last, -1))
-        is_open = (is_running & ~is_over) | self._entries.is_awaited
-        return _Ends(is_touched, is_timeout, is_open, row, np.where(is_touched, self._end_ms[row], due_ms))
+        is_open = (touches.is_usable & ~is_over) | self._entries.is_awaited
+        at_ms = np.where(is_touched, self._end_ms[row], due_ms)
+        return _Ends(is_touched, is_whole & ~is_touched, is_open, row, at_ms)
+
+    def _next_hole(self, hole_ms: int) -> Ints:
+        """The first bar behind a hole after each entry; one bar past the end for none."""
+        holes = np.append(np.flatnonzero(self._gap_ms > hole_ms) + 1, len(self._path))
+        found: Ints = holes[np.searchsorted(holes[:-1], self._row, side="right")]
+        return found
 
     def _side(self, ends: _Ends, direction: Direction) -> SideOutcomes:
         sign = 1.0 if direction is Direction.LONG else -1.0

@@ -7,12 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.backtest.price_path import PricePath, Settlements, trade_both_sides
+from app.core.backtest.price_path import PricePath, Settlements, is_ambiguous, trade_both_sides
 from app.core.domain.market import HOUR_MS
 from app.core.domain.outcomes import HORIZONS_MS, Unscorable
 from app.core.domain.signal import Direction
 from app.core.errors import InvariantViolation
-from app.core.outcomes.first_touch import MAX_ENTRY_WAIT_MS, Ending, PathBar, follow, plan_trade, settle
+from app.core.outcomes.first_touch import (
+    MAX_ENTRY_WAIT_MS,
+    Ending,
+    PathBar,
+    follow,
+    max_hole_ms,
+    plan_trade,
+    settle,
+)
 from app.core.record.columns import OPEN, SCORED, UNSCORABLE, HorizonOutcomes
 
 MINUTE_MS = 60_000
@@ -37,6 +45,16 @@ def bars_of(path: PricePath) -> list[PathBar]:
     return [PathBar(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
+def is_torn(bars: list[PathBar], entered_ms: int, length_ms: int) -> bool:
+    """No prices for too long, anywhere between the entry and the end of the horizon."""
+    due_ms = entered_ms + length_ms
+    held = [bar for bar in bars if bar.start_ms >= entered_ms and bar.end_ms <= due_ms]
+    known = [entered_ms, *(moment for bar in held for moment in (bar.start_ms, bar.end_ms)), due_ms]
+    return max(after - before for before, after in zip(known[::2], known[1::2], strict=True)) > max_hole_ms(
+        length_ms
+    )
+
+
 def one_by_one(
     path: PricePath, at_ms: int, atr_usd: float, direction: Direction, settlements: Settlements | None
 ) -> dict[str, tuple[int, float | None, bool | None]]:
@@ -58,6 +76,8 @@ def one_by_one(
         end = ends.get(horizon)
         if first.start_ms + HORIZONS_MS[horizon] > bars[-1].end_ms:
             end = None  # what is touched early is known early: all wait until the horizon is over
+        elif is_torn(bars, first.start_ms, HORIZONS_MS[horizon]):
+            end = Unscorable.HOLES  # live scores what is touched before the hole; here the hole is known
         if not isinstance(end, Ending):
             found[horizon] = (OPEN if end is None else UNSCORABLE, None, None)
             continue
@@ -127,6 +147,53 @@ def test_a_bar_that_touches_both_barriers_loses_on_both_sides() -> None:
     assert not found.short.win[0]
     assert found.long.net_frac[0] == pytest.approx(-0.0116)
     assert found.short.net_frac[0] == pytest.approx(-0.0116)
+
+
+def test_trades_decided_by_one_bar_with_both_barriers_are_counted() -> None:
+    both, jumped = (100, 101.5, 98.5, 100), (97, 97.2, 96.9, 97)
+    still = [(100, 100.1, 99.9, 100)] * 20
+    for prices, wanted in (([both, *still], True), ([*still[:1], jumped, *still], False), (still, False)):
+        found = only(trade_both_sides(flat(prices), np.array([0]), np.array([1.0]), tier=1), "15m")
+        assert found.long.state[0] == SCORED
+        assert is_ambiguous(found).tolist() == [wanted]
+
+
+@pytest.mark.parametrize("turned", [1.0, -1.0])
+def test_a_hole_before_the_end_of_the_horizon_hides_quick_trades_too(turned: float) -> None:
+    """Entry 100, target 101 touched in the second minute; of the hour a hole of six minutes comes later."""
+    prices = [(100, 100.1, 99.9, 100), (100, 101.2, 99.95, 101)] + [(101, 101.1, 100.9, 101)] * 70
+    path = flat([(100 + turned * (o - 100), *sorted((100 + turned * (h - 100), 100 + turned * (low - 100)),
+                 reverse=True), 100 + turned * (c - 100)) for o, h, low, c in prices])  # fmt: skip
+    kept = np.ones(len(path), bool)
+    kept[30:36] = False
+    torn = PricePath(
+        MINUTE_MS,
+        *(column[kept] for column in (path.start_ms, path.open, path.high, path.low, path.close)),
+    )
+    for one, wanted in ((path, SCORED), (torn, UNSCORABLE)):
+        found = trade_both_sides(one, np.array([0]), np.array([1.0]), tier=1)
+        assert only(found, "1h").long.state[0] == only(found, "1h").short.state[0] == wanted
+        assert only(found, "15m").long.state[0] == SCORED
+
+
+def test_holes_do_not_make_the_hit_rate_better() -> None:
+    """Six minutes are missing in every three hours: trades that last long meet them, and leave with the quick
+    ones of the same hours."""
+    path = made_path(21, bars=30_000)
+    kept = (np.arange(len(path)) % 180) < 174
+    torn = PricePath(
+        MINUTE_MS,
+        *(column[kept] for column in (path.start_ms, path.open, path.high, path.low, path.close)),
+    )
+    at_ms = path.start_ms[0] + np.arange(0, 29_000, 60, dtype=np.int64) * MINUTE_MS
+    atr = np.full(at_ms.size, 1.0)
+    whole, holed = (only(trade_both_sides(one, at_ms, atr, tier=1), "1h").long for one in (path, torn))
+    scored = holed.state == SCORED
+    assert 0 < scored.sum() < (whole.state == SCORED).sum()
+    # What is left is scored as it was, and chosen by the clock alone: hours without a hole, all of them.
+    assert holed.win[scored].tolist() == whole.win[scored].tolist()
+    minute = (at_ms - path.start_ms[0]) // MINUTE_MS % 180
+    assert set(minute[scored].tolist()).isdisjoint(minute[(holed.state == UNSCORABLE)].tolist())
 
 
 def test_a_stop_that_is_jumped_over_is_filled_at_the_open() -> None:
