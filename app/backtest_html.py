@@ -23,7 +23,7 @@ from app.backtest_figures import (
 from app.backtest_markup import Html, join, paragraph, section, style, tag, text
 from app.backtest_sections import Part, parts_of
 from app.backtest_style import STYLE
-from app.backtest_words import banner, missing_line, no_outcome, weights_line
+from app.backtest_words import asked_words, banner, missing_line, no_outcome, weights_line
 from app.core.backtest.report import BacktestReport
 from app.core.backtest.weights import WeightsReport
 from app.core.domain.formatting import format_minutes
@@ -90,6 +90,7 @@ def _facts(report: BacktestReport) -> Html:
         ("Coins", covered or "none"),
         ("Missing inputs", missing_line(report)),
         ("Step", f"one evaluation every {format_minutes(report.step_ms // 60_000)}"),
+        ("Moments", asked_words(report)),
         ("Engine", f"version {report.engine_version}"),
         ("Weights", weights_line(report)),
         ("Signals", f"{sides}, out of {count(record.evaluations)} evaluations"),

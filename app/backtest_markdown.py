@@ -26,6 +26,7 @@ from app.backtest_tables import (
     rules_table,
 )
 from app.backtest_words import (
+    asked_words,
     banner,
     deflated_words,
     missing_line,
@@ -74,7 +75,7 @@ def _what_was_run(report: BacktestReport, summary: str) -> list[str]:
         *_said(f"**In one sentence: {summary}**"),
         *_said(
             f"{kind}Data: {report.source}. Engine version {report.engine_version}, weights "
-            f"{weights_line(report)}. Missing inputs: {missing_line(report)}."
+            f"{weights_line(report)}. Moments: {asked_words(report)}. Missing inputs: {missing_line(report)}."
         ),
     ]
 

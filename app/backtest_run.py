@@ -102,7 +102,13 @@ def run_backtest(options: argparse.Namespace) -> str:
         InvariantViolation, StorageUnavailable, SettingsError: as of what is read.
     """
     config, found = _evaluated(options)
-    report = write_report(found.run, found.coins, config, source=found.words, data_mode=found.data_mode.value)
+    report = write_report(
+        found.run,
+        config,
+        step_ms=INTERVAL_MS[options.step],
+        source=found.words,
+        data_mode=found.data_mode.value,
+    )
     weights = choose_weights(found.run.evaluations, found.run.headline, config)
     summary = summary_of(report.record)
     text = render_markdown(report, weights, summary=summary)
@@ -126,7 +132,6 @@ def run_weights(options: argparse.Namespace) -> str:
 @dataclass(frozen=True, slots=True)
 class _Found:
     run: Run
-    coins: tuple[CoinData, ...]
     words: str
     data_mode: DataMode
 
@@ -146,7 +151,7 @@ def _evaluated(options: argparse.Namespace) -> tuple[EngineConfig, _Found]:
     )
     line.show_part("done", 1.0)
     line.close()
-    return config, _Found(run, chosen, words, market.data_mode)
+    return config, _Found(run, words, market.data_mode)
 
 
 def _market(options: argparse.Namespace, settings: Settings) -> Market:

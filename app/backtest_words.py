@@ -97,6 +97,14 @@ def weights_line(report: BacktestReport) -> str:
     return ", ".join(f"{name.value} {plain(weight)}" for name, weight in report.weights) or "none"
 
 
+def asked_words(report: BacktestReport) -> str:
+    """Worked words: `2,070 asked, 1,863 evaluated: 207 without a closed candle of the last hour`."""
+    found = report.record.evaluations
+    said = f"{count(report.asked)} asked, {count(found)} evaluated"
+    left_out = report.asked - found
+    return said if left_out <= 0 else f"{said}: {count(left_out)} without a closed candle of the last hour"
+
+
 def missing_inputs(coin: CoinReport) -> tuple[str, ...]:
     """Inputs that this coin does not have."""
     return tuple(what for what, source in coin.inputs if is_missing(source))

@@ -39,7 +39,7 @@ def run() -> list[Figure]:
     hourly = at_ms[::60]
     begun_s = time.perf_counter()
     found = run_engine([coin], CONFIG, hourly, lambda _text, _done: None)
-    write_report(found, [coin], CONFIG, source="simulated", data_mode="demo")
+    write_report(found, CONFIG, step_ms=60 * MINUTE_MS, source="simulated", data_mode="demo")
     report_s = time.perf_counter() - begun_s
     bars = at_ms.size
     return [

@@ -112,6 +112,7 @@ class TestFullPage:
         assert page.table("Where each input came from")["liquidations"]["ETH"] == "MISSING (not charged)"
         assert page.table("Percentiles")["score"]["50"] == "52.3"
         assert len(page.table("Walk-forward")) == 3
+        assert "4,529 asked, 4,322 evaluated: 207 without" in page.said
         for one in report.factors:
             assert one.sentence in page.said
         for note in report.record.notes:

@@ -47,6 +47,7 @@ def test_what_has_to_be_stated_is_stated() -> None:
     assert text.startswith("### BTC, ETH, 2025-12-05 00:00 to 2026-03-05 00:00 UTC, every 1 h\n")
     assert f"**In one sentence: {SUMMARY}**" in text
     assert "**RECORDED.**" in text
+    assert "Moments: 4,529 asked, 4,322 evaluated: 207 without" in text
     assert "Missing inputs: BTC: social; ETH: liquidations, social, funding paid." in text
     assert "| 4h | 217 | 3 | 2 | 212 | 47.2 % | 35.1 to 59.3 % | 61 | 58.1 % | -3.1 [-14.1, +7.9] |" in text
     assert "after trying 239 rules: 12 %" in text

@@ -50,7 +50,11 @@ def run() -> Run:
 
 @lru_cache
 def report() -> BacktestReport:
-    return write_report(run(), coins(), CONFIG, source="simulated", data_mode="demo")
+    return written(run())
+
+
+def written(found: Run) -> BacktestReport:
+    return write_report(found, CONFIG, step_ms=HOUR_MS, source="simulated", data_mode="demo")
 
 
 def counted_apart(coin: CoinData, at_ms: int, side: int, length_ms: int) -> float | None:
@@ -161,8 +165,7 @@ def mix(side: SideOutcomes, order: np.ndarray, at_ms: np.ndarray) -> SideOutcome
 
 
 def test_the_report_is_the_same_every_time_and_its_counts_add_up() -> None:
-    again = write_report(evaluated(coins()), coins(), CONFIG, source="simulated", data_mode="demo")
-    assert again == report()
+    assert written(evaluated(coins())) == report()
     record = report().record
     assert record.evaluations == record.long + record.short + record.neutral == len(run().evaluations)
     assert sum(coin.evaluations for coin in report().coins) == record.evaluations
@@ -174,14 +177,24 @@ def test_the_report_is_the_same_every_time_and_its_counts_add_up() -> None:
     assert [coin.base for coin in report().coins] == list(COINS)
 
 
-def test_coins_are_told_apart_whatever_their_order() -> None:
-    turned = write_report(
-        evaluated(coins()[::-1]), coins()[::-1], CONFIG, source="simulated", data_mode="demo"
-    )
-    by_name = {coin.base: coin.record for coin in turned.coins}
-    for coin in report().coins:
-        assert by_name[coin.base] == coin.record
-    assert turned.record.horizons[2].engine == report().record.horizons[2].engine
+def test_the_order_of_the_coins_changes_no_figure() -> None:
+    assert written(evaluated(coins()[::-1])) == report()
+
+
+def test_moments_that_were_asked_for_stand_beside_those_evaluated() -> None:
+    """207 hours before the first candle of a coin: asked for, and not evaluated."""
+    (coin, *_) = coins()
+    first_ms = int(hourly_bars(coin.history.context).close_ms[0])
+    at_ms = np.arange(first_ms - 207 * HOUR_MS, first_ms + 300 * HOUR_MS, HOUR_MS, dtype=np.int64)
+    found = written(run_engine([coin], CONFIG, at_ms, lambda _text, _done: None))
+    assert found.asked - found.record.evaluations == 207
+    assert (found.asked, report().asked) == (507, 2 * 45 * 24)
+
+
+def test_the_step_is_the_one_that_was_asked_for_even_of_a_single_moment() -> None:
+    found = run_engine(coins(), CONFIG, np.array([END_MS - 3 * DAY_MS]), lambda _text, _done: None)
+    assert len(found.evaluations) == 2
+    assert written(found).step_ms == HOUR_MS
 
 
 def test_curves_end_at_the_total_of_their_rule() -> None:

@@ -9,6 +9,7 @@ import pytest
 from app.backtest_cautions import all_notes, costs_doubled, costs_stated, not_to_conclude
 from app.backtest_words import (
     Comparison,
+    asked_words,
     banner,
     base_rate,
     compare,
@@ -63,6 +64,14 @@ def test_whatever_is_not_live_says_so_in_big_letters() -> None:
     for mode, title in modes.items():
         found = banner(mode)
         assert title == (None if found is None else found.title)
+
+
+def test_moments_without_a_candle_are_counted_beside_those_evaluated() -> None:
+    """4,529 asked less 4,322 evaluated: 207."""
+    assert asked_words(full_report()) == (
+        "4,529 asked, 4,322 evaluated: 207 without a closed candle of the last hour"
+    )
+    assert asked_words(replace(full_report(), asked=4322)) == "4,322 asked, 4,322 evaluated"
 
 
 def test_missing_inputs_are_named_coin_by_coin() -> None:

@@ -81,7 +81,8 @@ class CoinReport:
 
 @dataclass(frozen=True, slots=True)
 class BacktestReport:
-    """One run. source: the data in words; record: all coins together.
+    """One run. source: the data in words; record: all coins together; asked: moments asked for, of all coins
+    together, of which `record.evaluations` had a closed candle of the last hour.
 
     percentiles: score at 1, 5, 25, 50, 75, 95 and 99 %. correlations: per horizon, rank correlation of the
     score with what a LONG earned before costs. dearer: the engine's trades at the headline horizon with every
@@ -93,6 +94,7 @@ class BacktestReport:
     from_ms: int
     to_ms: int
     step_ms: int
+    asked: int
     engine_version: str
     weights: tuple[tuple[FactorName, float], ...]
     record: TrackRecord

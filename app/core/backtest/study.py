@@ -42,8 +42,14 @@ OnProgress = Callable[[str, float], None]
 
 
 class Run(NamedTuple):
-    """Everything evaluated and followed, coins mixed in order of time. dearer: with every cost doubled."""
+    """Everything evaluated and followed, coins mixed in order of time.
 
+    coins: sorted by name, as `evaluations.coin` counts them. asked: moments asked for, of all coins together.
+    dearer: with every cost doubled.
+    """
+
+    coins: tuple[CoinData, ...]
+    asked: int
     evaluations: Evaluations
     outcomes: tuple[HorizonOutcomes, ...]
     dearer: tuple[HorizonOutcomes, ...]
@@ -62,9 +68,12 @@ def run_engine(
 ) -> Run:
     """Evaluate every coin at every moment and follow both sides of each.
 
+    The order in which coins are given changes nothing: they are taken by name.
+
     Raises:
         InvariantViolation: no coins, a coin without hourly candles, or no moment that can be evaluated.
     """
+    coins = tuple(sorted(coins, key=lambda coin: coin.history.base))
     parts: list[Evaluations] = []
     plain: list[tuple[HorizonOutcomes, ...]] = []
     dearer: list[tuple[HorizonOutcomes, ...]] = []
@@ -87,13 +96,14 @@ def run_engine(
     if not sum(map(len, parts)):
         raise InvariantViolation("no moment of this period can be evaluated: no hourly candle closed in it")
     evaluations, order = join(parts)
-    return Run(evaluations, _joined(plain, order), _joined(dearer, order))
+    asked = at_ms.size * len(coins)
+    return Run(coins, asked, evaluations, _joined(plain, order), _joined(dearer, order))
 
 
 def write_report(
-    run: Run, coins: Sequence[CoinData], config: EngineConfig, *, source: str, data_mode: str
+    run: Run, config: EngineConfig, *, step_ms: int, source: str, data_mode: str
 ) -> BacktestReport:
-    """Everything that the run shows. source: the data in words."""
+    """Everything that the run shows. step_ms: between two moments asked for; source: the data in words."""
     evaluations, headline = run.evaluations, run.headline
     record = engine_record(evaluations, run.outcomes, config, symbol=None)
     return BacktestReport(
@@ -101,11 +111,12 @@ def write_report(
         data_mode=data_mode,
         from_ms=int(evaluations.at_ms[0]),
         to_ms=int(evaluations.at_ms[-1]),
-        step_ms=int(np.diff(np.unique(evaluations.at_ms)).min(initial=2**62)),
+        step_ms=step_ms,
+        asked=run.asked,
         engine_version=ENGINE_VERSION,
         weights=tuple((name, config.weights[name]) for name in FACTOR_ORDER),
         record=record,
-        coins=tuple(_coin(run, index, coin, config) for index, coin in enumerate(coins)),
+        coins=tuple(_coin(run, index, coin, config) for index, coin in enumerate(run.coins)),
         percentiles=tuple(
             zip(_PERCENTILES, np.percentile(evaluations.score, _PERCENTILES).tolist(), strict=True)
         ),
