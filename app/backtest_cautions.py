@@ -1,14 +1,19 @@
-"""What a reader of a backtest has to know beside the figures: costs, what nobody may conclude, every note.
+"""What a reader of a backtest has to know beside the figures: costs, odd data, what nobody may conclude,
+every note.
 
 A part of `backtest`.
 """
 
 from __future__ import annotations
 
-from app.backtest_figures import bp, is_known, signed
+import math
+
+from app.backtest_figures import UNKNOWN, bp, count, is_known, moment, percent, signed
 from app.backtest_words import missing_inputs
+from app.core.backtest.odd_bars import OddBars
 from app.core.backtest.report import BacktestReport
 from app.core.domain.context import DataMode
+from app.core.domain.formatting import format_minutes
 from app.core.domain.track_record import ENOUGH_EFFECTIVE_N, TradeStats
 from app.core.outcomes.costs import HALF_SPREAD_FRAC, SLIPPAGE_FRAC, TAKER_FEE_FRAC, round_trip_frac
 
@@ -45,6 +50,10 @@ def not_to_conclude(report: BacktestReport) -> tuple[str, ...]:
             "n) chance moves every figure more than a good rule would."
         )
     said += [
+        "That live trades would have been entered here: each is entered at the open right at its evaluation, "
+        "and every candle counts as known the moment it closes. A live answer comes a minute or so later.",
+        "That zones were asked for everywhere: Smart Money zones over liquidation levels are looked at for "
+        "LONG and SHORT alone, as of the hour's close, to lower a confidence that they contradict.",
         "That n trades are n proofs: trades of neighbouring hours and of coins that move together share "
         "their market. Effective n and the intervals made of it are the ones to read.",
         "That a group, a factor or a set of weights works because its row looks good: of twenty rows one "
@@ -59,6 +68,51 @@ def not_to_conclude(report: BacktestReport) -> tuple[str, ...]:
             "factors moves less."
         )
     return tuple(said)
+
+
+def data_notes(report: BacktestReport) -> tuple[str, ...]:
+    """What is odd or unknown about the data: counted here, and left in the figures."""
+    odd = [_odd_words(coin.base, one) for coin in report.coins for one in coin.odd_bars if one.odd]
+    return (*_ambiguous_words(report), *_funding_words(report), *odd)
+
+
+def _ambiguous_words(report: BacktestReport) -> tuple[str, ...]:
+    """Worked words: `4h after the signal 15.4 % of the engine's trades, and 18.0 % of all ...`."""
+    found = next((one for one in report.ambiguous if one.horizon == report.record.headline), None)
+    if found is None or found.all_frac is None:
+        return ()
+    sizes = ", ".join(dict.fromkeys(f"{format_minutes(one.path_ms // 60_000)}" for one in report.coins))
+    mine = "" if found.engine_frac is None else f"{percent(found.engine_frac)} of the engine's trades and "
+    return (
+        f"Trades were followed on prices of {sizes}: {found.horizon} after the signal {mine}"
+        f"{percent(found.all_frac)} of all that could have been taken were decided by a bar that held both "
+        "barriers. Nobody knows which came first, so they count as losses on both sides.",
+    )
+
+
+def _funding_words(report: BacktestReport) -> tuple[str, ...]:
+    found = report.record.at_headline
+    if not report.funding_unknown or found is None:
+        return ()
+    return (
+        f"Funding is not known for {count(report.funding_unknown)} of {count(found.engine.scored)} scored "
+        f"trades at {found.horizon}: they end after the last settlement that is known of their coin, or none "
+        "is. No funding was charged to them from there on.",
+    )
+
+
+def _odd_words(base: str, found: OddBars) -> str:
+    named = ", ".join(f"{moment(one.end_ms)} (x {_factor(one.factor)})" for one in found.furthest)
+    return (
+        f"{base}, {found.what}: {count(found.odd)} of {count(found.bars)} bars moved further than six "
+        f"sigma of their own past, as the store flags them. They may be bad prints, and were kept. The "
+        f"furthest, in times the close before: {named}."
+    )
+
+
+def _factor(factor: float) -> str:
+    """A hundred times and a hundredth in as few digits: `100`, `0.01`, `1.032`."""
+    return f"{factor:.4g}" if math.isfinite(factor) else UNKNOWN
 
 
 def days_words(report: BacktestReport) -> str:

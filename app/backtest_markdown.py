@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.backtest_cautions import all_notes, costs_doubled, costs_stated
+from app.backtest_cautions import all_notes, costs_doubled, costs_stated, data_notes
 from app.backtest_figures import moment
 from app.backtest_study_tables import (
     coins_table,
@@ -16,6 +16,7 @@ from app.backtest_study_tables import (
     percentiles_table,
 )
 from app.backtest_tables import (
+    BOTH,
     RATES,
     Table,
     bins_table,
@@ -55,6 +56,7 @@ def render_markdown(report: BacktestReport, weights: WeightsReport | None = None
         *_said(f"Other weights: {sensitivity_words(report)}"),
         *_said(f"{costs_stated()} {_doubled(report)}"),
         *_walked(weights),
+        *_listed(data_notes(report)),
         *_listed(all_notes(report)),
     ]
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -83,7 +85,7 @@ def _what_was_run(report: BacktestReport, summary: str) -> list[str]:
 def _engine(report: BacktestReport) -> list[str]:
     """Horizons, the rules beside the engine, and its trades in groups."""
     record, found = report.record, report.record.at_headline
-    lines = _table(only(horizons_table(record), ("horizon", "signals", "open", "unscorable", *RATES)))
+    lines = _table(only(horizons_table(report), ("horizon", "signals", "open", "unscorable", BOTH, *RATES)))
     if found is None:
         return [*lines, *_said(no_outcome(record)), *_said(deflated_words(record))]
     less = ("total net", "engine less it, bp [95 %]", "engine is")

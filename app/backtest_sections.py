@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.backtest_cautions import all_notes, costs_doubled, costs_stated, not_to_conclude
+from app.backtest_cautions import all_notes, costs_doubled, costs_stated, data_notes, not_to_conclude
 from app.backtest_charts import Interval, equity_chart, interval_chart, reliability_chart
 from app.backtest_figures import is_known, mean_bp, mean_plain
 from app.backtest_markup import Html, listed, paragraph, table_html, tag, text
@@ -70,7 +70,7 @@ def parts_of(report: BacktestReport, weights: WeightsReport | None) -> tuple[Par
         Part("rules", "Against every other rule", _rules(report)),
         Part("tried", "How many rules were tried", (paragraph(deflated_words(report.record)),)),
         Part("equity", "Running total", (equity_chart(report.curves, _engine_name(report)),)),
-        Part("horizons", "Every horizon", (_table(horizons_table(report.record), "horizons"),)),
+        Part("horizons", "Every horizon", (_table(horizons_table(report), "horizons"),)),
         Part("inputs", "Coins and inputs", _inputs(report)),
         Part("probabilities", "Probabilities", _probabilities(report)),
         Part("groups", "By side, tier, market and confidence", _groups(report)),
@@ -119,6 +119,7 @@ def _inputs(report: BacktestReport) -> tuple[Html, ...]:
     return (
         _table(inputs_table(report), "inputs-from"),
         _table(coins_table(report), "coins"),
+        _list(data_notes(report), "Nothing about the data is odd, and no trade is in doubt."),
     )
 
 

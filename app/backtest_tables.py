@@ -23,6 +23,7 @@ from app.backtest_figures import (
     unsigned,
 )
 from app.backtest_words import compare, why_no_difference, why_unknown
+from app.core.backtest.report import BacktestReport
 from app.core.domain.track_record import (
     Calibrated,
     Group,
@@ -45,6 +46,7 @@ class Table:
 
 
 RATES = ("n scored", "hit rate", "95 % interval", "effective n", "break-even", "mean net, bp [95 %]")
+BOTH = "both in one bar"
 # In percent of one stake, one stake a trade.
 TOTALS = ("total net", "largest fall")
 # Values of the groups that say little by themselves.
@@ -87,24 +89,29 @@ def rules_table(found: HorizonRecord) -> Table:
     )
 
 
-def horizons_table(record: TrackRecord) -> Table:
-    """The engine at every horizon, with what could not be scored."""
-    engines = [one.engine for one in record.horizons]
+def horizons_table(report: BacktestReport) -> Table:
+    """The engine at every horizon, with what could not be scored or was decided by one bar."""
+    engines = [one.engine for one in report.record.horizons]
+    ambiguous = {one.horizon: one.engine_frac for one in report.ambiguous}
     return Table(
         "The engine at every horizon",
-        ("horizon", "signals", "open", "unscorable", *RATES, *TOTALS),
+        ("horizon", "signals", "open", "unscorable", BOTH, *RATES, *TOTALS),
         tuple(
             (
                 one.horizon,
                 count(one.engine.emitted),
                 count(one.engine.open),
                 count(one.engine.unscorable),
+                percent(ambiguous.get(one.horizon)),
                 *rate_cells(one.engine),
                 *total_cells(one.engine),
             )
-            for one in record.horizons
+            for one in report.record.horizons
         ),
-        why_unknown(engines),
+        (
+            f'"{BOTH}": share of scored trades that a bar holding target and stop decided, counted as lost.',
+            *why_unknown(engines),
+        ),
     )
 
 

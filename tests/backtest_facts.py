@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from app.core.backtest.odd_bars import OddBar, OddBars
 from app.core.backtest.report import (
+    Ambiguous,
     BacktestReport,
     CoinReport,
     Curve,
@@ -33,6 +35,11 @@ from app.core.domain.track_record import (
 DAY_MS = 86_400_000
 FROM_MS = 1_764_892_800_000  # 2025-12-05 00:00 UTC
 TO_MS = FROM_MS + 90 * DAY_MS
+HOUR_MS = 3_600_000
+ODD_BARS = (
+    OddBars("hourly candles", 2881, 2, (OddBar(FROM_MS + 5 * DAY_MS, 100.0), OddBar(TO_MS, 0.93))),
+    OddBars("price path of 1 min", 129_600, 0, ()),
+)
 SUMMARY = "In 90 days 212 signals were scored after 4 h: no edge is shown."
 SIDES = {"LONG": "SHORT", "SHORT": "LONG", "always long": "always short", "always short": "always long"}
 
@@ -155,7 +162,7 @@ def coin(base: str, *, lacks: tuple[str, ...] = ()) -> CoinReport:
         "funding paid": "Binance, at its stamps",
     }
     sources |= dict.fromkeys(lacks, "not recorded: not charged")
-    return CoinReport(base, tuple(sources.items()), 2161, 0.973, record(base))
+    return CoinReport(base, tuple(sources.items()), 60_000, ODD_BARS, 2161, 0.973, record(base))
 
 
 def factor(name: FactorName, k: int) -> FactorReport:
@@ -211,6 +218,11 @@ def full_report() -> BacktestReport:
             for k, name in enumerate(f"{one.value} x {by:g}" for one in FactorName for by in (0.5, 1.5))
         ),
         dearer=trades("engine", net=-0.00191),
+        ambiguous=tuple(
+            Ambiguous(name, share, 0.18)
+            for name, share in (("15m", 0.31), ("1h", 0.22), ("4h", 0.154), ("24h", 0.154))
+        ),
+        funding_unknown=12,
         curves=tuple(curve(name, 0.03 * (k - 7) / 3) for k, name in enumerate(names)),
     )
 
@@ -220,7 +232,9 @@ def empty_report() -> BacktestReport:
     none = no_trades()
     bare = HorizonRecord("4h", none, (), (no_trades("always long"),), None, "no outcomes to fit on")
     nothing = TrackRecord(None, None, None, (), 0, 0, 0, 0, "4h", (bare,), 239, None, False, ())
-    coin = CoinReport("BTC", (("candles", "none"),), 0, 0.0, replace(nothing, symbol="BTC", horizons=()))
+    coin = CoinReport(
+        "BTC", (("candles", "none"),), HOUR_MS, (), 0, 0.0, replace(nothing, symbol="BTC", horizons=())
+    )
     social = FactorReport(FactorName.SOCIAL, 0.0, None, none, Verdict.NOT_RECORDED, "social: not recorded.")
     return BacktestReport(
         source="simulated market, seed 7",
@@ -239,6 +253,8 @@ def empty_report() -> BacktestReport:
         factors=(social,),
         sensitivity=(),
         dearer=none,
+        ambiguous=(Ambiguous("4h", None, None),),
+        funding_unknown=0,
         curves=(Curve("engine", ()),),
     )
 

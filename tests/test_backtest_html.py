@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from app.backtest_cautions import data_notes
 from app.backtest_html import render_html
 from app.core.backtest.report import BacktestReport
 from app.core.backtest.weights import WeightsReport
@@ -105,6 +106,7 @@ class TestFullPage:
         report = full_report()
         page = page_of(report, WALKED)
         assert list(page.table("The engine at every horizon")) == ["15m", "1h", "4h", "24h"]
+        assert page.table("The engine at every horizon")["4h"]["both in one bar"] == "15.4 %"
         assert page.table("Modes")["balanced"]["LONG"] == "5.8 %"
         assert page.table("The engine's trades by trait")["no trend"]["n scored"] == "62"
         assert len(page.table("Factors")) == 8
@@ -115,7 +117,7 @@ class TestFullPage:
         assert "4,529 asked, 4,322 evaluated: 207 without" in page.said
         for one in report.factors:
             assert one.sentence in page.said
-        for note in report.record.notes:
+        for note in (*report.record.notes, *data_notes(report)):
             assert note in page.said
 
     def test_draws_the_engine_thick_and_last_with_every_name_beside_its_line(self) -> None:

@@ -49,10 +49,14 @@ def test_what_has_to_be_stated_is_stated() -> None:
     assert "**RECORDED.**" in text
     assert "Moments: 4,529 asked, 4,322 evaluated: 207 without" in text
     assert "Missing inputs: BTC: social; ETH: liquidations, social, funding paid." in text
-    assert "| 4h | 217 | 3 | 2 | 212 | 47.2 % | 35.1 to 59.3 % | 61 | 58.1 % | -3.1 [-14.1, +7.9] |" in text
+    assert (
+        "| 4h | 217 | 3 | 2 | 15.4 % | 212 | 47.2 % | 35.1 to 59.3 % | 61 | 58.1 % | -3.1 [-14.1, +7.9] |"
+        in text
+    )
     assert "after trying 239 rules: 12 %" in text
     assert "No, it does not beat the default" in text
     assert "-19.1 bp instead of -3.1 bp" in text
+    assert "- Funding is not known for 12 of 212 scored trades" in text
     for one in full_report().factors:
         assert f"- {one.sentence}" in text
     for note in full_report().record.notes:

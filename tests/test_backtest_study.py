@@ -10,6 +10,7 @@ import pytest
 
 from app.backtest_history import load_history
 from app.core.backtest.evaluating import CoinData, hourly_bars
+from app.core.backtest.price_path import Settlements
 from app.core.backtest.report import BacktestReport
 from app.core.backtest.study import Run, run_engine, write_report
 from app.core.backtest.variants import ever_tried
@@ -17,6 +18,7 @@ from app.core.backtest.weights import choose_weights
 from app.core.domain.context import DataMode
 from app.core.domain.engine_config import EngineConfig
 from app.core.domain.market import DAY_MS, HOUR_MS
+from app.core.domain.quality import Reading
 from app.core.record.columns import LONG, OPEN, SCORED, SHORT, SideOutcomes
 from app.core.record.probability import fit_calibrator
 from app.sim.world import SyntheticWorld
@@ -195,6 +197,41 @@ def test_the_step_is_the_one_that_was_asked_for_even_of_a_single_moment() -> Non
     found = run_engine(coins(), CONFIG, np.array([END_MS - 3 * DAY_MS]), lambda _text, _done: None)
     assert len(found.evaluations) == 2
     assert written(found).step_ms == HOUR_MS
+
+
+def test_trades_whose_funding_is_not_known_are_counted() -> None:
+    """Settlements of one coin end ten days early: its scored trades from then on, and no others."""
+    first, second = coins()
+    known = first.history.settlements
+    assert known is not None
+    kept = known.at_ms < END_MS - 10 * DAY_MS
+    cut = Settlements(known.at_ms[kept], known.rate_frac[kept])
+    short = replace(first, history=replace(first.history, settlements=cut))
+    found = evaluated((short, second))
+    headline, evaluations = found.headline, found.evaluations
+    end_ms = np.where(evaluations.direction == LONG, headline.long.end_ms, headline.short.end_ms)
+    is_trade = (evaluations.direction != 0) & (headline.long.state == SCORED)
+    due_ms = int(cut.at_ms[-1]) + 8 * HOUR_MS
+    wanted = int((is_trade & (evaluations.coin == 0) & (end_ms >= due_ms)).sum())
+    assert written(found).funding_unknown == wanted > 0
+    assert report().funding_unknown == 0
+
+
+def test_a_candle_a_hundred_times_as_high_is_named_and_kept() -> None:
+    (coin, *_) = coins()
+    candles = coin.history.context.candles
+    assert isinstance(candles, Reading)
+    high = list(candles.value.high)
+    high[-100] *= 100.0
+    spoilt = replace(candles, value=replace(candles.value, high=tuple(high)))
+    context = replace(coin.history.context, candles=spoilt)
+    found = written(evaluated((replace(coin, history=replace(coin.history, context=context)),)))
+    (hourly, path) = found.coins[0].odd_bars
+    assert hourly.furthest[0].end_ms == candles.value.close_ms[-100]
+    assert hourly.furthest[0].factor == pytest.approx(100.0, rel=0.05)
+    assert hourly.odd == report().coins[0].odd_bars[0].odd + 1
+    assert (path.what, found.coins[0].path_ms) == ("price path of 1 min", 60_000)
+    assert found.record.evaluations == report().coins[0].evaluations
 
 
 def test_curves_end_at_the_total_of_their_rule() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.backtest_cautions import all_notes, costs_doubled, costs_stated, not_to_conclude
+from app.backtest_cautions import all_notes, costs_doubled, costs_stated, data_notes, not_to_conclude
 from app.backtest_words import (
     Comparison,
     asked_words,
@@ -155,6 +155,41 @@ def test_what_nobody_may_conclude_depends_on_the_data() -> None:
     assert "under 400 independent outcomes" in recorded
     enough = replace(full_report(), record=replace(full_report().record, enough_data=True))
     assert "under 400" not in " ".join(not_to_conclude(enough))
+
+
+def test_trades_that_one_bar_decided_are_told_with_the_size_of_the_bars() -> None:
+    said = data_notes(full_report())[0]
+    assert said.startswith(
+        "Trades were followed on prices of 1 min: 4h after the signal 15.4 % of the engine's trades and "
+        "18.0 % of all that could have been taken were decided by a bar that held both barriers."
+    )
+    assert "losses on both sides" in said
+
+
+def test_trades_whose_funding_is_not_known_are_told() -> None:
+    said = data_notes(full_report())[1]
+    assert said.startswith("Funding is not known for 12 of 212 scored trades at 4h")
+    assert not any("Funding" in one for one in data_notes(replace(full_report(), funding_unknown=0)))
+
+
+def test_bars_that_moved_by_a_factor_are_named_and_said_to_be_kept() -> None:
+    said = data_notes(full_report())[2]
+    assert said.startswith("BTC, hourly candles: 2 of 2,881 bars moved further than six sigma")
+    assert "were kept" in said
+    assert said.endswith("2025-12-10 00:00 (x 100), 2026-03-05 00:00 (x 0.93).")
+    assert not any("price path of 1 min:" in one for one in data_notes(full_report()))
+
+
+def test_data_without_doubts_has_no_notes() -> None:
+    assert data_notes(empty_report()) == ()
+
+
+def test_every_report_says_how_its_trades_differ_from_live_ones() -> None:
+    for report in (full_report(), empty_report()):
+        said = " ".join(not_to_conclude(report))
+        assert "entered at the open right at its evaluation" in said
+        assert "counts as known the moment it closes" in said
+        assert "for LONG and SHORT alone" in said
 
 
 def test_every_note_is_told_once_and_those_of_a_coin_under_its_name() -> None:

@@ -112,19 +112,6 @@ def trade_both_sides(
     return tuple(trader.horizon(name, length_ms) for name, length_ms in ordered)
 
 
-def is_ambiguous(outcomes: HorizonOutcomes) -> Flags:
-    """Which evaluations were decided by a bar that held both barriers, so that both sides count as lost.
-
-    Read off the returns: of any other end one side earned nothing or more before costs. Worked numbers:
-    barrier 0.01, both sides -0.01 before costs -> True; -0.03 (jumped over) and +0.01 -> False.
-    """
-    is_scored = outcomes.long.state == SCORED
-    lost = [
-        side.net_frac + side.cost_frac < -0.5 * side.barrier_frac for side in (outcomes.long, outcomes.short)
-    ]
-    return np.asarray(is_scored & lost[0] & lost[1])
-
-
 @dataclass(frozen=True, slots=True)
 class _Touches:
     """First bar at or beyond each barrier, NEVER for none; is_usable: there is an entry with barriers."""

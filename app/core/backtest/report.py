@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.core.backtest.odd_bars import OddBars
 from app.core.domain.signal import FactorName, Mode
 from app.core.domain.track_record import Mean, TrackRecord, TradeStats
 
@@ -69,14 +70,30 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class CoinReport:
-    """One coin. inputs: (what, where from); evaluations: how many, and the share of them that had enough
-    coverage for a direction."""
+    """One coin. inputs: (what, where from); path_ms: length of the bars that trades were followed on;
+    odd_bars: of candles and path, those that moved further than their past explains; evaluations: how many,
+    and the share of them that had enough coverage for a direction."""
 
     base: str
     inputs: tuple[tuple[str, str], ...]
+    path_ms: int
+    odd_bars: tuple[OddBars, ...]
     evaluations: int
     covered_frac: float
     record: TrackRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """Share of scored trades that a bar with both barriers in it decided; both sides count it as lost.
+
+    engine_frac: of the engine's trades; all_frac: of all that could have been taken. None without a scored
+    one.
+    """
+
+    horizon: str
+    engine_frac: float | None
+    all_frac: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +103,8 @@ class BacktestReport:
 
     percentiles: score at 1, 5, 25, 50, 75, 95 and 99 %. correlations: per horizon, rank correlation of the
     score with what a LONG earned before costs. dearer: the engine's trades at the headline horizon with every
-    cost doubled.
+    cost doubled. ambiguous: one per horizon. funding_unknown: of the engine's scored trades at the headline
+    horizon, how many ended where no settlement is known of their coin; no funding was charged there.
     """
 
     source: str
@@ -105,4 +123,6 @@ class BacktestReport:
     factors: tuple[FactorReport, ...]
     sensitivity: tuple[VariantReport, ...]
     dearer: TradeStats
+    ambiguous: tuple[Ambiguous, ...]
+    funding_unknown: int
     curves: tuple[Curve, ...]

@@ -11,13 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from app.core.backtest.doubts import count_ambiguous, count_funding_unknown
 from app.core.backtest.engine_record import engine_record
-from app.core.backtest.evaluating import CoinData, evaluate_history, join
+from app.core.backtest.evaluating import CoinData, evaluate_history, hourly_bars, join
 from app.core.backtest.factor_report import rank_correlation, report_factors
+from app.core.backtest.odd_bars import OddBars, find_odd_bars
 from app.core.backtest.price_path import trade_both_sides
 from app.core.backtest.report import BacktestReport, CoinReport, Curve, ModeReport, VariantReport
 from app.core.backtest.variants import position_of, positions, sensitivity
 from app.core.domain.engine_config import EngineConfig
+from app.core.domain.market import DAY_MS, HOUR_MS
 from app.core.domain.outcomes import RECORD_HORIZON
 from app.core.domain.signal import Mode
 from app.core.errors import InvariantViolation
@@ -38,6 +41,9 @@ from app.core.signal_engine import ENGINE_VERSION
 _PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 _MAX_POINTS = 400
 _DEARER = 2.0
+# Factors are ranked in a month of their own past.
+_SEEN_BEFORE_MS = 30 * DAY_MS
+_MINUTE_MS = 60_000
 OnProgress = Callable[[str, float], None]
 
 
@@ -127,6 +133,10 @@ def write_report(
         factors=report_factors(evaluations, headline, config),
         sensitivity=_sensitivity(evaluations, headline, config),
         dearer=score_trades("costs doubled", evaluations.direction, evaluations, at_headline(run.dearer)),
+        ambiguous=tuple(count_ambiguous(one, evaluations.direction) for one in run.outcomes),
+        funding_unknown=count_funding_unknown(
+            [coin.history.settlements for coin in run.coins], evaluations, headline
+        ),
         curves=_curves(evaluations, headline, config),
     )
 
@@ -137,7 +147,36 @@ def _coin(run: Run, index: int, coin: CoinData, config: EngineConfig) -> CoinRep
     outcomes = [one.where(mine) for one in run.outcomes]
     record = engine_record(rows, outcomes, config, symbol=coin.history.base)
     covered = _mean(rows.coverage >= config.min_coverage_frac)
-    return CoinReport(coin.history.base, coin.inputs, len(rows), covered, record)
+    return CoinReport(
+        coin.history.base,
+        coin.inputs,
+        coin.history.path.interval_ms,
+        _odd_bars(coin, int(run.evaluations.at_ms[0])),
+        len(rows),
+        covered,
+        record,
+    )
+
+
+def _odd_bars(coin: CoinData, from_ms: int) -> tuple[OddBars, ...]:
+    """Of the candles that answers were made of, and of the prices that trades were followed on."""
+    bars, path = hourly_bars(coin.history.context), coin.history.path
+    candles = find_odd_bars(
+        "hourly candles",
+        HOUR_MS,
+        bars.close_ms,
+        bars.high,
+        bars.low,
+        bars.close,
+        from_ms=from_ms - _SEEN_BEFORE_MS,
+    )
+    if path.interval_ms == HOUR_MS:
+        return (candles,)  # the path is those candles
+    words = f"price path of {path.interval_ms // _MINUTE_MS} min"
+    return (
+        candles,
+        find_odd_bars(words, path.interval_ms, path.end_ms, path.high, path.low, path.close, from_ms=from_ms),
+    )
 
 
 def _joined(parts: Sequence[tuple[HorizonOutcomes, ...]], order: Ints) -> tuple[HorizonOutcomes, ...]:

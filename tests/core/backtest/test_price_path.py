@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.backtest.price_path import PricePath, Settlements, is_ambiguous, trade_both_sides
+from app.core.backtest.price_path import PricePath, Settlements, trade_both_sides
 from app.core.domain.market import HOUR_MS
 from app.core.domain.outcomes import HORIZONS_MS, Unscorable
 from app.core.domain.signal import Direction
@@ -147,15 +147,6 @@ def test_a_bar_that_touches_both_barriers_loses_on_both_sides() -> None:
     assert not found.short.win[0]
     assert found.long.net_frac[0] == pytest.approx(-0.0116)
     assert found.short.net_frac[0] == pytest.approx(-0.0116)
-
-
-def test_trades_decided_by_one_bar_with_both_barriers_are_counted() -> None:
-    both, jumped = (100, 101.5, 98.5, 100), (97, 97.2, 96.9, 97)
-    still = [(100, 100.1, 99.9, 100)] * 20
-    for prices, wanted in (([both, *still], True), ([*still[:1], jumped, *still], False), (still, False)):
-        found = only(trade_both_sides(flat(prices), np.array([0]), np.array([1.0]), tier=1), "15m")
-        assert found.long.state[0] == SCORED
-        assert is_ambiguous(found).tolist() == [wanted]
 
 
 @pytest.mark.parametrize("turned", [1.0, -1.0])
