@@ -38,7 +38,9 @@ _PATH_MS = (MINUTE_MS, 3 * MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS, HOUR_MS)
 # A finer path with more holes than this would score less than a coarser one.
 _COVERED = 0.95
 _EIGHT_H = 8
-_NOT_THERE = Missing(MissingReason.NO_DATA, "not recorded")
+_NOT_RECORDED = "not recorded"
+_NOT_THERE = Missing(MissingReason.NO_DATA, _NOT_RECORDED)
+_PAID = "funding paid"
 
 
 class HistorySource(Protocol):
@@ -95,15 +97,11 @@ def load_history(
     """
     reader = _Reader(source, base, from_ms, to_ms)
     candles, exchange = reader.candles()
-    path, path_exchange, path_ms = reader.path(from_ms, exchange, finest_ms)
-    settlements, settled_by = reader.settlements(path_exchange)
+    path, path_exchange, path_ms = reader.path(exchange, finest_ms)
     context = reader.context(candles, exchange, data_mode)
-    inputs = (
-        ("candles", f"{exchange}, 1h"),
-        *((name, reader.sources[name]) for name in reader.sources),
-        ("price path", f"{path_exchange}, {path_ms // MINUTE_MS} min"),
-        ("funding paid", settled_by),
-    )
+    reader.sources["price path"] = f"{path_exchange}, {path_ms // MINUTE_MS} min"
+    settlements = reader.settlements(path_exchange)
+    inputs = (("candles", f"{exchange}, 1h"), *reader.sources.items())
     return CoinData(History(base, tier, context, path, settlements), inputs)
 
 
@@ -115,6 +113,10 @@ class _Reader:
         self._base = base
         self._from_ms = from_ms
         self._to_ms = to_ms
+        # Stamped with the moment from which they are known: what is stamped `to_ms` is known by then.
+        self._known_end_ms = to_ms + 1
+        # From the coin's first hour to its last one within the time asked for.
+        self._lived_ms = (0, to_ms)
         self._exchanges = [name for name in _EXCHANGES if name in source.exchanges()]
         self.sources: dict[str, str] = {}
 
@@ -125,28 +127,35 @@ class _Reader:
             raise ValueError(f"no hourly candles of {self._base}")
         columns = (best.open, best.high, best.low, best.close, best.volume_base)
         close_ms = tuple((best.open_ms + HOUR_MS).tolist())
+        self._lived_ms = (close_ms[0] - HOUR_MS, min(self._to_ms, close_ms[-1]))
         return Candles(exchange, HOUR_MS, close_ms, *(tuple(one.tolist()) for one in columns)), exchange
 
-    def path(self, from_ms: int, exchange: str, finest_ms: int) -> tuple[PricePath, str, int]:
-        """The finest one that covers the time; else the hourly candles themselves."""
-        from_ms -= from_ms % HOUR_MS
+    def path(self, exchange: str, finest_ms: int) -> tuple[PricePath, str, int]:
+        """The finest one that covers the time in which there is such a coin; else the hourly candles
+        themselves."""
+        from_ms = self._from_ms - self._from_ms % HOUR_MS
+        first_ms, last_ms = self._lived_ms
+        lived_ms = max(0, last_ms - max(first_ms, from_ms))
         for length_ms in _PATH_MS:
             if length_ms < finest_ms and length_ms != HOUR_MS:
                 continue
             found, name = self._most(length_ms, from_ms, first=exchange)
-            wanted = (self._to_ms - from_ms) / length_ms
-            if found is not None and found.open_ms.size >= _COVERED * wanted:
+            if found is not None and found.open_ms.size * length_ms >= _COVERED * lived_ms:
                 return _path(found, length_ms), name, length_ms
         hourly = self._closed(exchange, HOUR_MS, from_ms)
         return _path(hourly, HOUR_MS), exchange, HOUR_MS
 
-    def settlements(self, first: str) -> tuple[Settlements | None, str]:
+    def settlements(self, first: str) -> Settlements | None:
         """Rates that were paid, of the exchange of the path where it has them."""
         for exchange in (first, "Binance", "OKX"):
-            settled = self._source.funding_settled(self._base, exchange, 0, self._to_ms)
+            settled = self._source.funding_settled(self._base, exchange, 0, self._known_end_ms)
             if settled.values.size:
-                return Settlements(settled.open_ms, settled.values), f"{exchange}, at its stamps"
-        return None, "not recorded: not charged"
+                break
+        self._name(_PAID, f"{exchange}, at its stamps", settled.open_ms)
+        if settled.values.size and not self.sources[_PAID].startswith(_NOT_RECORDED):
+            return Settlements(settled.open_ms, settled.values)
+        self.sources[_PAID] = f"{_NOT_RECORDED}: not charged"
+        return None
 
     def context(self, candles: Candles, exchange: str, data_mode: DataMode) -> EnhancedSignalContext:
         price = Price(candles.close[-1], PriceKind.LAST_CLOSE, exchange)
@@ -214,7 +223,7 @@ class _Reader:
         if isinstance(found, Reading):
             return found
         for exchange in ("OKX", "Binance"):
-            settled = self._source.funding_settled(self._base, exchange, 0, self._to_ms)
+            settled = self._source.funding_settled(self._base, exchange, 0, self._known_end_ms)
             if settled.values.size:
                 stamps = settled.open_ms.tolist()
                 lengths = periods_h(stamps, _EIGHT_H)
@@ -238,7 +247,7 @@ class _Reader:
         return self._series("social", found, Unit.SCORE, HOUR_MS, "lunarcrush", "LunarCrush, 1h")
 
     def _fear_greed(self) -> Reading[Series] | Missing:
-        found = self._source.fear_greed(0, self._to_ms)
+        found = self._source.fear_greed(0, self._known_end_ms)
         self._name("fear & greed", "alternative.me, daily", found.open_ms)
         if not found.values.size:
             return _NOT_THERE
@@ -251,8 +260,8 @@ class _Reader:
         """Say where an input came from, and how far it reaches when it ends early."""
         newest_ms = int(close_ms[-1]) if close_ms.size else 0
         if newest_ms < self._from_ms:
-            words = "not recorded in this period" if newest_ms else "none"
-        elif newest_ms < self._to_ms - 2 * DAY_MS:
+            words = f"{_NOT_RECORDED} in this period" if newest_ms else "none"
+        elif newest_ms < self._lived_ms[1] - 2 * DAY_MS:
             words += f", until {datetime.fromtimestamp(newest_ms / 1000, UTC):%Y-%m-%d}"
         self.sources[name] = words
 

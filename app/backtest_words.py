@@ -36,7 +36,8 @@ from app.core.domain.track_record import (
 
 MISSING = "MISSING"
 # How a loader of histories says that it has none.
-_MISSING = ("none", "not recorded", "missing", "")
+_MISSING = ("none", "missing", "")
+_NOT_RECORDED = "not recorded"
 
 
 class Comparison(StrEnum):
@@ -111,8 +112,9 @@ def missing_inputs(coin: CoinReport) -> tuple[str, ...]:
 
 
 def is_missing(source: str) -> bool:
-    """`none` and `not recorded: not charged` say that there is nothing."""
-    return source.partition(":")[0].strip().lower() in _MISSING
+    """`none`, `not recorded: not charged` and `not recorded in this period` say that there is nothing."""
+    said = source.partition(":")[0].strip().lower()
+    return said in _MISSING or said.startswith(_NOT_RECORDED)
 
 
 def missing_line(report: BacktestReport) -> str:

@@ -21,6 +21,7 @@ from app.core.domain.quality import Missing, Reading
 from app.core.domain.signal import Direction, Mode
 from app.core.record.columns import FACTOR_ORDER, LEVELS
 from app.core.signal_engine import evaluate
+from app.sim.market import CandleColumns, ValueColumns
 from app.sim.recorded import RecordedSource
 from app.sim.world import SyntheticWorld
 from app.sim.world_tide import EPOCH_MS
@@ -29,6 +30,7 @@ DATA = Path(__file__).parents[2] / "shared" / "data"
 CONFIG = EngineConfig()
 SIM_END_MS = EPOCH_MS + 250 * DAY_MS
 RECORDED_FROM_MS, RECORDED_TO_MS = 1_765_252_800_000, 1_772_704_800_000  # 2025-12-09 to 2026-03-05
+SETTLED_MS = 8 * HOUR_MS
 SOURCES = ["simulated", "recorded"]
 
 
@@ -123,7 +125,13 @@ def test_evaluations_are_what_the_live_engine_answers(name: str) -> None:
 def test_a_world_that_ends_earlier_says_the_same_of_what_it_has() -> None:
     """The future really hidden: another world of the same seed that knows nothing of it."""
     whole = evaluate_history(loaded("simulated").history, CONFIG, hours("simulated")).evaluations
-    for row in (100, 500, 900):
+    rows = [
+        100,
+        500,
+        900,
+        *(row for row, at in enumerate(hours("simulated").tolist()) if not at % SETTLED_MS),
+    ]
+    for row in rows[:12]:
         moment = int(hours("simulated")[row])
         world = SyntheticWorld(11, lambda end=moment: end)  # type: ignore[misc]
         short = load_history(
@@ -137,7 +145,95 @@ def test_a_world_that_ends_earlier_says_the_same_of_what_it_has() -> None:
         )
         alone = evaluate_history(short.history, CONFIG, np.array([moment])).evaluations
         assert alone.score[0] == pytest.approx(whole.score[row], abs=1e-9)
+        assert alone.v[0] == pytest.approx(whole.v[row], abs=1e-9, nan_ok=True)
         assert alone.direction[0] == whole.direction[row]
+
+
+@pytest.mark.parametrize("hour", [0, 8, 16])
+def test_what_is_stamped_with_the_last_moment_is_known_by_then(hour: int) -> None:
+    """Funding is settled and the day's index known at these hours: a history that ends there has both."""
+    end_ms = SIM_END_MS - 3 * DAY_MS + hour * HOUR_MS
+    for source in (SyntheticWorld(11, lambda: SIM_END_MS), SyntheticWorld(11, lambda: end_ms)):
+        found = load_history(
+            source,
+            "BTC",
+            from_ms=end_ms - DAY_MS,
+            to_ms=end_ms,
+            tier=1,
+            data_mode=DataMode.DEMO,
+            finest_ms=HOUR_MS,
+        ).history
+        assert found.settlements is not None
+        assert int(found.settlements.at_ms[-1]) == end_ms
+        assert isinstance(found.context.fear_greed, Reading)
+        assert found.context.fear_greed.value.close_ms[-1] == end_ms - hour * HOUR_MS
+
+
+class ListedLate(SyntheticWorld):
+    """The same world, but no candle is older than the coin."""
+
+    LISTED_MS = SIM_END_MS - 12 * DAY_MS
+
+    def candles(
+        self, base: str, exchange: str, interval_ms: int, start_ms: int, end_ms: int
+    ) -> CandleColumns:
+        return super().candles(base, exchange, interval_ms, max(start_ms, self.LISTED_MS), end_ms)
+
+
+def test_a_coin_listed_after_the_first_moment_keeps_its_fine_path() -> None:
+    found = load_history(
+        ListedLate(11, lambda: SIM_END_MS),
+        "BTC",
+        from_ms=SIM_END_MS - 20 * DAY_MS,
+        to_ms=SIM_END_MS,
+        tier=1,
+        data_mode=DataMode.DEMO,
+        finest_ms=5 * 60_000,
+    )
+    assert dict(found.inputs)["price path"].endswith(", 5 min")
+    assert int(found.history.path.start_ms[0]) == ListedLate.LISTED_MS
+
+
+def test_without_an_end_the_fine_path_is_measured_by_the_candles() -> None:
+    found = load_history(
+        SyntheticWorld(11, lambda: SIM_END_MS),
+        "BTC",
+        from_ms=SIM_END_MS - 5 * DAY_MS,
+        to_ms=2**53,
+        tier=1,
+        data_mode=DataMode.DEMO,
+        finest_ms=5 * 60_000,
+    )
+    inputs = dict(found.inputs)
+    assert inputs["price path"].endswith(", 5 min")
+    assert not any("until" in words for words in inputs.values())
+
+
+class Unsettled(SyntheticWorld):
+    """The same world, whose settlements stop being recorded."""
+
+    LAST_MS = SIM_END_MS - 5 * DAY_MS
+
+    def funding_settled(self, base: str, exchange: str, start_ms: int, end_ms: int) -> ValueColumns:
+        return super().funding_settled(base, exchange, start_ms, min(end_ms, self.LAST_MS + 1))
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [(8, "OKX, at its stamps, until 2024-09-02"), (4, "not recorded: not charged")],
+)
+def test_settlements_say_how_far_they_reach(days: int, said: str) -> None:
+    found = load_history(
+        Unsettled(11, lambda: SIM_END_MS),
+        "BTC",
+        from_ms=SIM_END_MS - days * DAY_MS,
+        to_ms=SIM_END_MS,
+        tier=1,
+        data_mode=DataMode.DEMO,
+        finest_ms=HOUR_MS,
+    )
+    assert dict(found.inputs)["funding paid"] == said
+    assert (found.history.settlements is None) is (days == 4)
 
 
 def test_inputs_are_named_and_what_is_not_recorded_is_missing() -> None:

@@ -14,6 +14,7 @@ from app.backtest_words import (
     base_rate,
     compare,
     deflated_words,
+    is_missing,
     missing_line,
     probability_words,
     sensitivity_words,
@@ -77,6 +78,20 @@ def test_moments_without_a_candle_are_counted_beside_those_evaluated() -> None:
 def test_missing_inputs_are_named_coin_by_coin() -> None:
     assert missing_line(full_report()) == "BTC: social; ETH: liquidations, social, funding paid"
     assert missing_line(replace(full_report(), coins=())) == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ("none", True),
+        ("not recorded: not charged", True),
+        ("not recorded in this period", True),
+        ("Binance, 1h, until 2026-02-13", False),
+        ("None such, 1h", False),
+    ],
+)
+def test_what_was_not_recorded_in_the_period_is_missing(source: str, wanted: bool) -> None:
+    assert is_missing(source) is wanted
 
 
 def test_the_deflated_sharpe_ratio_is_a_chance_after_so_many_tries() -> None:
