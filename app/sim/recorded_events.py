@@ -47,12 +47,12 @@ def read_liquidations(files: Sequence[DataFile]) -> list[LiquidationEvent]:
 
 
 def _liquidations(file: DataFile) -> Iterator[LiquidationEvent]:
-    for row in read_rows(file.path):
+    for row in read_rows(file.path, ("time_ms", "symbol", "liquidated", "price", "avg_price", "usd")):
         pair, side = parse_pair(row["symbol"]), row["liquidated"]
         price, usd = _number(row["avg_price"] or row["price"]), _number(row["usd"])
         if pair is not None and side in ("long", "short") and price > 0 and usd > 0:
             yield LiquidationEvent(
-                int(row["time_ms"]), file.exchange, pair.base, side, price / pair.multiplier, usd
+                _stamp(row, file), file.exchange, pair.base, side, price / pair.multiplier, usd
             )
 
 
@@ -62,13 +62,11 @@ def read_trades(files: Sequence[DataFile]) -> list[TradeEvent]:
 
 
 def _trades(file: DataFile) -> Iterator[TradeEvent]:
-    for row in read_rows(file.path):
+    for row in read_rows(file.path, ("time_ms", "symbol", "price", "qty", "taker_side")):
         pair, taker, price = parse_pair(row["symbol"]), row["taker_side"], _number(row["price"])
         usd = _number(row["usd"]) if "usd" in row else price * _number(row["qty"])
         if pair is not None and taker in ("buy", "sell") and price > 0 and usd > 0:
-            yield TradeEvent(
-                int(row["time_ms"]), file.exchange, pair.base, price / pair.multiplier, usd, taker
-            )
+            yield TradeEvent(_stamp(row, file), file.exchange, pair.base, price / pair.multiplier, usd, taker)
 
 
 def read_funding(files: Sequence[DataFile]) -> dict[tuple[str, str], tuple[Int64s, Floats]]:
@@ -78,14 +76,28 @@ def read_funding(files: Sequence[DataFile]) -> dict[tuple[str, str], tuple[Int64
     """
     rates: dict[tuple[str, str], dict[int, float]] = {}
     for file in files:
-        for row in read_rows(file.path):
-            stamp = (int(row["time_ms"]) + HOUR_MS // 2) // HOUR_MS * HOUR_MS
+        for row in read_rows(file.path, ("time_ms", "exchange", "symbol", "funding_rate")):
+            stamp = (_stamp(row, file) + HOUR_MS // 2) // HOUR_MS * HOUR_MS
             key = spell_exchange(row["exchange"]), row["symbol"]
-            rates.setdefault(key, {}).setdefault(stamp, float(row["funding_rate"]))
+            rates.setdefault(key, {}).setdefault(stamp, _rate(row, file))
     return {
         key: (np.array(sorted(held), np.int64), np.array([held[stamp] for stamp in sorted(held)]))
         for key, held in rates.items()
     }
+
+
+def _stamp(row: dict[str, str], file: DataFile) -> int:
+    try:
+        return int(row["time_ms"])
+    except ValueError as error:
+        raise ValueError(f"{file.path.name}: {error}") from error
+
+
+def _rate(row: dict[str, str], file: DataFile) -> float:
+    try:
+        return float(row["funding_rate"])
+    except ValueError as error:
+        raise ValueError(f"{file.path.name}: {error}") from error
 
 
 def _number(text: str) -> float:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import csv
 import gzip
 import re
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -104,7 +106,7 @@ def read_table(paths: Sequence[Path], time: str, names: Sequence[str]) -> Table:
     """Numeric columns of one or more files, cleaned and merged by time; of equal stamps the first file wins.
 
     Raises:
-        ValueError: a file lacks a column or holds something that is not a number.
+        ValueError: a file lacks a column, holds something that is not a number, or is broken; names it.
     """
     tables = [_read_one(path, time, names) for path in paths]
     if len(tables) == 1:
@@ -117,14 +119,14 @@ def read_table(paths: Sequence[Path], time: str, names: Sequence[str]) -> Table:
 
 
 def _read_one(path: Path, time: str, names: Sequence[str]) -> Table:
-    with _open(path) as lines:
+    with _reading(path) as lines:
         header = lines.readline().strip().split(",")
         missing = [name for name in (time, *names) if name not in header]
         if missing:
             raise ValueError(f"{path.name}: columns expected but not found: {', '.join(missing)}")
+        body = lines.readlines()
         try:
             wanted = [header.index(name) for name in (time, *names)]
-            body = lines.readlines()
             cells = np.loadtxt(body, delimiter=",", usecols=wanted, ndmin=2) if body else np.empty((0, 1))
         except ValueError as error:
             raise ValueError(f"{path.name}: {error}") from error
@@ -145,10 +147,28 @@ def _clean(cells: Floats, names: Sequence[str]) -> Table:
     return Table(stamps, {name: cells[:, index] for index, name in enumerate(names, start=1)})
 
 
-def read_rows(path: Path) -> Iterator[dict[str, str]]:
-    """Rows of a file with text columns, as the file has them."""
-    with _open(path) as lines:
-        yield from csv.DictReader(lines)
+def read_rows(path: Path, needed: Sequence[str] = ()) -> Iterator[dict[str, str]]:
+    """Rows of a file with text columns, as the file has them. needed: rows without these cells are left out.
+
+    Raises:
+        ValueError: the file lacks a needed column, or is broken; names it.
+    """
+    with _reading(path) as lines:
+        rows = csv.DictReader(lines)
+        missing = [name for name in needed if name not in (rows.fieldnames or ())]
+        if missing:
+            raise ValueError(f"{path.name}: columns expected but not found: {', '.join(missing)}")
+        yield from (row for row in rows if all(row[name] is not None for name in needed))
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[IO[str]]:
+    """Lines of a file. A half-copied archive and bytes that are no text are told by the file's name."""
+    try:
+        with _open(path) as lines:
+            yield lines
+    except (gzip.BadGzipFile, zlib.error, EOFError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path.name}: broken, or no CSV ({error})") from error
 
 
 def _open(path: Path) -> IO[str]:

@@ -138,6 +138,21 @@ class TestCandles:
         with pytest.raises(ValueError, match="no recorded data"):
             RecordedSource(tmp_path, clock.now_ms)
 
+    @pytest.mark.parametrize("content", [b"no archive", gzip.compress(b"open_time_ms,open\n" * 9)[:-20]])
+    def test_a_broken_archive_is_named(self, tmp_path: Path, clock: SimClock, content: bytes) -> None:
+        (tmp_path / "btcusdt_perp_okx_1h.csv.gz").write_bytes(content)
+        with pytest.raises(ValueError, match=r"^btcusdt_perp_okx_1h\.csv\.gz: broken, or no CSV"):
+            RecordedSource(tmp_path, clock.now_ms).candles("BTC", "OKX", HOUR_MS, 0, FAR)
+
+    @pytest.mark.parametrize("row", ["soon,okx,BTC,0.1", "1,okx,BTC,much"])
+    def test_a_row_that_cannot_be_read_names_its_file(
+        self, tmp_path: Path, clock: SimClock, row: str
+    ) -> None:
+        text = f"time_ms,exchange,symbol,funding_rate\n{row}\n"
+        (tmp_path / "funding_multi_exchange_x.csv").write_text(text)
+        with pytest.raises(ValueError, match=r"^funding_multi_exchange_x\.csv: "):
+            RecordedSource(tmp_path, clock.now_ms).exchanges()
+
     def test_a_missing_folder_is_refused(self, tmp_path: Path, clock: SimClock) -> None:
         with pytest.raises(ValueError, match="folder not found"):
             RecordedSource(tmp_path / "nowhere", clock.now_ms)
