@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.backtest_data import Recording, load_recordings, load_with_interest
+from app.backtest_files import check_writable, write_files
 from app.backtest_report import render_pools, render_setups, render_sweeps
-from app.backtest_run import add_run_flags, run_backtest, run_weights
+from app.backtest_run import add_run_flags, add_weights_flags, run_backtest, run_weights
 from app.core.backtest.pools import measure_pools
 from app.core.backtest.setups import measure_setups
 from app.core.backtest.sweep import (
@@ -35,10 +36,12 @@ from app.core.errors import InvariantViolation, StorageUnavailable
 from app.settings import SettingsError
 
 HORIZONS_H = (4.0, 24.0)
+# What a shell reports of a command that Ctrl-C ended.
+_STOPPED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one measurement; 0 when it was made, 2 when it could not be."""
+    """Run one measurement; 0 when it was made, 2 when it could not be, 130 when it was stopped."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     # Without a command it is the backtest itself.
     if given and given[0].startswith("-") and given[0] not in ("-h", "--help"):
@@ -49,15 +52,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, InvariantViolation, SettingsError, StorageUnavailable) as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or 'a file'}: {error.strerror or error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return _STOPPED
     sys.stdout.write(text)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m app.backtest", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m app.backtest",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    add_run_flags(commands.add_parser("run", help="signals, trades, record, factors (the default command)"))
-    add_run_flags(commands.add_parser("weights", help="what weights a walk-forward would have chosen"))
+    run = commands.add_parser("run", help="signals, trades, record, factors (the default command)")
+    add_run_flags(run)
+    parser.epilog = f"Without a command it is run:\n\n{run.format_help()}"
+    add_weights_flags(commands.add_parser("weights", help="what weights a walk-forward would have chosen"))
     sweep = commands.add_parser("sweep", help="hit rates of price levels, and the ways to foretell them")
     sweep.add_argument("--data", type=Path, required=True, help="folder of recorded candles")
     sweep.add_argument("--bars", choices=("5m", "1h"), default="5m", help="size of the bars looked at")
@@ -71,11 +86,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _sweep(options: argparse.Namespace) -> str:
+    _check(options.json)
     text, figures = _measured_sweep(options.data, options.bars)
     return _written(text, figures, options.json)
 
 
 def _setups(options: argparse.Namespace) -> str:
+    _check(options.json)
     reports = [
         measure_setups(one.name, one.base, one.candles, one.interest)
         for one in load_with_interest(options.data)
@@ -83,9 +100,14 @@ def _setups(options: argparse.Namespace) -> str:
     return _written(render_setups(reports), {"setups": [asdict(report) for report in reports]}, options.json)
 
 
+def _check(path: Path | None) -> None:
+    if path is not None:
+        check_writable(path.parent, [path.name])
+
+
 def _written(text: str, figures: dict[str, object], path: Path | None) -> str:
     if path is not None:
-        path.write_text(json.dumps(figures, indent=1) + "\n")
+        write_files(path.parent, [(path.name, json.dumps(figures, indent=1) + "\n")])
     return text
 
 

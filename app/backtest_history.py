@@ -43,6 +43,10 @@ _NOT_THERE = Missing(MissingReason.NO_DATA, _NOT_RECORDED)
 _PAID = "funding paid"
 
 
+class NoCandles(ValueError):
+    """No exchange has hourly candles of the coin."""
+
+
 class HistorySource(Protocol):
     """What is asked of a recorded folder, the simulator's world or the store: the part of
     `sim.market.MarketSource` that has to do with closed bars, as described there."""
@@ -93,7 +97,8 @@ def load_history(
     finest_ms: no finer path than this is looked for.
 
     Raises:
-        ValueError: no exchange has hourly candles of the coin.
+        NoCandles: no exchange has hourly ones of the coin.
+        ValueError: a file of the source is broken.
     """
     reader = _Reader(source, base, from_ms, to_ms)
     candles, exchange = reader.candles()
@@ -124,7 +129,7 @@ class _Reader:
         """Hourly ones of the exchange that has most of them."""
         best, exchange = self._most(HOUR_MS, 0)
         if best is None:
-            raise ValueError(f"no hourly candles of {self._base}")
+            raise NoCandles(f"no hourly candles of {self._base}")
         columns = (best.open, best.high, best.low, best.close, best.volume_base)
         close_ms = tuple((best.open_ms + HOUR_MS).tolist())
         self._lived_ms = (close_ms[0] - HOUR_MS, min(self._to_ms, close_ms[-1]))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 from pathlib import Path
 
 import pytest
 
 from app.backtest import main
+from app.backtest_market import resolve_coins
 from app.store import main as store
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -47,13 +50,31 @@ def test_a_simulated_run_says_so_and_its_figures_agree(
 
 
 def test_weights_are_proposed_and_nothing_is_written(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert main(["weights", *demo(tmp_path / "none")]) == 0
+    monkeypatch.chdir(tmp_path)
+    flags = demo(tmp_path)
+    del flags[flags.index("--out") :]
+    assert main(["weights", *flags]) == 0
     text = capsys.readouterr().out
     assert "Weights that the past would have chosen" in text
     assert "| fold |" in text
-    assert not (tmp_path / "none").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_have_no_folder_to_write_to(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["weights", *demo(tmp_path)])
+    assert stopped.value.code == 2
+
+
+@pytest.mark.parametrize("typed", ["btc,BTC-USDT", "BTCUSDT", " Btc/USDT:USDT "])
+def test_coins_may_be_spelt_as_at_every_other_door(
+    typed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = ["--from", "2025-01-25", "--to", "2025-01-28", "--out", str(tmp_path)]
+    assert main(["--demo", "--symbols", typed, *short]) == 0
+    assert capsys.readouterr().out.startswith("### BTC, 2025-01-25")
 
 
 @needs_data
@@ -94,6 +115,7 @@ def test_a_coin_that_was_asked_for_is_run_and_said_to_be_silent(
         (["--data", "no-such-folder"], "not found"),
         (["--demo", "--symbols", "NOSUCHCOIN"], "NOSUCHCOIN"),
         (["--demo", "--from", "2030-01-01"], "no moment"),
+        (["--demo", "--symbols", "DOGEE"], "did you mean DOGE"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_words(
@@ -102,6 +124,117 @@ def test_what_cannot_be_run_is_refused_in_words(
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_many_coins_are_counted_and_not_listed() -> None:
+    known = [f"COIN{number}" for number in range(345)]
+    with pytest.raises(ValueError, match=r"no history of NOPE\. There is one of 345 coins\."):
+        resolve_coins(["NOPE"], known)
+    with pytest.raises(ValueError, match=r"did you mean COIN\d") as refused:
+        resolve_coins(["COINS"], known)
+    assert len(str(refused.value)) < 120
+
+
+def recorded(folder: Path, *, days: int = 80) -> Path:
+    """Hourly candles of BTC, as a recording: enough for a period, too little for a direction."""
+    folder.mkdir()
+    opens = (1_764_547_200_000 + hour * 3_600_000 for hour in range(24 * days))
+    rows = (f"{at},{100 + k % 7},{108 + k % 3},{99 - k % 2},{101 + k % 5},10" for k, at in enumerate(opens))
+    text = "\n".join(["open_time_ms,open,high,low,close,volume", *rows]) + "\n"
+    (folder / "btcusdt_perp_okx_1h.csv").write_text(text)
+    return folder
+
+
+def test_a_coin_that_can_never_speak_is_run_over_its_candles(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = recorded(tmp_path / "data", days=10)
+    assert main(["--data", str(data), "--symbols", "BTC", "--out", str(tmp_path / "out")]) == 0
+    assert "### BTC, 2025-12-01 01:00 to 2025-12-11 00:00 UTC" in capsys.readouterr().out
+
+
+def test_a_step_finer_than_the_prices_is_refused_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = recorded(tmp_path / "data", days=10)
+    flags = ["--data", str(data), "--symbols", "BTC", "--out", str(tmp_path / "out")]
+    assert main([*flags, "--step", "15m"]) == 2
+    said = capsys.readouterr().err
+    assert "--step 15m is finer than the prices of BTC" in said
+    assert "bars of 1 h" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("ethusdt_perp_okx_1h.csv.gz", b"this is no archive"),
+        ("ethusdt_perp_okx_1h.csv.gz", gzip.compress(b"open_time_ms,open\n" * 4_000)[:-30]),
+        ("ethusdt_perp_okx_1h.csv", bytes(range(128, 256)) * 20),
+        ("funding_multi_exchange_x.csv", b"time_ms,exchange\n1,okx\n"),
+        ("funding_multi_exchange_x.csv", b"time_ms,exchange,symbol,funding_rate\nsoon,okx,BTC,0.1\n"),
+        ("funding_multi_exchange_x.csv", b"time_ms,exchange,symbol,funding_rate\n1,okx,BTC,much\n"),
+        ("events_okx_x.csv", b"time_ms,exchange\n\xff\xfe\x00"),
+    ],
+)
+def test_a_broken_file_is_told_by_its_name_in_one_line(
+    name: str, content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = recorded(tmp_path / "data", days=2)
+    (data / name).write_bytes(content)
+    assert main(["--data", str(data), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert [line for line in said if name in line] == said[-1:]
+
+
+@pytest.mark.parametrize("command", ["run", "sweep", "setups"])
+def test_where_nothing_can_be_written_nothing_is_run(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    data = recorded(tmp_path / "data", days=2)
+    for target in (tmp_path / "file", tmp_path / "file" / "below"):
+        flag = ["--out", str(target)] if command == "run" else ["--json", str(target / "figures.json")]
+        assert main([command, "--data", str(data), *flag]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"cannot write to {target}: ")
+        assert said.count("\n") == 1
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+class Stopping(io.StringIO):
+    """A terminal at which somebody presses Ctrl-C once the coins are being evaluated."""
+
+    is_pressed = False
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        found = super().write(text)
+        if "evaluating" in text and not self.is_pressed:
+            self.is_pressed = True
+            raise KeyboardInterrupt
+        return found
+
+
+def test_who_stops_it_leaves_a_clean_line_and_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Stopping()
+    monkeypatch.setattr("sys.stderr", terminal)
+    assert main(demo(tmp_path / "out")) == 130
+    assert terminal.is_pressed
+    assert terminal.getvalue().endswith("\nstopped\n")
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_shows_the_flags_of_the_default_command(capsys: pytest.CaptureFixture[str]) -> None:
+    for flag in ("-h", "--help"):
+        with pytest.raises(SystemExit) as stopped:
+            main([flag])
+        assert stopped.value.code == 0
+        said = capsys.readouterr().out
+        assert all(name in said for name in ("--symbols", "--from", "--to", "--step", "--out", "sweep"))
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.backtest_history",
         "app.backtest_stored",
         "app.backtest_run",
+        "app.backtest_market",
+        "app.backtest_files",
         "app.backtest_report",
         # The report of a backtest: figures, sentences and tables, shown as a page, Markdown and JSON.
         "app.backtest_figures",
