@@ -54,8 +54,11 @@ class _Frame:
         return 1.0 - _part(total, self.low, self.high)
 
 
-def equity_chart(curves: Sequence[Curve], engine: str) -> Html:
-    """Running totals over time, the engine's thick; names with their last totals under it."""
+def equity_chart(curves: Sequence[Curve], engine: str, *, key: str, said: str) -> Html:
+    """Running totals over time, the engine's thick; names with their last totals under it.
+
+    key: of this chart in its page; said: which lines there are, in words.
+    """
     drawn = [Curve(one.name, _sane(one.points)) for one in curves]
     drawn = [one for one in drawn if one.points]
     if not drawn:
@@ -69,20 +72,20 @@ def equity_chart(curves: Sequence[Curve], engine: str) -> Html:
     lines = [_polyline(drawn[k], frame, _style(k, drawn[k].name, engine)) for k in order]
     picture = tag(
         "svg",
-        *_spoken("equity", "Running total of net returns", _equity_words(drawn, frame)),
+        *_spoken(key, f"Running total of net returns: {said}", _equity_words(drawn, frame)),
         *(_level(tick, frame) for tick in ticks),
         tag("svg", *lines, y=f"{_TOP:g}%", width="100%", height=f"{_TALL:g}%", **_STRETCHED),
         *(_total(tick, frame) for tick in ticks),
         *(_date(frame, part, anchor) for part, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end"))),
         role="img",
-        aria_labelledby="equity-title equity-desc",
+        aria_labelledby=f"{key}-title {key}-desc",
         class_="equity",
         width="100%",
         height="320",
     )
     legend = tag("ul", *(_legend(k, one, engine) for k, one in enumerate(drawn)), class_="legend")
-    said = "Running total after costs, one unit of stake a trade, in percent of it."
-    return tag("figure", tag("figcaption", text(said)), picture, legend)
+    caption = f"{said}: running total after costs, one unit of stake a trade, in percent of it."
+    return tag("figure", tag("figcaption", text(caption)), picture, legend)
 
 
 def _spoken(key: str, title: str, description: str) -> tuple[Html, Html]:
@@ -222,30 +225,36 @@ def _y(part: float) -> str:
     return f"{8.0 + _PLOT * (1.0 - part):.1f}"
 
 
-def interval_chart(caption: str, rows: Sequence[Interval], *, unit: str, scale: float) -> Html:
+def interval_chart(caption: str, rows: Sequence[Interval], *, unit: str, scale: float, is_told: bool) -> Html:
     """Means with their intervals around zero, all to one scale. The figures stand in words beside each bar.
 
-    unit, scale: of what is shown; 1e4 turns fractions into basis points.
+    unit, scale: of what is shown; 1e4 turns fractions into basis points. is_told: there is enough data to
+    mark an interval on one side of 0 as good or bad.
     """
     known = [one.mean for one in rows if is_known(one.mean)]
     reach = max((abs(part) for one in known for part in (one.low, one.high, one.mean)), default=0.0) or 1.0
     ends = f"{reach * scale:.3g}{unit}"
     said = f"{caption} Bars go from -{ends} to +{ends}; the line in the middle is 0." if known else caption
     items = [
-        tag("li", tag("b", text(one.name)), _bar(one.mean, reach), tag("span", text(one.words)))
+        tag(
+            "li",
+            tag("b", text(one.name)),
+            _bar(one.mean, reach, is_told=is_told),
+            tag("span", text(one.words)),
+        )
         for one in rows
     ]
     return tag("figure", tag("figcaption", text(said)), tag("ul", *items, class_="intervals"))
 
 
-def _bar(mean: Mean | None, reach: float) -> Html:
+def _bar(mean: Mean | None, reach: float, *, is_told: bool) -> Html:
     parts = [
         tag("line", x1="0", x2="100%", y1="9", y2="9", class_="grid"),
         tag("line", x1="50%", x2="50%", y1="0", y2="18", class_="zero"),
     ]
     if is_known(mean):
         low, at, high = (f"{50.0 + 49.0 * part / reach:.2f}%" for part in (mean.low, mean.mean, mean.high))
-        kind = "even" if mean.holds_zero else "good" if mean.low > 0 else "bad"
+        kind = "even" if mean.holds_zero or not is_told else "good" if mean.low > 0 else "bad"
         parts += [
             tag("line", x1=low, x2=high, y1="9", y2="9", class_=f"range {kind}"),
             tag("circle", cx=at, cy="9", r="4.5", class_=f"point {kind}"),

@@ -115,7 +115,11 @@ def _tiles(found: HorizonRecord) -> Html:
     engine = found.engine
     tiles = (
         ("Hit rate", hit_rate(engine), _rate_words(engine)),
-        ("Break-even", percent(engine.break_even), "wins needed at these barriers and costs"),
+        (
+            "Break-even",
+            percent(engine.break_even),
+            "wins needed at the mean win and mean loss of these trades",
+        ),
         ("Mean net, a trade", _with_bp(engine), _mean_words(engine)),
         (
             "Effective n",

@@ -55,16 +55,16 @@ def render_markdown(report: BacktestReport, weights: WeightsReport | None = None
         *_factors(report),
         *_said(f"Other weights: {sensitivity_words(report)}"),
         *_said(f"{costs_stated()} {_doubled(report)}"),
-        *_walked(weights),
+        *_walked(weights, is_enough=report.record.enough_data),
         *_listed(data_notes(report)),
         *_listed(all_notes(report)),
     ]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def render_weights(weights: WeightsReport) -> str:
-    """What a walk-forward would have chosen, by itself."""
-    return "\n".join(_walked(weights)).rstrip("\n") + "\n"
+def render_weights(weights: WeightsReport, *, is_enough: bool) -> str:
+    """What a walk-forward would have chosen, by itself. is_enough: the record has enough data to judge it."""
+    return "\n".join(_walked(weights, is_enough=is_enough)).rstrip("\n") + "\n"
 
 
 def _what_was_run(report: BacktestReport, summary: str) -> list[str]:
@@ -91,7 +91,7 @@ def _engine(report: BacktestReport) -> list[str]:
     less = ("total net", "engine less it, bp [95 %]", "engine is")
     return [
         *lines,
-        *_table(only(rules_table(found), ("rule", *RATES, *less))),
+        *_table(only(rules_table(found, is_enough=record.enough_data), ("rule", *RATES, *less))),
         *_said(deflated_words(record)),
         *_table(only(groups_table(found), ("trades", *RATES))),
         *_table(only(coins_table(report), ("coin", "evaluations", "covered", "LONG", "SHORT", *RATES))),
@@ -133,11 +133,13 @@ def _doubled(report: BacktestReport) -> str:
     return costs_doubled(None if found is None else found.engine, report.dearer)
 
 
-def _walked(weights: WeightsReport | None) -> list[str]:
+def _walked(weights: WeightsReport | None, *, is_enough: bool) -> list[str]:
     if weights is None:
         return []
     return [
-        *_said(f"**Weights that the past would have chosen.** {weights_verdict(weights)}"),
+        *_said(
+            f"**Weights that the past would have chosen.** {weights_verdict(weights, is_enough=is_enough)}"
+        ),
         *_said(weights_totals(weights)),
         *_table(folds_table(weights)),
     ]

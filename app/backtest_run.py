@@ -25,6 +25,7 @@ from app.backtest_markdown import render_markdown, render_weights
 from app.backtest_market import NO_END_MS, Market, open_market, read_symbols, resolve_coins
 from app.bootstrap_base import flow_config
 from app.bootstrap_use_cases import engine_config
+from app.core.backtest.engine_record import engine_record
 from app.core.backtest.evaluating import CoinData, hourly_bars
 from app.core.backtest.study import Run, run_engine, write_report
 from app.core.backtest.weights import choose_weights
@@ -108,7 +109,10 @@ def run_backtest(options: argparse.Namespace) -> str:
 def run_weights(options: argparse.Namespace) -> str:
     """What a walk-forward would have chosen, as Markdown. Raises: as `run_backtest`."""
     config, found = _evaluated(options)
-    return render_weights(choose_weights(found.run.evaluations, found.run.headline, config))
+    run = found.run
+    record = engine_record(run.evaluations, run.outcomes, config, symbol=None)
+    weights = choose_weights(run.evaluations, run.headline, config)
+    return render_weights(weights, is_enough=record.enough_data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,17 +39,18 @@ from app.backtest_words import (
     weights_totals,
     weights_verdict,
 )
-from app.core.backtest.report import BacktestReport, FactorReport
+from app.core.backtest.report import BacktestReport, FactorReport, Verdict
 from app.core.backtest.weights import WeightsReport
-from app.core.domain.track_record import HorizonRecord, Mean
+from app.core.domain.track_record import ENOUGH_EFFECTIVE_N, HorizonRecord, Mean
 
 _ABOVE = "Right of the line the engine earned more."
 _HOW_TO_READ = (
     "Hit rate: share of scored trades that won after costs; its 95 % interval is the one for effective n, "
-    "the number of independent trades that would be as uncertain. Break-even: the hit rate at which "
-    "barriers and costs earn nothing. Net: after fees, spread, slippage and funding; 1 bp is 0.01 % of "
-    "the trade. Totals are in percent of one stake, one stake a trade. Better or worse is said only where "
-    "the whole interval of the difference lies on one side of 0."
+    "the number of independent trades that would be as uncertain. Break-even: the hit rate at which trades "
+    "with this mean win and this mean loss would earn nothing. Net: after fees, spread, slippage and "
+    "funding; 1 bp is 0.01 % of it. Totals are in percent of one stake, one stake a trade. Better or worse "
+    "is said only where the whole interval of the difference lies on one side of 0 and the record has enough "
+    f"data: effective n of {ENOUGH_EFFECTIVE_N:.0f}."
 )
 
 
@@ -65,11 +66,11 @@ class Part:
 def parts_of(report: BacktestReport, weights: WeightsReport | None) -> tuple[Part, ...]:
     """All parts; the one about weights only where a walk-forward was run."""
     chosen = "Weights that the past would have chosen"
-    walked = () if weights is None else (Part("walk-forward", chosen, _walked(weights)),)
+    walked = () if weights is None else (Part("walk-forward", chosen, _walked(weights, report)),)
     return (
         Part("rules", "Against every other rule", _rules(report)),
         Part("tried", "How many rules were tried", (paragraph(deflated_words(report.record)),)),
-        Part("equity", "Running total", (equity_chart(report.curves, _engine_name(report)),)),
+        Part("equity", "Running total", _totals(report)),
         Part("horizons", "Every horizon", (_table(horizons_table(report), "horizons"),)),
         Part("inputs", "Coins and inputs", _inputs(report)),
         Part("probabilities", "Probabilities", _probabilities(report)),
@@ -89,25 +90,34 @@ def _rules(report: BacktestReport) -> tuple[Html, ...]:
     found = report.record.at_headline
     if found is None:
         return (paragraph(no_outcome(report.record)),)
-    rows = [_against(one.name, one.engine_minus) for one in found.baselines]
+    is_enough = report.record.enough_data
+    rows = [_against(one.name, one.engine_minus, is_enough=is_enough) for one in found.baselines]
     caption = f"Mean net of a trade: the engine less each rule, bp. {_ABOVE}"
     return (
-        table_html(rules_table(found), "rules-table", strong_row=0),
+        table_html(rules_table(found, is_enough=is_enough), "rules-table", strong_row=0),
         paragraph(_HOW_TO_READ, class_="note"),
-        *_chart(caption, rows, "no rule stands beside it"),
+        *_chart(caption, rows, "no rule stands beside it", is_enough=is_enough),
     )
 
 
-def _against(name: str, difference: Mean | None) -> Interval:
-    said = compare(difference).value
+def _against(name: str, difference: Mean | None, *, is_enough: bool) -> Interval:
+    said = compare(difference, is_enough=is_enough).value
     words = f"{mean_bp(difference)} bp: {said}" if is_known(difference) else f"{said}: too few trades"
     return Interval(name, difference, words)
 
 
-def _chart(caption: str, rows: list[Interval], nothing: str) -> tuple[Html, ...]:
+def _chart(caption: str, rows: list[Interval], nothing: str, *, is_enough: bool) -> tuple[Html, ...]:
     if not rows:
         return (paragraph(f"No chart: {nothing}.", class_="note"),)
-    return (interval_chart(caption, rows, unit=" bp", scale=1e4),)
+    return (interval_chart(caption, rows, unit=" bp", scale=1e4, is_told=is_enough),)
+
+
+def _totals(report: BacktestReport) -> tuple[Html, ...]:
+    """The engine first on a scale of its own: beside rules that trade every hour its line is flat."""
+    name = _engine_name(report)
+    engine = [one for one in report.curves if one.name == name and one.points]
+    alone = [equity_chart(engine, name, key="engine-equity", said="The engine alone")] if engine else []
+    return (*alone, equity_chart(report.curves, name, key="equity", said="All rules to one scale"))
 
 
 def _engine_name(report: BacktestReport) -> str:
@@ -169,7 +179,7 @@ def _correlations(report: BacktestReport) -> tuple[Html, ...]:
         for horizon, found in report.correlations
     ]
     caption = "Rank correlation of the score with what a LONG earned before costs, by horizon."
-    chart = (interval_chart(caption, rows, unit="", scale=1.0),) if rows else ()
+    chart = (interval_chart(caption, rows, unit="", scale=1.0, is_told=True),) if rows else ()
     return (*chart, _table(correlations_table(report), "correlations"))
 
 
@@ -178,13 +188,13 @@ def _factors(report: BacktestReport) -> tuple[Html, ...]:
     caption = "What each factor added to the mean net of a trade: the engine less the engine without it, bp."
     return (
         listed(one.sentence for one in report.factors),
-        *_chart(f"{caption} {_ABOVE}", rows, "no factor was left out"),
+        *_chart(f"{caption} {_ABOVE}", rows, "no factor was left out", is_enough=report.record.enough_data),
         _table(factors_table(report), "factors"),
     )
 
 
 def _added(one: FactorReport) -> Interval:
-    added = one.without.engine_minus
+    added = None if one.verdict is Verdict.NOT_RECORDED else one.without.engine_minus
     words = f"{mean_bp(added)} bp: {one.verdict}" if is_known(added) else one.verdict.value
     return Interval(one.name.value, added, words)
 
@@ -203,9 +213,10 @@ def _costs(report: BacktestReport) -> tuple[Html, ...]:
     )
 
 
-def _walked(weights: WeightsReport) -> tuple[Html, ...]:
+def _walked(weights: WeightsReport, report: BacktestReport) -> tuple[Html, ...]:
+    verdict = weights_verdict(weights, is_enough=report.record.enough_data)
     return (
-        tag("p", tag("strong", text(weights_verdict(weights)))),
+        tag("p", tag("strong", text(verdict))),
         paragraph(weights_totals(weights)),
         _table(folds_table(weights), "folds"),
         _table(chosen_table(weights), "chosen"),

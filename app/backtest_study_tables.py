@@ -16,11 +16,14 @@ from app.backtest_figures import (
 )
 from app.backtest_tables import RATES, TOTALS, Row, Table, rate_cells, total_cells
 from app.backtest_words import MISSING, compare, is_missing, sign_of, why_no_difference, why_unknown
-from app.core.backtest.report import BacktestReport, FactorReport
+from app.core.backtest.report import BacktestReport, FactorReport, Verdict
 from app.core.backtest.weights import ChosenFold, WeightsReport
 from app.core.domain.track_record import Mean
 from app.core.record.columns import FACTOR_ORDER
 
+_WHY_NOT_RECORDED = (
+    '"-" in the row of a factor that was not recorded: without it the same evidence is only weighed anew.'
+)
 _DIFFERENCE = ("default less these, bp [95 %]", "the default is")
 
 
@@ -108,6 +111,7 @@ def _correlation(found: Mean | None) -> Row:
 
 def factors_table(report: BacktestReport) -> Table:
     """Each factor: how often it counted, whether it went with the return, and what it added."""
+    told = [one.without for one in report.factors if one.verdict is not Verdict.NOT_RECORDED]
     return Table(
         f"Factors, {report.record.headline} after the signal",
         (
@@ -124,13 +128,17 @@ def factors_table(report: BacktestReport) -> Table:
         ),
         tuple(_factor(one) for one in report.factors),
         (
-            *why_unknown(one.without for one in report.factors),
-            *why_no_difference(one.without for one in report.factors),
+            *([] if len(told) == len(report.factors) else [_WHY_NOT_RECORDED]),
+            *why_unknown(told),
+            *why_no_difference(told),
         ),
     )
 
 
 def _factor(one: FactorReport) -> Row:
+    if one.verdict is Verdict.NOT_RECORDED:
+        # Leaving out what never counted only shares its weight among the others.
+        return (one.name.value, *[UNKNOWN] * 8, one.verdict.value)
     without = rate_cells(one.without)
     return (
         one.name.value,
@@ -158,7 +166,7 @@ def sensitivity_table(report: BacktestReport) -> Table:
                 *rate_cells(one.stats),
                 signed_percent(one.stats.total_net_frac),
                 mean_bp(one.stats.engine_minus),
-                compare(one.stats.engine_minus).value,
+                compare(one.stats.engine_minus, is_enough=report.record.enough_data).value,
             )
             for one in report.sensitivity
         ),

@@ -75,11 +75,11 @@ def total_cells(stats: TradeStats) -> Row:
     return (signed_percent(stats.total_net_frac), percent(stats.max_drawdown_frac))
 
 
-def rules_table(found: HorizonRecord) -> Table:
-    """The engine and every rule beside it."""
+def rules_table(found: HorizonRecord, *, is_enough: bool) -> Table:
+    """The engine and every rule beside it. is_enough: the record has enough data to call one better."""
     rows = [(found.engine.name, *rate_cells(found.engine), *total_cells(found.engine), "", "")]
     for rule in found.baselines:
-        difference = (mean_bp(rule.engine_minus), compare(rule.engine_minus).value)
+        difference = (mean_bp(rule.engine_minus), compare(rule.engine_minus, is_enough=is_enough).value)
         rows.append((rule.name, *rate_cells(rule), *total_cells(rule), *difference))
     return Table(
         f"The engine and the rules beside it, {found.horizon} after the signal",

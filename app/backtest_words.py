@@ -46,6 +46,7 @@ class Comparison(StrEnum):
     BETTER = "better"
     WORSE = "worse"
     WITHIN_CHANCE = "within chance"
+    TOO_LITTLE = "too little data"
     UNKNOWN = "cannot tell"
 
 
@@ -75,12 +76,18 @@ def banner(data_mode: str) -> Banner | None:
     return Banner(f"NOT LIVE: {data_mode.upper()}", "These are not answers on live data.")
 
 
-def compare(difference: Mean | None) -> Comparison:
-    """The engine less another rule: better only where the whole interval lies above 0."""
+def compare(difference: Mean | None, *, is_enough: bool) -> Comparison:
+    """The engine less another rule: better only where the whole interval lies above 0.
+
+    is_enough: the record has enough data. From less even such an interval is no verdict: it comes from so few
+    blocks of time that it is too narrow.
+    """
     if not is_known(difference):
         return Comparison.UNKNOWN
     if difference.holds_zero:
         return Comparison.WITHIN_CHANCE
+    if not is_enough:
+        return Comparison.TOO_LITTLE
     return Comparison.BETTER if difference.low > 0 else Comparison.WORSE
 
 
@@ -194,24 +201,35 @@ def sensitivity_words(report: BacktestReport) -> str:
     if not report.sensitivity:
         return "No other weights were tried."
     means = [one.stats.mean_net.mean for one in report.sensitivity if is_known(one.stats.mean_net)]
-    found = [compare(one.stats.engine_minus) for one in report.sensitivity]
+    is_enough = report.record.enough_data
+    found = [compare(one.stats.engine_minus, is_enough=is_enough) for one in report.sensitivity]
+    times = {
+        "better": Comparison.BETTER,
+        "worse": Comparison.WORSE,
+        "within chance": Comparison.WITHIN_CHANCE,
+        "not told from too little data": Comparison.TOO_LITTLE,
+    }
+    counted = ", ".join(f"{words} {found.count(one)} times" for words, one in times.items())
     spread = f", mean net from {bp(min(means))} to {bp(max(means))} bp" if means else ""
     return (
-        f"{count(len(found))} other sets of weights{spread}. Beside them the default is better "
-        f"{found.count(Comparison.BETTER)} times, worse {found.count(Comparison.WORSE)} times, within chance "
-        f"{found.count(Comparison.WITHIN_CHANCE)} times and unknown {found.count(Comparison.UNKNOWN)} times."
+        f"{count(len(found))} other sets of weights{spread}. Beside them the default is {counted} and "
+        f"unknown {found.count(Comparison.UNKNOWN)} times."
     )
 
 
-def weights_verdict(weights: WeightsReport) -> str:
-    """Does what the past would have chosen beat the default? Yes or no first."""
+def weights_verdict(weights: WeightsReport, *, is_enough: bool) -> str:
+    """Does what the past would have chosen beat the default? Yes or no first, where the record has enough
+    data for either."""
     found = weights.per_evaluation
     if not is_known(found):
         return "Cannot tell whether it beats the default: there was no time left to judge it on."
     said = f"{mean_bp(found)} bp per evaluation, effective n {effective(found.effective_n)}"
+    told = compare(found, is_enough=is_enough)
+    if told is Comparison.TOO_LITTLE:
+        return f"Cannot tell whether it beats the default, from too little data: {said}."
     if weights.beats_default:
         return f"Yes, it beats the default: {said}. Nothing is changed by that: weights are configuration."
-    if compare(found) is Comparison.WORSE:
+    if told is Comparison.WORSE:
         return f"No, it does not beat the default, it is worse: {said}."
     return f"No, it does not beat the default: {said}, which is within chance."
 

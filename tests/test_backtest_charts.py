@@ -21,12 +21,16 @@ def points_of(chart: str) -> list[list[tuple[float, float]]]:
     return [[tuple(map(float, pair.split(","))) for pair in one.split()] for one in found]  # type: ignore[misc]
 
 
+def drawn(curves: list[Curve]) -> str:
+    return equity_chart(curves, "engine", key="equity", said="All rules")
+
+
 def curve(name: str, *totals: float) -> Curve:
     return Curve(name, tuple((FROM_MS + k * HOUR_MS, total) for k, total in enumerate(totals)))
 
 
 def test_a_total_that_rises_goes_up_and_one_that_falls_goes_down() -> None:
-    (line,) = points_of(equity_chart([curve("engine", 0.0, 0.1, -0.1)], "engine"))
+    (line,) = points_of(drawn([curve("engine", 0.0, 0.1, -0.1)]))
     assert [x for x, _ in line] == [0.0, 500.0, 1000.0]
     assert line[1][1] < line[0][1] < line[2][1]
     # Zero lies half way between -0.1 and +0.1.
@@ -35,26 +39,26 @@ def test_a_total_that_rises_goes_up_and_one_that_falls_goes_down() -> None:
 
 def test_mirrored_totals_mirror_the_line() -> None:
     totals = (0.0, 0.03, 0.12, -0.04, 0.2)
-    (there,) = points_of(equity_chart([curve("engine", *totals)], "engine"))
-    (back,) = points_of(equity_chart([curve("engine", *(-total for total in totals))], "engine"))
+    (there,) = points_of(drawn([curve("engine", *totals)]))
+    (back,) = points_of(drawn([curve("engine", *(-total for total in totals))]))
     assert [y for _, y in back] == [pytest.approx(1000.0 - y, abs=0.11) for _, y in there]
 
 
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=30))
 def test_no_total_whatever_leaves_the_box(totals: list[float]) -> None:
-    chart = equity_chart([curve("engine", *totals)], "engine")
+    chart = drawn([curve("engine", *totals)])
     assert not re.search(r"\b(?:nan|inf)\b", chart)
     for line in points_of(chart):
         assert all(0.0 <= x <= 1000.0 and 0.0 <= y <= 1000.0 for x, y in line)
 
 
 def test_no_total_is_a_sentence() -> None:
-    assert "No running total to draw" in equity_chart([curve("engine")], "engine")
-    assert "No running total to draw" in equity_chart([curve("engine", float("nan"))], "engine")
+    assert "No running total to draw" in drawn([curve("engine")])
+    assert "No running total to draw" in drawn([curve("engine", float("nan"))])
 
 
 def test_lines_differ_in_colour_and_dash_together() -> None:
-    chart = equity_chart([curve(f"rule {k}", 0.0, 0.01 * k) for k in range(21)], "engine")
+    chart = drawn([curve(f"rule {k}", 0.0, 0.01 * k) for k in range(21)])
     styles = re.findall(r'<polyline points="[^"]+" ([^>]+)>', chart)
     assert len(set(styles)) == 21
 
@@ -81,9 +85,17 @@ def test_reliability_is_told_in_words_too() -> None:
 
 def test_an_interval_lies_on_the_side_of_its_sign_and_all_bars_have_one_scale() -> None:
     rows = [Interval("up", mean(0.002, 0.001), "+"), Interval("down", mean(-0.002, 0.001), "-")]
-    chart = interval_chart("Differences.", [*rows, Interval("none", None, "?")], unit=" bp", scale=1e4)
+    chart = interval_chart(
+        "Differences.", [*rows, Interval("none", None, "?")], unit=" bp", scale=1e4, is_told=True
+    )
     up, down = re.findall(r'<line x1="([\d.]+)%" x2="([\d.]+)%" y1="9" y2="9" class="range (\w+)"', chart)
     assert up == ("66.33", "99.00", "good")
     assert down == ("1.00", "33.67", "bad")
     assert "Bars go from -30 bp to +30 bp" in chart
     assert chart.count("<circle") == 2
+
+
+def test_from_too_little_data_no_interval_is_marked_good_or_bad() -> None:
+    rows = [Interval("up", mean(0.002, 0.001), "+"), Interval("down", mean(-0.002, 0.001), "-")]
+    chart = interval_chart("Differences.", rows, unit=" bp", scale=1e4, is_told=False)
+    assert re.findall(r'class="range (\w+)"', chart) == ["even", "even"]

@@ -10,7 +10,7 @@ import pytest
 
 from app.backtest_cautions import data_notes
 from app.backtest_html import render_html
-from app.core.backtest.report import BacktestReport
+from app.core.backtest.report import BacktestReport, Verdict
 from app.core.backtest.weights import WeightsReport
 from tests.backtest_facts import (
     SIDES,
@@ -18,6 +18,7 @@ from tests.backtest_facts import (
     empty_report,
     full_report,
     mirrored_report,
+    trades,
     without_horizons,
 )
 from tests.backtest_reports import HOSTILE, REPORTS, WALKED, with_texts
@@ -96,11 +97,38 @@ class TestFullPage:
             assert page.said.count(figure) >= 1
 
     def test_tells_in_words_what_the_engine_is_beside_each_rule(self) -> None:
-        rows = page_of(full_report()).table("The engine and the rules beside it")
+        report = full_report()
+        report = replace(report, record=replace(report.record, enough_data=True))
+        rows = page_of(report).table("The engine and the rules beside it")
         assert rows["always long"]["engine is"] == "within chance"
         assert rows["always short"]["engine is"] == "worse"
         assert rows["social alone"]["engine is"] == "better"
         assert rows["social alone"]["engine less it, bp [95 %]"] == "+12.0 [+1.0, +23.0]"
+
+    def test_calls_nothing_better_or_worse_from_too_little_data(self) -> None:
+        rows = page_of(full_report(), WALKED).table("The engine and the rules beside it")
+        assert rows["always short"]["engine is"] == rows["social alone"]["engine is"] == "too little data"
+        assert rows["always long"]["engine is"] == "within chance"
+        weights = page_of(full_report()).table("Other weights")
+        assert {row["the default is"] for row in weights.values()} == {"within chance", "too little data"}
+
+    def test_shows_no_figure_of_a_factor_that_was_not_recorded(self) -> None:
+        report = full_report()
+        factors = tuple(
+            replace(one, without=trades("w", minus=0.0011)) if one.verdict is Verdict.NOT_RECORDED else one
+            for one in report.factors
+        )
+        page = page_of(replace(report, factors=factors))
+        (name, *_) = [one.name.value for one in factors if one.verdict is Verdict.NOT_RECORDED]
+        row = page.table("Factors")[name]
+        assert row.pop("verdict") == "not recorded"
+        assert set(row.values()) - {name} == {"-"}
+        assert "only weighed anew" in page.said
+
+    def test_explains_break_even_by_the_wins_and_losses_of_the_trades(self) -> None:
+        said = page_of(full_report()).said
+        assert "wins needed at the mean win and mean loss of these trades" in said
+        assert "this mean win and this mean loss would earn nothing" in said
 
     def test_shows_every_horizon_mode_group_factor_and_set_of_weights(self) -> None:
         report = full_report()
@@ -123,8 +151,9 @@ class TestFullPage:
     def test_draws_the_engine_thick_and_last_with_every_name_beside_its_line(self) -> None:
         html = render_html(full_report(), summary=SUMMARY)
         lines = re.findall(r'<polyline points="[^"]+" class="([^"]+)"', html)
-        assert len(lines) == 14
-        assert lines[-1] == "line engine"
+        assert len(lines) == 15
+        # First by itself, to a scale of its own; then over all the others.
+        assert [k for k, line in enumerate(lines) if line == "line engine"] == [0, 14]
         assert "random at the engine&#x27;s rate +" in html
 
     def test_escapes_names_and_shows_them_as_they_are(self) -> None:

@@ -50,7 +50,9 @@ from tests.backtest_facts import (
 def test_better_is_said_only_of_a_whole_interval_above_zero(
     difference: Mean | None, wanted: Comparison
 ) -> None:
-    assert compare(difference) is wanted
+    assert compare(difference, is_enough=True) is wanted
+    told = {Comparison.BETTER, Comparison.WORSE}
+    assert compare(difference, is_enough=False) is (Comparison.TOO_LITTLE if wanted in told else wanted)
 
 
 def test_a_correlation_is_told_by_its_whole_interval() -> None:
@@ -129,7 +131,15 @@ def test_the_base_rate_is_that_of_the_judged_outcomes() -> None:
     ],
 )
 def test_chosen_weights_beat_the_default_or_not(difference: Mean | None, beats: bool, start: str) -> None:
-    assert weights_verdict(weights_report(difference, beats_default=beats)).startswith(start)
+    weights = weights_report(difference, beats_default=beats)
+    assert weights_verdict(weights, is_enough=True).startswith(start)
+
+
+@pytest.mark.parametrize("at", [0.0002, -0.0002])
+def test_chosen_weights_are_not_judged_from_too_little_data(at: float) -> None:
+    weights = weights_report(mean(at, 0.0001), beats_default=at > 0)
+    said = weights_verdict(weights, is_enough=False)
+    assert said.startswith("Cannot tell whether it beats the default, from too little data: ")
 
 
 def test_totals_of_chosen_weights_stand_beside_those_of_the_default() -> None:
@@ -139,7 +149,12 @@ def test_totals_of_chosen_weights_stand_beside_those_of_the_default() -> None:
 
 
 def test_other_weights_are_counted_by_what_the_default_is_beside_them() -> None:
-    assert "better 10 times, worse 0 times, within chance 6 times" in sensitivity_words(full_report())
+    enough = replace(full_report(), record=replace(full_report().record, enough_data=True))
+    assert "better 10 times, worse 0 times, within chance 6 times" in sensitivity_words(enough)
+    assert (
+        "better 0 times, worse 0 times, within chance 6 times, not told from too little data 10 times and "
+        "unknown 0 times"
+    ) in sensitivity_words(full_report())
     assert sensitivity_words(empty_report()) == "No other weights were tried."
 
 
