@@ -30,11 +30,13 @@ _PLOT, _EDGE = 290.0, 40.0
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """One line of a chart of intervals: name, figures, and both in words."""
+    """One line of a chart of intervals: name, figures, and both in words. is_told: there is enough data to
+    mark an interval on one side of 0 as good or bad."""
 
     name: str
     mean: Mean | None
     words: str
+    is_told: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,11 +227,10 @@ def _y(part: float) -> str:
     return f"{8.0 + _PLOT * (1.0 - part):.1f}"
 
 
-def interval_chart(caption: str, rows: Sequence[Interval], *, unit: str, scale: float, is_told: bool) -> Html:
+def interval_chart(caption: str, rows: Sequence[Interval], *, unit: str, scale: float) -> Html:
     """Means with their intervals around zero, all to one scale. The figures stand in words beside each bar.
 
-    unit, scale: of what is shown; 1e4 turns fractions into basis points. is_told: there is enough data to
-    mark an interval on one side of 0 as good or bad.
+    unit, scale: of what is shown; 1e4 turns fractions into basis points.
     """
     known = [one.mean for one in rows if is_known(one.mean)]
     reach = max((abs(part) for one in known for part in (one.low, one.high, one.mean)), default=0.0) or 1.0
@@ -239,7 +240,7 @@ def interval_chart(caption: str, rows: Sequence[Interval], *, unit: str, scale: 
         tag(
             "li",
             tag("b", text(one.name)),
-            _bar(one.mean, reach, is_told=is_told),
+            _bar(one.mean, reach, is_told=one.is_told),
             tag("span", text(one.words)),
         )
         for one in rows

@@ -32,6 +32,7 @@ from app.backtest_words import (
     base_rate,
     compare,
     deflated_words,
+    is_enough_for_sign,
     no_outcome,
     probability_words,
     sensitivity_words,
@@ -96,20 +97,20 @@ def _rules(report: BacktestReport) -> tuple[Html, ...]:
     return (
         table_html(rules_table(found, is_enough=is_enough), "rules-table", strong_row=0),
         paragraph(_HOW_TO_READ, class_="note"),
-        *_chart(caption, rows, "no rule stands beside it", is_enough=is_enough),
+        *_chart(caption, rows, "no rule stands beside it"),
     )
 
 
 def _against(name: str, difference: Mean | None, *, is_enough: bool) -> Interval:
     said = compare(difference, is_enough=is_enough).value
     words = f"{mean_bp(difference)} bp: {said}" if is_known(difference) else f"{said}: too few trades"
-    return Interval(name, difference, words)
+    return Interval(name, difference, words, is_enough)
 
 
-def _chart(caption: str, rows: list[Interval], nothing: str, *, is_enough: bool) -> tuple[Html, ...]:
+def _chart(caption: str, rows: list[Interval], nothing: str) -> tuple[Html, ...]:
     if not rows:
         return (paragraph(f"No chart: {nothing}.", class_="note"),)
-    return (interval_chart(caption, rows, unit=" bp", scale=1e4, is_told=is_enough),)
+    return (interval_chart(caption, rows, unit=" bp", scale=1e4),)
 
 
 def _totals(report: BacktestReport) -> tuple[Html, ...]:
@@ -175,28 +176,28 @@ def _modes(report: BacktestReport) -> tuple[Html, ...]:
 
 def _correlations(report: BacktestReport) -> tuple[Html, ...]:
     rows = [
-        Interval(horizon, found, f"{mean_plain(found)}: {sign_of(found)}")
+        Interval(horizon, found, f"{mean_plain(found)}: {sign_of(found)}", is_enough_for_sign(found))
         for horizon, found in report.correlations
     ]
     caption = "Rank correlation of the score with what a LONG earned before costs, by horizon."
-    chart = (interval_chart(caption, rows, unit="", scale=1.0, is_told=True),) if rows else ()
+    chart = (interval_chart(caption, rows, unit="", scale=1.0),) if rows else ()
     return (*chart, _table(correlations_table(report), "correlations"))
 
 
 def _factors(report: BacktestReport) -> tuple[Html, ...]:
-    rows = [_added(one) for one in report.factors]
+    rows = [_added(one, is_enough=report.record.enough_data) for one in report.factors]
     caption = "What each factor added to the mean net of a trade: the engine less the engine without it, bp."
     return (
         listed(one.sentence for one in report.factors),
-        *_chart(f"{caption} {_ABOVE}", rows, "no factor was left out", is_enough=report.record.enough_data),
+        *_chart(f"{caption} {_ABOVE}", rows, "no factor was left out"),
         _table(factors_table(report), "factors"),
     )
 
 
-def _added(one: FactorReport) -> Interval:
+def _added(one: FactorReport, *, is_enough: bool) -> Interval:
     added = None if one.verdict is Verdict.NOT_RECORDED else one.without.engine_minus
     words = f"{mean_bp(added)} bp: {one.verdict}" if is_known(added) else one.verdict.value
-    return Interval(one.name.value, added, words)
+    return Interval(one.name.value, added, words, is_enough)
 
 
 def _sensitivity(report: BacktestReport) -> tuple[Html, ...]:

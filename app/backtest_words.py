@@ -27,6 +27,7 @@ from app.core.backtest.report import BacktestReport, CoinReport
 from app.core.backtest.weights import WeightsReport
 from app.core.domain.context import DataMode
 from app.core.domain.track_record import (
+    ENOUGH_EFFECTIVE_N,
     Calibrated,
     HorizonRecord,
     Mean,
@@ -97,7 +98,14 @@ def sign_of(correlation: Mean | None) -> str:
         return Comparison.UNKNOWN.value
     if correlation.holds_zero:
         return Comparison.WITHIN_CHANCE.value
+    if not is_enough_for_sign(correlation):
+        return Comparison.TOO_LITTLE.value
     return "above 0" if correlation.low > 0 else "below 0"
+
+
+def is_enough_for_sign(correlation: Mean | None) -> bool:
+    """As many independent pairs as a record needs outcomes."""
+    return correlation is not None and correlation.effective_n >= ENOUGH_EFFECTIVE_N
 
 
 def weights_line(report: BacktestReport) -> str:

@@ -84,10 +84,8 @@ def test_reliability_is_told_in_words_too() -> None:
 
 
 def test_an_interval_lies_on_the_side_of_its_sign_and_all_bars_have_one_scale() -> None:
-    rows = [Interval("up", mean(0.002, 0.001), "+"), Interval("down", mean(-0.002, 0.001), "-")]
-    chart = interval_chart(
-        "Differences.", [*rows, Interval("none", None, "?")], unit=" bp", scale=1e4, is_told=True
-    )
+    rows = [Interval("up", mean(0.002, 0.001), "+", True), Interval("down", mean(-0.002, 0.001), "-", True)]
+    chart = interval_chart("Differences.", [*rows, Interval("none", None, "?", True)], unit=" bp", scale=1e4)
     up, down = re.findall(r'<line x1="([\d.]+)%" x2="([\d.]+)%" y1="9" y2="9" class="range (\w+)"', chart)
     assert up == ("66.33", "99.00", "good")
     assert down == ("1.00", "33.67", "bad")
@@ -96,6 +94,6 @@ def test_an_interval_lies_on_the_side_of_its_sign_and_all_bars_have_one_scale() 
 
 
 def test_from_too_little_data_no_interval_is_marked_good_or_bad() -> None:
-    rows = [Interval("up", mean(0.002, 0.001), "+"), Interval("down", mean(-0.002, 0.001), "-")]
-    chart = interval_chart("Differences.", rows, unit=" bp", scale=1e4, is_told=False)
+    rows = [Interval("up", mean(0.002, 0.001), "+", False), Interval("down", mean(-0.002, 0.001), "-", False)]
+    chart = interval_chart("Differences.", rows, unit=" bp", scale=1e4)
     assert re.findall(r'class="range (\w+)"', chart) == ["even", "even"]

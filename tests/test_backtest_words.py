@@ -56,8 +56,9 @@ def test_better_is_said_only_of_a_whole_interval_above_zero(
 
 
 def test_a_correlation_is_told_by_its_whole_interval() -> None:
-    assert sign_of(mean(0.1, 0.05)) == "above 0"
-    assert sign_of(mean(-0.1, 0.05)) == "below 0"
+    assert sign_of(mean(0.1, 0.05, effective_n=400.0)) == "above 0"
+    assert sign_of(mean(-0.1, 0.05, effective_n=400.0)) == "below 0"
+    assert sign_of(mean(-0.1, 0.05, effective_n=399.0)) == "too little data"
     assert sign_of(mean(0.1, 0.15)) == "within chance"
     assert sign_of(None) == "cannot tell"
 
