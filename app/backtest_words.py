@@ -174,13 +174,14 @@ def deflated_words(record: TrackRecord) -> str:
     found = record.deflated
     if found is None:
         return (
-            f"{count(record.variants)} rules were tried on such data. The chance that the Sharpe ratio is "
-            "above zero after so many is unknown: it takes trades on 30 days at least."
+            f"{count(record.variants)} rules were tried on such data. "
+            "The deflated Sharpe ratio is not known: it takes trades on 30 days at least."
         )
     return (
-        f"Chance that the Sharpe ratio is above zero after trying {count(found.variants)} rules: "
-        f"{chance(found.probability)}. It is {signed(found.sharpe, 3)} a day over {count(found.days)} days, "
-        f"not annualised; the best of so many worthless rules would show {signed(found.benchmark, 3)}."
+        f"Deflated Sharpe ratio after trying {count(found.variants)} rules: {chance(found.probability)}; "
+        f"95 % is needed. The ratio itself is {signed(found.sharpe, 3)} a day over {count(found.days)} days, "
+        "not annualised; the best of so many worthless rules would show "
+        f"{signed(found.benchmark, 3)} by luck."
     )
 
 

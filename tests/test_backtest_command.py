@@ -91,6 +91,17 @@ def test_a_recorded_run_leaves_out_coins_that_can_never_speak(
 
 
 @needs_data
+def test_the_published_figures_are_what_the_command_prints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    period = ("--from", "2025-12-09T04:00", "--to", "2026-03-05")
+    assert main(["--data", str(DATA), *period, "--out", str(tmp_path)]) == 0
+    published = (Path(__file__).parents[1] / "docs" / "measured.md").read_text()
+    missing = [line for line in capsys.readouterr().out.splitlines() if line not in published]
+    assert missing == []
+
+
+@needs_data
 def test_without_a_period_it_runs_where_there_is_enough_data(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

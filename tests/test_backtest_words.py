@@ -99,7 +99,7 @@ def test_what_was_not_recorded_in_the_period_is_missing(source: str, wanted: boo
 
 def test_the_deflated_sharpe_ratio_is_a_chance_after_so_many_tries() -> None:
     said = deflated_words(full_report().record)
-    assert said.startswith("Chance that the Sharpe ratio is above zero after trying 239 rules: 12 %.")
+    assert said.startswith("Deflated Sharpe ratio after trying 239 rules: 12 %; 95 % is needed.")
     assert "+0.043 a day over 88 days" in said
 
 

@@ -105,7 +105,7 @@ def _chosen(deflated: DeflatedSharpe | None) -> list[str]:
     return [
         f"Sharpe ratio {deflated.sharpe:+.3f} a day over {deflated.days:,} days; the best of "
         f"{deflated.variants:,} worthless variants would show {deflated.benchmark:+.3f} by luck. Deflated "
-        f"Sharpe ratio {deflated.probability:.0%}, 95% is needed."
+        f"Sharpe ratio {deflated.probability:.1%}, 95% is needed."
     ]
 
 
