@@ -8,11 +8,11 @@ from dataclasses import replace
 from app.core.clock import ManualClock
 from app.core.domain.context import DataMode, EnhancedSignalContext
 from app.core.domain.engine_config import EngineConfig
+from app.core.domain.evaluations import EvaluationFailure, Moment
 from app.core.domain.market import INTERVAL_MS, Candles
 from app.core.domain.signal import Direction, Mode, Signal
 from app.core.domain.stored import Trigger
 from app.core.domain.symbol import Symbol
-from app.core.errors import NoPriceAvailable
 from app.core.signal_engine import evaluate
 from app.services.storage.store import SqlStore
 from tests.core.conftest import random_world
@@ -49,7 +49,7 @@ class Evaluator:
     """`SignalService.scheduled` of a process over a real store.
 
     no_price, stale: coins without a usable price. dies_at: a coin during whose evaluation the process is
-    killed.
+    killed. takes_s: how long an evaluation takes.
     """
 
     def __init__(self, store: SqlStore, clock: ManualClock) -> None:
@@ -57,19 +57,23 @@ class Evaluator:
         self.no_price: set[str] = set()
         self.stale: set[str] = set()
         self.dies_at: str | None = None
+        self.takes_s = 0.0
         self.made: list[str] = []
 
-    async def __call__(self, symbol: Symbol) -> Signal:
+    async def __call__(self, symbol: Symbol, moment: Moment) -> EvaluationFailure | None:
         if symbol.base == self.dies_at:
             raise KilledError
+        self._clock.tick(self.takes_s)
         if symbol.base in self.no_price:
-            raise NoPriceAvailable(symbol.base, ("nobody",))
-        signal, context = made(self._clock.now_ms(), symbol.base)
+            return EvaluationFailure.NO_PRICE
         if symbol.base in self.stale:
-            return replace(signal, price_stale=True)
+            return EvaluationFailure.STALE_PRICE
+        if not moment.holds(self._clock.now_ms()):
+            return EvaluationFailure.LATE
+        signal, context = made(self._clock.now_ms(), symbol.base)
         self.made.append(symbol.base)
         self._store.signals.append(signal, context, Trigger.SCHEDULE)
-        return signal
+        return None
 
 
 class KilledError(Exception):

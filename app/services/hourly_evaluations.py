@@ -2,8 +2,8 @@
 
 Owns the moment and who makes it. Every process runs the same loop, and a claim in the store decides which of
 them evaluates a coin in an hour: so it does not matter how many there are, and one that is killed costs the
-hours it had claimed and nothing more. What was missed stays missed: an evaluation made later would know more
-than the hour did. The evaluation itself is the signal service's.
+hours it had claimed and nothing more. What was missed stays missed, and what came late is not kept: an
+evaluation made later would know more than the hour did. The evaluation itself is the signal service's.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from app.core.clock import Clock
-from app.core.domain.evaluations import EvaluationFailure
+from app.core.domain.evaluations import EvaluationFailure, Moment
 from app.core.domain.market import HOUR_MS
-from app.core.domain.signal import Signal
 from app.core.domain.symbol import Symbol
-from app.core.errors import NoPriceAvailable, StorageUnavailable
+from app.core.errors import StorageUnavailable
 from app.core.record_ports import EvaluationHours
 
 # The bars of the hour are in by then, with providers and networks that take their time.
@@ -34,8 +33,8 @@ _log = logging.getLogger(__name__)
 
 # Coins that are followed now. Raises: StorageUnavailable.
 CoinsNow: TypeAlias = Callable[[], Awaitable[Sequence[str]]]
-# Raises: NoPriceAvailable.
-Evaluate: TypeAlias = Callable[[Symbol], Awaitable[Signal]]
+# Makes and keeps the evaluation of a moment; None, or why there is none.
+Evaluate: TypeAlias = Callable[[Symbol, Moment], Awaitable[EvaluationFailure | None]]
 
 
 class HourlyEvaluations:
@@ -52,7 +51,7 @@ class HourlyEvaluations:
         speed: float = 1.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """evaluate: makes and keeps the signal (`SignalService.scheduled`). flush: returns when kept signals
+        """evaluate: `SignalService.scheduled`. flush: returns when kept signals
         are in the database. speed: market seconds per second."""
         self._evaluate = evaluate
         self._hours = hours
@@ -114,22 +113,19 @@ class HourlyEvaluations:
             if self._clock.now_ms() - hour_ms >= UNTIL_MS:
                 break
             if await self._hours.claim(coin, hour_ms):
-                failure = await self._attempt(Symbol(coin))
+                failure = await self._attempt(Symbol(coin), Moment(hour_ms, hour_ms + UNTIL_MS))
                 await self._hours.settle(coin, hour_ms, failure)
                 made += failure is None
         return made
 
-    async def _attempt(self, symbol: Symbol) -> str | None:
+    async def _attempt(self, symbol: Symbol, moment: Moment) -> str | None:
         """None once the evaluation is in the database, else why there is none.
 
         Raises:
             StorageUnavailable: it is made and on its way there; the hour stays claimed.
         """
-        try:
-            signal = await self._evaluate(symbol)
-        except NoPriceAvailable:
-            return EvaluationFailure.NO_PRICE.value
-        if signal.price_stale:
-            return EvaluationFailure.STALE_PRICE.value
+        failure = await self._evaluate(symbol, moment)
+        if failure is not None:
+            return failure.value
         await self._flush()
         return None

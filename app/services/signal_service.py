@@ -14,8 +14,9 @@ from typing import Protocol, TypeAlias
 from app.core.clock import Clock
 from app.core.confluence.note import summarise
 from app.core.domain.answer import MarketAnswer, MarketExtra, ProbeResult, ProbeStatus, SignalAnswer
-from app.core.domain.context import EnhancedSignalContext
+from app.core.domain.context import DataMode, EnhancedSignalContext
 from app.core.domain.engine_config import EngineConfig
+from app.core.domain.evaluations import EvaluationFailure, Moment
 from app.core.domain.liquidity import DEFAULT_TIMEFRAME
 from app.core.domain.liquidity_answer import LiquidityAnswer
 from app.core.domain.market import MarketReading
@@ -23,7 +24,7 @@ from app.core.domain.quality import Missing, MissingReason
 from app.core.domain.signal import Confluence, Direction, Mode, Signal
 from app.core.domain.stored import Trigger
 from app.core.domain.symbol import Symbol, resolve_symbol
-from app.core.errors import ProviderError, ProviderNotConfigured
+from app.core.errors import NoPriceAvailable, ProviderError, ProviderNotConfigured
 from app.core.ports import Fetched, Probe, Provider
 from app.core.signal_engine import evaluate
 from app.services.context_service import ContextService, ask
@@ -112,17 +113,28 @@ class SignalService:
         self._on_signal(answer.signal, answer.context, Trigger.REQUEST)
         return answer
 
-    async def scheduled(self, symbol: Symbol) -> Signal:
-        """The evaluation of an hour, in balanced mode as everybody gets it. One with a stale price is not
-        told: nobody could have traded on it.
+    async def scheduled(self, symbol: Symbol, moment: Moment) -> EvaluationFailure | None:
+        """Make the evaluation of an hour, in balanced mode as everybody gets it; None once it is told, else
+        why it is not.
 
-        Raises:
-            NoPriceAvailable: no provider has a usable price.
+        One with a stale price is not told: nobody could have traded on it. Nor is one that came after its
+        moment, or in another hour: the process may have been paused, or an answer was slow.
         """
-        answer = await self._answer(symbol, Mode.BALANCED, DEFAULT_TIMEFRAME)
-        if not answer.signal.price_stale:
-            self._on_signal(answer.signal, answer.context, Trigger.SCHEDULE)
-        return answer.signal
+        try:
+            answer = await self._answer(symbol, Mode.BALANCED, DEFAULT_TIMEFRAME)
+        except NoPriceAvailable:
+            return EvaluationFailure.NO_PRICE
+        if not self._is_timely(answer.signal, moment):
+            return EvaluationFailure.LATE
+        if answer.signal.price_stale:
+            return EvaluationFailure.STALE_PRICE
+        self._on_signal(answer.signal, answer.context, Trigger.SCHEDULE)
+        return None
+
+    def _is_timely(self, signal: Signal, moment: Moment) -> bool:
+        # In a fast replay answering takes hours of the market: there, only what it was made of counts.
+        told_ms = signal.as_of_ms if signal.data_mode is DataMode.REPLAY else self._clock.now_ms()
+        return moment.holds(signal.as_of_ms) and moment.holds(told_ms)
 
     async def _answer(self, symbol: Symbol, mode: Mode, timeframe: str) -> SignalAnswer:
         started_s = self._clock.monotonic_s()

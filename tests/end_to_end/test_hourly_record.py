@@ -13,8 +13,8 @@ from app.bootstrap_base import Base, build_base
 from app.bootstrap_use_cases import UseCases, build_use_cases
 from app.core.domain.market import HOUR_MS
 from app.core.domain.outcomes import OutcomeState, Touch
+from app.core.domain.signal import Mode
 from app.core.domain.stored import SignalQuery, Trigger
-from app.core.domain.symbol import Symbol
 from app.core.outcomes.rows import facts_of
 from app.services.evaluation_outcomes import AFTER_MS, EvaluationOutcomes
 from app.services.hourly_evaluations import FROM_MS, HourlyEvaluations
@@ -90,7 +90,7 @@ async def test_hours_are_evaluated_followed_counted_and_say_why_there_is_no_chan
             assert (await track.verify()).broken == ()
             signals = use_cases.api.signals
             assert isinstance(signals, SignalService)
-            signal = await signals.scheduled(Symbol("BTC"))
+            signal = (await signals.signal("BTC", Mode.BALANCED)).signal
             assert signal.probability is None
             assert signal.no_probability in ("no calibration has been published yet", "no direction")
 

@@ -142,6 +142,35 @@ async def test_without_a_usable_price_there_is_no_evaluation_but_a_reason(start:
     ]
 
 
+async def test_what_comes_after_its_moment_is_not_kept_and_counts_as_late(
+    start: Start, clock: ManualClock
+) -> None:
+    process = await start()
+    process.coins = ["BTC"]
+    process.evaluator.takes_s = UNTIL_MS / 1000  # paused while it was made
+    assert await process.loop.make_due() == 0
+    assert await process.stored() == []
+    clock.set(T0_MS + HOUR_MS + FROM_MS)
+    process.evaluator.takes_s = 0.0
+    assert await process.loop.make_due() == 1
+    assert [row.as_of_ms // HOUR_MS for row in await process.stored()] == [T0_MS // HOUR_MS + 1]
+    clock.tick(3600)
+    assert [one.failed for one in await process.store.evaluations.hour_counts()] == [{"late": 1}]
+
+
+@pytest.mark.parametrize("takes_s", [0.0, 200.0, 1_200.0, 3_600.0, 5_000.0])
+async def test_however_fast_the_clock_there_is_at_most_one_evaluation_per_coin_and_hour(
+    start: Start, clock: ManualClock, takes_s: float
+) -> None:
+    process = await start()
+    process.evaluator.takes_s = takes_s
+    for _ in range(12):
+        await process.loop.make_due()
+        clock.tick(700)
+    found = [(row.symbol, row.as_of_ms // HOUR_MS) for row in await process.stored()]
+    assert len(found) == len(set(found))
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 class TestTheLoop:
     async def test_the_clock_going_over_the_hour_brings_one_evaluation_each(

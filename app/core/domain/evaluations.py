@@ -24,6 +24,17 @@ class EvaluationFailure(StrEnum):
 
     NO_PRICE = "no_price"
     STALE_PRICE = "stale_price"
+    LATE = "late"  # made when the moment of its hour was over
+
+
+class Moment(NamedTuple):
+    """When an evaluation counts for its hour: from from_ms on and before until_ms."""
+
+    from_ms: int
+    until_ms: int
+
+    def holds(self, at_ms: int) -> bool:
+        return self.from_ms <= at_ms < self.until_ms
 
 
 class EvaluationRef(NamedTuple):
