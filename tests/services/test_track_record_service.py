@@ -145,6 +145,7 @@ async def fill(rig: Rig) -> None:
     await rig.evaluate(2, "ETH", Direction.LONG)
     for hour in (3, 7):
         await rig.follow(hour)
+    rig.clock.set(T0_MS + 27 * HOUR_MS)
 
 
 async def test_the_record_equals_a_count_by_hand(rig: Rig) -> None:
@@ -181,12 +182,13 @@ async def test_the_record_equals_a_count_by_hand(rig: Rig) -> None:
 
 async def test_what_lies_after_now_is_invisible(rig: Rig) -> None:
     await fill(rig)
-    for hour, count, ended in ((0, 1, 0), (1, 2, 0), (2, 4, 0), (4, 4, 2), (8, 4, 4)):
+    # Touched in the second hour and in the sixth: known by then, and counted when four hours are over.
+    for hour, count, ended in ((0, 1, 0), (1, 2, 0), (2, 4, 0), (4, 4, 0), (5, 4, 1), (6, 4, 2), (8, 4, 4)):
         rig.clock.set(T0_MS + hour * HOUR_MS + LATE_MS)
         columns = await rig.reader().read()
         assert len(columns.evaluations) == count
-        assert int((columns.at("24h").long.state == SCORED).sum()) == ended
-        assert {*columns.at("24h").long.state.tolist()} <= {SCORED, OPEN}
+        assert int((columns.at("4h").long.state == SCORED).sum()) == ended
+        assert {*columns.at("4h").long.state.tolist()} <= {SCORED, OPEN}
 
 
 async def test_a_coin_has_its_own_record_and_an_unknown_word_none(rig: Rig) -> None:
@@ -231,6 +233,7 @@ async def test_chains_are_walked_one_at_a_time_and_at_most_once_a_minute(rig: Ri
 
 async def test_counts_say_how_many_signals_were_stored(rig: Rig) -> None:
     await fill(rig)
+    rig.clock.set(T0_MS + 7 * HOUR_MS + AFTER_MS)
     signal, context = made(rig.clock.now_ms(), "BTC", direction=Direction.LONG)
     rig.store.signals.append(signal, context, Trigger.REQUEST)
     await rig.store.signals.flush()

@@ -68,7 +68,7 @@ class RecordRows:
         for side in _SIDES:
             for horizon, length_ms in HORIZONS_MS.items():
                 found = outcomes.get((trade_of(row.id, side.value), horizon))
-                self._outcomes.extend(_fields(found, row.as_of_ms + length_ms, now_ms))
+                self._outcomes.extend(_fields(found, row.as_of_ms, length_ms, now_ms))
 
     def joined(self, other: RecordRows) -> RecordRows:
         """These, then the other ones."""
@@ -138,16 +138,25 @@ class RecordRows:
 
 def is_final(row: EvaluationRow, outcomes: Sequence[OutcomeRow], now_ms: int) -> bool:
     """Will nothing of this evaluation change any more? outcomes: of its trades."""
-    ended = sum(one.resolved_ms is not None and one.resolved_ms <= now_ms for one in outcomes)
+    ended = sum(_is_over(one, now_ms) for one in outcomes)
     is_old = now_ms - row.as_of_ms > 2 * max(HORIZONS_MS.values())
     return is_old or ended == len(_SIDES) * len(HORIZONS_MS)
 
 
-def _fields(row: OutcomeRow | None, due_ms: int, now_ms: int) -> tuple[float, ...]:
+def _is_over(row: OutcomeRow, now_ms: int) -> bool:
+    """Has it ended, and its whole horizon, too? What is touched early is known early, and the quick ones
+    alone are no fair sample (ADR 0039)."""
+    if row.resolved_ms is None or row.resolved_ms > now_ms:
+        return False
+    return row.entered_ms is None or row.entered_ms + HORIZONS_MS[row.horizon] <= now_ms
+
+
+def _fields(row: OutcomeRow | None, made_ms: int, length_ms: int, now_ms: int) -> tuple[float, ...]:
     """State and figures of one side at one horizon."""
-    if row is None or row.resolved_ms is None or row.resolved_ms > now_ms:
+    if row is None or not _is_over(row, now_ms):
         # Of what nobody followed while it could be, nothing will ever be known.
-        return (UNSCORABLE if now_ms - due_ms > GIVEN_UP_MS else OPEN, *_NONE)
+        is_lost = now_ms - made_ms - length_ms > GIVEN_UP_MS
+        return (UNSCORABLE if is_lost else OPEN, *_NONE)
     entry, target, net = row.entry_price, row.target_price, row.net_return_frac
     if row.state != OutcomeState.SCORED.value or entry is None or target is None or net is None:
         return (UNSCORABLE, *_NONE)

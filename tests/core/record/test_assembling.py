@@ -94,7 +94,22 @@ def test_what_was_resolved_later_than_now_is_open() -> None:
         rows = RecordRows()
         rows.add(evaluation("a"), known, now_ms)
         _, horizons = rows.columns(tier_of=tier_of, regimes={})
-        assert {int(one.long.state[0]) for one in horizons} == {state}
+        assert {int(one.long.state[0]) for one in horizons[:2]} == {state}
+
+
+@pytest.mark.parametrize("side", [Direction.LONG, Direction.SHORT])
+@pytest.mark.parametrize("touch", [Touch.TARGET, Touch.STOP])
+def test_a_barrier_touched_early_leaves_the_trade_open_until_its_whole_horizon_is_over(
+    side: Direction, touch: Touch
+) -> None:
+    known = by_key(trade("a", side, touch))  # entered a second after it was made, touched after an hour
+    over_ms = T0_MS + 1_000 + 4 * HOUR_MS
+    for now_ms, state in ((over_ms - 1, OPEN), (over_ms, SCORED)):
+        rows = RecordRows()
+        rows.add(evaluation("a"), known, now_ms)
+        _, horizons = rows.columns(tier_of=tier_of, regimes={})
+        outcomes = horizons[2].long if side is Direction.LONG else horizons[2].short
+        assert (horizons[2].horizon, int(outcomes.state[0])) == ("4h", state)
 
 
 def test_what_nobody_followed_is_open_for_a_while_and_then_unscorable() -> None:
@@ -115,8 +130,8 @@ def test_given_up_rows_are_unscorable() -> None:
 def test_an_evaluation_is_final_when_all_of_it_ended_or_it_is_old() -> None:
     every = [*trade("a", Direction.LONG), *trade("a", Direction.SHORT)]
     row = evaluation("a")
-    assert is_final(row, every, T0_MS + 2 * HOUR_MS)
-    assert not is_final(row, every, T0_MS + 2 * HOUR_MS - 1)
+    assert is_final(row, every, T0_MS + 1_000 + 24 * HOUR_MS)
+    assert not is_final(row, every, T0_MS + 1_000 + 24 * HOUR_MS - 1)
     assert not is_final(row, every[1:], T0_MS + 30 * HOUR_MS)
     assert is_final(row, [], T0_MS + 49 * HOUR_MS)
 
