@@ -43,6 +43,7 @@ def record_of(base: Base, resolve: Callable[[str], Symbol], engine: EngineConfig
         bars=store.bars,
         tier_of=base.flow.tier_of,
         clock=clock,
+        engine_version=ENGINE_VERSION,
     )
     track = TrackRecordService(
         reader=reader,

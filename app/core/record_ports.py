@@ -26,8 +26,8 @@ class EvaluationHours(Protocol):
         """What became of a claimed hour; None: its evaluation is stored."""
         ...
 
-    async def hour_counts(self) -> Sequence[HourCount]:
-        """Every coin that was ever tried, in order of its name."""
+    async def hour_counts(self, until_ms: int) -> Sequence[HourCount]:
+        """Every coin that was ever tried in an hour that began by then, in order of its name."""
         ...
 
 

@@ -41,8 +41,10 @@ class RecordReader:
         bars: BarReader,
         tier_of: Callable[[str], int],
         clock: Clock,
+        engine_version: str,
         max_evaluations: int = MAX_EVALUATIONS,
     ) -> None:
+        """engine_version: whose evaluations are read; those of others are counted and left out."""
         self._evaluations = evaluations
         self._outcomes = outcomes
         self._bars = bars
@@ -50,7 +52,8 @@ class RecordReader:
         self._clock = clock
         self._most = max_evaluations
         self._lock = asyncio.Lock()
-        self._final = RecordRows()
+        self._engine_version = engine_version
+        self._final = RecordRows(engine_version)
         self._after: tuple[int, str] | None = None
         self._read_ms = 0
         self._regimes: dict[str, tuple[int, CoinRegimes]] = {}
@@ -64,19 +67,21 @@ class RecordReader:
         async with self._lock:
             now_ms = self._clock.now_ms()
             if now_ms < self._read_ms:  # a clock that was set back knows less
-                self._final, self._after, self._regimes = RecordRows(), None, {}
+                self._final, self._after, self._regimes = RecordRows(self._engine_version), None, {}
             self._read_ms = now_ms
             rows = await self._rows(now_ms)
             regimes = {coin: await self._regime(coin, first, now_ms) for coin, first in rows.coins().items()}
-            found = await asyncio.to_thread(rows.columns, tier_of=self._tier_of, regimes=regimes)
-            return RecordColumns(*found, now_ms)
+            return await asyncio.to_thread(
+                rows.columns, tier_of=self._tier_of, regimes=regimes, read_ms=now_ms
+            )
 
     async def _rows(self, now_ms: int) -> RecordRows:
         since_ms = await self._evaluations.newest_since(self._most)
-        after, is_final_yet, tail = self._after, True, RecordRows()
+        after, is_final_yet, tail = self._after, True, RecordRows(self._engine_version)
         while page := await self._evaluations.evaluations(since_ms, PAGE, after):
             after = page[-1].as_of_ms, page[-1].id
-            trades = [trade_of(row.id, side) for row in page for side in _SIDES]
+            mine = [row.id for row in page if row.engine_version == self._engine_version]
+            trades = [trade_of(one, side) for one in mine for side in _SIDES]
             outcomes = await self._outcomes.of_trades(trades)
             # Some tens of milliseconds a page: not on the event loop.
             is_final_yet = await asyncio.to_thread(
@@ -102,7 +107,8 @@ class RecordReader:
         for outcome in outcomes:
             by_evaluation.setdefault(outcome.trade_id.rpartition(":")[0], []).append(outcome)
         for row in page:
-            is_final_yet = is_final_yet and is_final(row, by_evaluation.get(row.id, ()), now_ms)
+            is_other = row.engine_version != self._engine_version
+            is_final_yet = is_final_yet and (is_other or is_final(row, by_evaluation.get(row.id, ()), now_ms))
             if is_final_yet:
                 self._after = row.as_of_ms, row.id
             (self._final if is_final_yet else tail).add(row, known, now_ms)

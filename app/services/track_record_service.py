@@ -12,15 +12,16 @@ from dataclasses import replace
 from typing import Protocol
 
 from app.core.clock import Clock
-from app.core.domain.evaluations import HourCount
 from app.core.domain.market import HOUR_MS
 from app.core.domain.stored import ChainReport
 from app.core.domain.symbol import Symbol
 from app.core.domain.track_record import RecordAnswer, SignalStats, TrackRecord
 from app.core.record.assembling import RecordColumns
 from app.core.record.columns import Evaluations, HorizonOutcomes
+from app.core.record.live_notes import funding_notes, hours_notes, unscorable_notes, version_notes
 from app.core.record.summary import summary_of
 from app.core.record_ports import EvaluationHours, EvaluationReader
+from app.services.hourly_evaluations import UNTIL_MS
 from app.services.kept_answers import KeptAnswers
 from app.services.record_reading import RecordReader
 
@@ -103,28 +104,24 @@ class TrackRecordService:
 
     async def _make(self, symbol: str | None) -> tuple[int, TrackRecord]:
         columns = await self.columns()
-        counts = [one for one in await self._hours.hour_counts() if symbol in (None, one.symbol)]
-        record = await asyncio.to_thread(self._built, columns, symbol)
-        notes = (*record.notes, *hours_notes(counts, record.evaluations))
-        return columns.read_ms, replace(record, notes=notes)
+        # An hour whose moment is not over has not been missed.
+        counts = await self._hours.hour_counts(columns.read_ms - UNTIL_MS)
+        record = await asyncio.to_thread(self._built, columns.of(symbol), symbol)
+        hours = hours_notes([one for one in counts if symbol in (None, one.symbol)])
+        return columns.read_ms, replace(record, notes=(*record.notes, *hours))
 
     def _built(self, columns: RecordColumns, symbol: str | None) -> TrackRecord:
-        found = columns.of(symbol)
-        return self._build(found.evaluations, found.outcomes, symbol=symbol)
+        record = self._build(columns.evaluations, columns.outcomes, symbol=symbol)
+        told = gap_notes(columns, record)
+        return replace(record, notes=(*record.notes, *told, *version_notes(columns.others)))
 
 
-def hours_notes(counts: Sequence[HourCount], evaluations: int) -> tuple[str, ...]:
-    """What became of hours without an evaluation, in a sentence; none where nothing was ever tried.
-
-    Due is every hour of each coin from the first that was tried to the last. Worked number: 100 hours, 90
-    evaluations, 4 without a usable price -> 6 missed.
-    """
-    expected = sum(one.expected for one in counts)
-    if not expected:
+def gap_notes(columns: RecordColumns, record: TrackRecord) -> tuple[str, ...]:
+    """What is not known of the engine's trades at the headline horizon. columns: of the same rows."""
+    shown, direction = record.at_headline, columns.evaluations.direction
+    if shown is None:
         return ()
-    failed = sum(sum(one.failed.values()) for one in counts)
-    missed = max(0, expected - evaluations - failed)
     return (
-        f"Of {expected:,} hours that were due, {evaluations:,} were evaluated, {failed:,} had no usable "
-        f"price and {missed:,} were missed.",
+        *funding_notes(columns.gaps.unpaid(direction, record.headline), shown.engine.scored),
+        *unscorable_notes(columns.gaps.reasons(direction, record.headline)),
     )

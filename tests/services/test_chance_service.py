@@ -59,8 +59,8 @@ class Processes:
         self.fits: list[str] = []
 
     async def _columns(self) -> RecordColumns:
-        found = RecordRows().columns(tier_of=lambda symbol: 1, regimes={})
-        return RecordColumns(*found, self.clock.now_ms())
+        now_ms = self.clock.now_ms()
+        return RecordRows("1.1.0").columns(tier_of=lambda symbol: 1, regimes={}, read_ms=now_ms)
 
     def _fit(self, _evaluations: Evaluations, outcomes: HorizonOutcomes) -> Fitted:
         self.fits.append(outcomes.horizon)

@@ -114,8 +114,8 @@ async def test_a_kill_between_claim_and_write_costs_the_hour_and_nothing_is_made
     found = sorted((row.symbol, row.as_of_ms // HOUR_MS - T0_MS // HOUR_MS) for row in await two.stored())
     assert found == [("BTC", 0), ("BTC", 1), ("ETH", 1), ("SOL", 0), ("SOL", 1)]
     # Expected 2, made 1, failed 0: one was missed, and is counted as that.
-    counts = {one.symbol: one for one in await two.store.evaluations.hour_counts()}
-    assert counts["ETH"] == HourCount("ETH", 2, {})
+    counts = {one.symbol: one for one in await two.store.evaluations.hour_counts(clock.now_ms())}
+    assert counts["ETH"] == HourCount("ETH", 2, 1, {})
 
 
 async def test_an_hour_that_was_missed_stays_missed(start: Start, clock: ManualClock) -> None:
@@ -125,8 +125,8 @@ async def test_an_hour_that_was_missed_stays_missed(start: Start, clock: ManualC
     assert await process.loop.make_due() == 0
     clock.set(T0_MS + 4 * HOUR_MS + FROM_MS)
     assert await process.loop.make_due() == 3
-    (count, *_) = await process.store.evaluations.hour_counts()
-    assert count == HourCount("BTC", 5, {})
+    (count, *_) = await process.store.evaluations.hour_counts(clock.now_ms())
+    assert count == HourCount("BTC", 5, 2, {})
     assert len([row for row in await process.stored() if row.symbol == "BTC"]) == 2
 
 
@@ -135,10 +135,10 @@ async def test_without_a_usable_price_there_is_no_evaluation_but_a_reason(start:
     process.evaluator.no_price, process.evaluator.stale = {"ETH"}, {"SOL"}
     assert await process.loop.make_due() == 1
     assert [row.symbol for row in await process.stored()] == ["BTC"]
-    assert await process.store.evaluations.hour_counts() == [
-        HourCount("BTC", 1, {}),
-        HourCount("ETH", 1, {"no_price": 1}),
-        HourCount("SOL", 1, {"stale_price": 1}),
+    assert await process.store.evaluations.hour_counts(T0_MS) == [
+        HourCount("BTC", 1, 1, {}),
+        HourCount("ETH", 1, 0, {"no_price": 1}),
+        HourCount("SOL", 1, 0, {"stale_price": 1}),
     ]
 
 
@@ -155,7 +155,9 @@ async def test_what_comes_after_its_moment_is_not_kept_and_counts_as_late(
     assert await process.loop.make_due() == 1
     assert [row.as_of_ms // HOUR_MS for row in await process.stored()] == [T0_MS // HOUR_MS + 1]
     clock.tick(3600)
-    assert [one.failed for one in await process.store.evaluations.hour_counts()] == [{"late": 1}]
+    assert await process.store.evaluations.hour_counts(T0_MS + HOUR_MS) == [
+        HourCount("BTC", 2, 1, {"late": 1})
+    ]
 
 
 @pytest.mark.parametrize("takes_s", [0.0, 200.0, 1_200.0, 3_600.0, 5_000.0])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from app.core.clock import ManualClock
-from app.core.domain.evaluations import HourCount
 from app.core.domain.market import DAY_MS, HOUR_MS
 from app.core.domain.signal import Direction
 from app.core.domain.stored import CandleRow, ChainReport, Trigger
@@ -27,10 +27,13 @@ from app.core.record.columns import (
     Evaluations,
     HorizonOutcomes,
 )
+from app.core.signal_engine import ENGINE_VERSION
 from app.services.evaluation_outcomes import AFTER_MS, EvaluationOutcomes
+from app.services.hourly_evaluations import UNTIL_MS
 from app.services.record_reading import RecordReader
 from app.services.storage.store import SqlStore
-from app.services.track_record_service import TrackRecordService, hours_notes
+from app.services.track_record_service import TrackRecordService, gap_notes
+from tests import track_facts
 from tests.outcome_facts import T0_MS
 from tests.record_rig import Exchange, made, store_of
 from tests.services.storage.conftest import database_url, postgres, postgres_template
@@ -71,8 +74,10 @@ class Rig:
         self.walks = 0
         self.built = 0
 
-        async def paid(_symbol: str, _from_ms: int, _to_ms: int) -> Sequence[tuple[int, float]]:
-            return ()
+        self.paid: Sequence[tuple[int, float]] | None = ()
+
+        async def paid(_symbol: str, _from_ms: int, _to_ms: int) -> Sequence[tuple[int, float]] | None:
+            return self.paid
 
         self.follower = EvaluationOutcomes(
             evaluations=store.evaluations,
@@ -92,6 +97,7 @@ class Rig:
             bars=self.store.bars,
             tier_of=lambda symbol: 1,
             clock=self.clock,
+            engine_version=ENGINE_VERSION,
             max_evaluations=max_evaluations,
         )
 
@@ -116,12 +122,16 @@ class Rig:
             clock=self.clock,
         )
 
-    async def evaluate(self, hour: int, symbol: str, direction: Direction) -> None:
+    async def evaluate(
+        self, hour: int, symbol: str, direction: Direction, version: str = ENGINE_VERSION
+    ) -> None:
         self.clock.set(T0_MS + hour * HOUR_MS + LATE_MS)
         await self.store.evaluations.claim(symbol, T0_MS + hour * HOUR_MS)
         signal, context = made(self.clock.now_ms(), symbol, direction=direction)
+        signal = replace(signal, engine_version=version)
         self.store.signals.append(signal, context, Trigger.SCHEDULE)
         await self.store.signals.flush()
+        await self.store.evaluations.settle(symbol, T0_MS + hour * HOUR_MS, None)
 
     async def follow(self, hour: int) -> None:
         self.clock.set(T0_MS + hour * HOUR_MS + AFTER_MS)
@@ -176,7 +186,8 @@ async def test_the_record_equals_a_count_by_hand(rig: Rig) -> None:
     assert (record.evaluations, record.long, record.short, record.neutral) == (4, 2, 1, 1)
     assert record.notes == (
         "built",
-        "Of 4 hours that were due, 4 were evaluated, 0 had no usable price and 0 were missed.",
+        "Of 4 coin-hours that were due, 4 were evaluated, 0 had no usable price, 0 came too late and 0 were "
+        "missed.",
     )
 
 
@@ -195,11 +206,55 @@ async def test_a_coin_has_its_own_record_and_an_unknown_word_none(rig: Rig) -> N
     await fill(rig)
     record = (await rig.service.record("eth-usdt")).record
     assert (record.symbol, record.evaluations, record.long) == ("ETH", 1, 1)
-    assert record.notes[-1].startswith("Of 1 hours that were due, 1 were evaluated")
+    assert record.notes[-1].startswith("Of 1 coin-hour that was due, 1 was evaluated")
     empty = (await rig.service.record("SOL")).record
     assert (empty.evaluations, empty.from_ms, empty.notes) == (0, None, ("built",))
     with pytest.raises(InvalidParameter):
         await rig.service.record("not a coin!")
+
+
+async def test_an_hour_that_is_still_in_flight_is_neither_due_nor_missed(rig: Rig) -> None:
+    await fill(rig)
+    rig.clock.set(T0_MS + 30 * HOUR_MS + LATE_MS)
+    await rig.store.evaluations.claim("BTC", T0_MS + 30 * HOUR_MS)
+    assert "Of 4 coin-hours that were due, 4 were" in (await rig.service.record(None)).record.notes[-1]
+    rig.clock.set(T0_MS + 30 * HOUR_MS + UNTIL_MS)
+    (note,) = (await rig.process().record("BTC")).record.notes[1:]
+    assert note.startswith("Of 31 coin-hours that were due, 3 were evaluated")
+    assert note.endswith("28 were missed.")
+
+
+async def test_evaluations_of_another_engine_are_neither_counted_nor_learnt_from(rig: Rig) -> None:
+    for hour, version in ((0, "1.0.0"), (1, "1.0.0"), (2, ENGINE_VERSION)):
+        await rig.evaluate(hour, "BTC", Direction.LONG, version)
+    await rig.follow(8)
+    rig.clock.set(T0_MS + 60 * HOUR_MS)
+    reader = rig.reader()
+    for columns in (await reader.read(), await reader.read(), await rig.service.columns()):
+        assert columns.evaluations.at_ms.tolist() == [T0_MS + 2 * HOUR_MS + LATE_MS]
+        assert columns.others == {("1.0.0", "BTC"): 2}
+    record = (await rig.service.record("BTC")).record
+    assert (record.evaluations, record.engine_versions) == (1, (ENGINE_VERSION,))
+    assert "2 evaluations of engine 1.0.0 are not counted here." in record.notes
+    assert record.notes[-1].startswith("Of 3 coin-hours that were due, 3 were evaluated")
+
+
+async def test_what_is_not_known_of_trades_is_told_for_the_headline_horizon(rig: Rig) -> None:
+    rig.paid = None
+    await rig.evaluate(0, "BTC", Direction.LONG)
+    await rig.evaluate(1, "BTC", Direction.SHORT)
+    await rig.follow(8)
+    rig.exchange.is_there = False
+    await rig.evaluate(9, "BTC", Direction.SHORT)
+    await rig.follow(60)
+    columns = await rig.service.columns()
+    engine = track_facts.trades(scored=2, wins=0)
+    record = track_facts.record(engine)
+    assert gap_notes(columns, record) == (
+        "Funding was not known for 2 of 2 scored trades and is not charged in them.",
+        "Most often trades could not be scored because no 1m or 5m candle says at what price they began: 1 "
+        "of 1.",
+    )
 
 
 async def test_records_are_kept_for_minutes_and_made_once_for_many(rig: Rig) -> None:
@@ -305,11 +360,3 @@ class TestReading:
                 await ask
         rig.store._gate.hear()
         assert (await rig.service.record(None)).record.evaluations == 0
-
-
-def test_hours_without_an_evaluation_are_named() -> None:
-    counts = [HourCount("BTC", 90, {"no_price": 3}), HourCount("ETH", 10, {"stale_price": 1})]
-    assert hours_notes(counts, 90) == (
-        "Of 100 hours that were due, 90 were evaluated, 4 had no usable price and 6 were missed.",
-    )
-    assert hours_notes([], 0) == ()

@@ -68,10 +68,11 @@ class EvaluationRow(NamedTuple):
 class HourCount:
     """Hours of one coin from the first that anybody tried to the last.
 
-    expected: all hours between both, both included; failed: by reason. What of `expected` is neither failed
-    nor an evaluation was missed: nobody ran, or who ran died.
+    expected: all hours between both, both included; made: those with an evaluation; failed: by reason. What
+    of `expected` is neither was missed: nobody ran, or who ran died.
     """
 
     symbol: str
     expected: int
+    made: int
     failed: Mapping[str, int]

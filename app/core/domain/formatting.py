@@ -40,6 +40,11 @@ def format_usd_compact(value_usd: float) -> str:
     return sign + format_usd(size)
 
 
+def format_count(count: int, one: str) -> str:
+    """How many of a thing, singular or plural: 1 -> `1 evaluation`, 1200 -> `1,200 evaluations`."""
+    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
+
+
 def format_percent(frac: float, decimals: int = 1) -> str:
     """A fraction as percent: 0.716 -> `71.6 %`."""
     return f"{frac * 100:.{decimals}f} %"

@@ -1,13 +1,15 @@
 """Stored evaluations and outcomes, page by page, into the columns that the record is made of. Pure.
 
-Owns what a row that is not there means, and what is not known yet at a moment. Numbers lie in flat arrays, so
-that a year of many coins is some hundred megabytes less than as objects.
+Owns what a row that is not there means, what is not known yet at a moment, and that only one engine's
+evaluations are pooled. Numbers lie in flat arrays, so that a year of many coins is some hundred megabytes
+less than as objects.
 """
 
 from __future__ import annotations
 
 import json
 from array import array
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -32,6 +34,7 @@ from app.core.record.columns import (
     HorizonOutcomes,
     SideOutcomes,
 )
+from app.core.record.gaps import NEVER_FOLLOWED, REASONS, Gaps
 from app.core.record.regimes import CoinRegimes
 
 # Longest that anybody tries to score a row after the end of its horizon, and an hour until that is written.
@@ -39,32 +42,35 @@ GIVEN_UP_MS = 7 * HOUR_MS
 _DIRECTIONS = {Direction.LONG: LONG, Direction.NEUTRAL: NEUTRAL, Direction.SHORT: SHORT}
 _SIDES = (Direction.LONG, Direction.SHORT)
 _WINS = frozenset({Touch.TARGET.value, Touch.TIMEOUT.value})
-_FIELDS = 6  # state, win, net, cost, barrier, end
-_NONE = (0.0, 0.0, 0.0, 0.0, 0.0)
+_FIELDS = 8  # state, win, net, cost, barrier, end, is funding unknown, reason
+_NONE = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 class RecordRows:
-    """Evaluations with their outcomes in the order in which they were added."""
+    """Evaluations of one engine with their outcomes in the order in which they were added."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine_version: str) -> None:
+        self._engine_version = engine_version
         self._at_ms = array("q")
         self._coins: list[str] = []
         self._codes = array("b")  # direction, level
         self._figures = array("d")  # score, coverage, v
         self._outcomes = array("d")  # by side, horizon and field
-        self._versions: set[str] = set()
+        self._others: Counter[tuple[str, str]] = Counter()
 
     def __len__(self) -> int:
         return len(self._at_ms)
 
     def add(self, row: EvaluationRow, outcomes: Mapping[tuple[str, str], OutcomeRow], now_ms: int) -> None:
-        """One evaluation. outcomes: by (trade's id, horizon), maybe of others too; what was resolved after
-        now_ms (market time) is not known."""
+        """One evaluation; one of another engine is counted and left out. outcomes: by (trade's id, horizon),
+        maybe of others too; what was resolved after now_ms (market time) is not known."""
+        if row.engine_version != self._engine_version:
+            self._others[row.engine_version, row.symbol] += 1
+            return
         self._at_ms.append(row.as_of_ms)
         self._coins.append(row.symbol)
         self._codes.extend((_DIRECTIONS[Direction(row.direction)], LEVELS.index(ConfidenceLevel(row.level))))
         self._figures.extend((row.score, row.coverage, *row.v))
-        self._versions.add(row.engine_version)
         for side in _SIDES:
             for horizon, length_ms in HORIZONS_MS.items():
                 found = outcomes.get((trade_of(row.id, side.value), horizon))
@@ -72,13 +78,13 @@ class RecordRows:
 
     def joined(self, other: RecordRows) -> RecordRows:
         """These, then the other ones."""
-        both = RecordRows()
+        both = RecordRows(self._engine_version)
         both._at_ms = self._at_ms + other._at_ms
         both._coins = self._coins + other._coins
         both._codes = self._codes + other._codes
         both._figures = self._figures + other._figures
         both._outcomes = self._outcomes + other._outcomes
-        both._versions = self._versions | other._versions
+        both._others = self._others + other._others
         return both
 
     def drop_oldest(self, count: int) -> None:
@@ -95,10 +101,10 @@ class RecordRows:
         return dict(sorted(first.items()))
 
     def columns(
-        self, *, tier_of: Callable[[str], int], regimes: Mapping[str, CoinRegimes]
-    ) -> tuple[Evaluations, tuple[HorizonOutcomes, ...]]:
+        self, *, tier_of: Callable[[str], int], regimes: Mapping[str, CoinRegimes], read_ms: int
+    ) -> RecordColumns:
         """All of them in order of (at_ms, symbol). regimes: by coin; of one that is not there all is
-        unknown."""
+        unknown. read_ms: as of when outcomes were known (market time)."""
         symbols = tuple(sorted(set(self._coins)))
         number = {symbol: index for index, symbol in enumerate(symbols)}
         coin = np.array([number[symbol] for symbol in self._coins], dtype=np.int64)
@@ -115,7 +121,7 @@ class RecordRows:
         order = np.lexsort((coin, at_ms))
         evaluations = Evaluations(
             symbols=symbols,
-            versions=tuple(sorted(self._versions)),
+            versions=(self._engine_version,) if at_ms.size else (),
             at_ms=at_ms[order],
             coin=coin[order],
             tier=tiers[coin][order] if tiers.size else np.zeros(0, dtype=np.int8),
@@ -133,7 +139,8 @@ class RecordRows:
             HorizonOutcomes(horizon, length_ms, _side(table[:, 0, place]), _side(table[:, 1, place]))
             for place, (horizon, length_ms) in enumerate(HORIZONS_MS.items())
         )
-        return evaluations, outcomes
+        gaps = Gaps(table[..., 6].astype(np.bool_), table[..., 7].astype(np.int8))
+        return RecordColumns(evaluations, outcomes, read_ms, gaps, dict(self._others))
 
 
 def is_final(row: EvaluationRow, outcomes: Sequence[OutcomeRow], now_ms: int) -> bool:
@@ -155,15 +162,18 @@ def _fields(row: OutcomeRow | None, made_ms: int, length_ms: int, now_ms: int) -
     """State and figures of one side at one horizon."""
     if row is None or not _is_over(row, now_ms):
         # Of what nobody followed while it could be, nothing will ever be known.
-        is_lost = now_ms - made_ms - length_ms > GIVEN_UP_MS
-        return (UNSCORABLE if is_lost else OPEN, *_NONE)
+        if now_ms - made_ms - length_ms > GIVEN_UP_MS:
+            return (UNSCORABLE, *_NONE, NEVER_FOLLOWED)
+        return (OPEN, *_NONE, 0)
     entry, target, net = row.entry_price, row.target_price, row.net_return_frac
     if row.state != OutcomeState.SCORED.value or entry is None or target is None or net is None:
-        return (UNSCORABLE, *_NONE)
+        reason = json.loads(row.body)["reason"]
+        return (UNSCORABLE, *_NONE, REASONS.index(reason) if reason in REASONS else NEVER_FOLLOWED)
     facts = json.loads(row.body)
     cost = facts["cost_frac"] + (facts["funding_frac"] or 0.0)
     is_win = row.first_touch in _WINS and net > 0
-    return SCORED, float(is_win), net, cost, abs(target - entry) / entry, float(row.touched_ms or 0)
+    is_unpaid, end_ms = facts["funding_frac"] is None, float(row.touched_ms or 0)
+    return SCORED, float(is_win), net, cost, abs(target - entry) / entry, end_ms, float(is_unpaid), 0
 
 
 def _side(table: Floats) -> SideOutcomes:
@@ -178,11 +188,14 @@ def _side(table: Floats) -> SideOutcomes:
 
 
 class RecordColumns(NamedTuple):
-    """Evaluations with their outcomes at every horizon, as known at read_ms (market time)."""
+    """Evaluations with their outcomes at every horizon, as known at read_ms (market time). others: how many
+    evaluations of other engines were left out, by (engine version, symbol)."""
 
     evaluations: Evaluations
     outcomes: tuple[HorizonOutcomes, ...]
     read_ms: int
+    gaps: Gaps
+    others: Mapping[tuple[str, str], int]
 
     def of(self, symbol: str | None) -> RecordColumns:
         """Those of one coin; None: all."""
@@ -191,7 +204,9 @@ class RecordColumns(NamedTuple):
         known = self.evaluations.symbols
         kept = self.evaluations.coin == (known.index(symbol) if symbol in known else -1)
         outcomes = tuple(one.where(kept) for one in self.outcomes)
-        return RecordColumns(self.evaluations.where(kept), outcomes, self.read_ms)
+        others = {key: count for key, count in self.others.items() if key[1] == symbol}
+        rows = self.evaluations.where(kept)
+        return RecordColumns(rows, outcomes, self.read_ms, self.gaps.where(kept), others)
 
     def at(self, horizon: str) -> HorizonOutcomes:
         """The outcomes of one horizon. Raises: StopIteration for one that there is not."""

@@ -95,7 +95,7 @@ def _waiting(engine: TradeStats) -> list[str]:
     if engine.open:
         found.append(f"{engine.open:,} trades are still open and not counted.")
     if engine.unscorable:
-        found.append(f"{engine.unscorable:,} trades could not be scored, because prices are missing.")
+        found.append(f"{engine.unscorable:,} trades could not be scored.")
     return found
 
 

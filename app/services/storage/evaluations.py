@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import ColumnElement, exists, func, select, tuple_, update
@@ -44,6 +45,17 @@ class _Body(msgspec.Struct):
     factors: list[_Factor]
 
 
+class _Hours(NamedTuple):
+    """Hours of one coin that went alike."""
+
+    symbol: str
+    state: str
+    reason: str | None
+    hours: int
+    first_ms: int
+    last_ms: int
+
+
 _BODY = msgspec.json.Decoder(_Body)
 
 
@@ -75,23 +87,20 @@ class SqlEvaluations:
                     .values(state=state.value, reason=failure)
                 )
 
-    async def hour_counts(self) -> Sequence[HourCount]:
+    async def hour_counts(self, until_ms: int) -> Sequence[HourCount]:
         column = evaluation_hours.c
+        kind = column.symbol, column.state, column.reason
         query = (
-            select(
-                column.symbol, column.reason, func.count(), func.min(column.hour_ms), func.max(column.hour_ms)
-            )
-            .where(column.hour_ms <= self._now_ms())
-            .group_by(column.symbol, column.reason)
-            .order_by(column.symbol, column.reason)
+            select(*kind, func.count(), func.min(column.hour_ms), func.max(column.hour_ms))
+            .where(column.hour_ms <= until_ms)
+            .group_by(*kind)
+            .order_by(*kind)
         )
         with storage_errors("counting hours"):
             async with self._engine.connect() as connection:
                 found = (await connection.execute(query)).all()
-        coins: dict[str, list[tuple[str | None, int, int, int]]] = {}
-        for symbol, *rest in found:
-            coins.setdefault(symbol, []).append((rest[0], int(rest[1]), int(rest[2]), int(rest[3])))
-        return [_hour_count(symbol, groups) for symbol, groups in coins.items()]
+        coins = groupby((_Hours(*row) for row in found), key=lambda hours: hours.symbol)
+        return [_hour_count(symbol, list(hours)) for symbol, hours in coins]
 
     async def unfollowed(self, since_ms: int, limit: int) -> Sequence[EvaluationRef]:
         column = signals.c
@@ -176,10 +185,11 @@ class SqlEvaluations:
         )
 
 
-def _hour_count(symbol: str, groups: Sequence[tuple[str | None, int, int, int]]) -> HourCount:
-    first_ms, last_ms = min(group[2] for group in groups), max(group[3] for group in groups)
-    failed = {reason: count for reason, count, _, _ in groups if reason is not None}
-    return HourCount(symbol, (last_ms - first_ms) // HOUR_MS + 1, failed)
+def _hour_count(symbol: str, groups: Sequence[_Hours]) -> HourCount:
+    first_ms, last_ms = min(one.first_ms for one in groups), max(one.last_ms for one in groups)
+    made = sum(one.hours for one in groups if one.state == HourState.MADE.value)
+    failed = {one.reason: one.hours for one in groups if one.reason is not None}
+    return HourCount(symbol, (last_ms - first_ms) // HOUR_MS + 1, made, failed)
 
 
 def _evaluation(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.core.domain.formatting import (
     format_age,
+    format_count,
     format_minutes,
     format_moment,
     format_ordinal,
@@ -130,3 +131,8 @@ def test_a_moment_has_its_day_unless_it_is_today() -> None:
     now_ms = 1_772_000_020_000  # 2026-02-25 06:13:40 UTC
     assert format_moment(now_ms - 180 * 60_000, now_ms) == "03:13 UTC"
     assert format_moment(now_ms - 7 * 3_600_000, now_ms) == "2026-02-24 23:13 UTC"
+
+
+def test_a_count_is_told_in_the_singular_and_the_plural() -> None:
+    told = [format_count(count, "trade") for count in (0, 1, 1_200)]
+    assert told == ["0 trades", "1 trade", "1,200 trades"]

@@ -86,12 +86,13 @@ async def test_hours_are_counted_from_the_first_tried_to_the_last(
         await store.evaluations.settle("BTC", T0_MS + hour * HOUR_MS, failure)
     await store.evaluations.claim("ETH", T0_MS + HOUR_MS)  # and died
     clock.tick(24 * 3600)
-    assert await store.evaluations.hour_counts() == [
-        HourCount("BTC", 9, {"no_price": 2, "stale_price": 1}),
-        HourCount("ETH", 1, {}),
+    assert await store.evaluations.hour_counts(clock.now_ms()) == [
+        HourCount("BTC", 9, 2, {"no_price": 2, "stale_price": 1}),
+        HourCount("ETH", 1, 0, {}),
     ]
-    clock.set(T0_MS + 6 * HOUR_MS)  # a replay that has not come so far
-    assert (await store.evaluations.hour_counts())[0] == HourCount("BTC", 6, {"no_price": 2})
+    # A replay that has not come so far.
+    found = await store.evaluations.hour_counts(T0_MS + 6 * HOUR_MS)
+    assert found[0] == HourCount("BTC", 6, 1, {"no_price": 2})
 
 
 async def test_only_scheduled_balanced_evaluations_up_to_now_are_read(
