@@ -49,7 +49,7 @@ def record_of(base: Base, resolve: Callable[[str], Symbol], engine: EngineConfig
         reader=reader,
         evaluations=store.evaluations,
         hours=store.evaluations,
-        verify=store.signals.verify,
+        verify=store.verify,
         build=partial(engine_record, config=engine),
         resolve=resolve,
         clock=clock,

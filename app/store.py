@@ -23,9 +23,9 @@ from app.migrate import BASE, downgrade, dropped_tables, known_revisions, upgrad
 from app.services.storage.engine import is_embedded, open_engine
 from app.services.storage.faults import storage_errors
 from app.services.storage.probability_log import SqlProbabilityLog
+from app.services.storage.record_proof import verify_record
 from app.services.storage.retention import Keep, apply_retention
 from app.services.storage.schema import revision_of, why_not
-from app.services.storage.signal_chains import verify_chains
 from app.services.storage.tables import HEAD
 from app.services.storage.tiles import SqlTiles
 from app.settings import Settings, SettingsError, load_settings
@@ -145,10 +145,9 @@ async def _retention(task: Task) -> int:
 
 async def _verify(task: Task) -> int:
     await require_head(task.engine)
-    report = await verify_chains(task.engine)
-    _say(
-        f"{report.signals:,} signals in {report.chains:,} chains: {'broken' if report.broken else 'all hold'}"
-    )
+    report = await verify_record(task.engine)
+    found = "broken" if report.broken else "all hold"
+    _say(f"{report.signals:,} signals and {report.outcomes:,} outcomes in {report.chains:,} chains: {found}")
     for chain, seq, why in report.broken:
         _say(f"  chain {chain}, number {seq}: {why}")
     return FAILED if report.broken else DONE
@@ -206,7 +205,7 @@ def _parser() -> argparse.ArgumentParser:
     back.add_argument("revision", help=f"the revision to end at; {BASE}: no tables at all")
     back.add_argument("--yes", action="store_true", help="drop the rows that have no place there")
     commands.add_parser("status", help="backend, revision, layout, rows and size")
-    commands.add_parser("verify", help="walk the record of signals and compute every hash again")
+    commands.add_parser("verify", help="walk signals and outcomes and compute every hash again")
     again = commands.add_parser("rebuild-heatmap", help="compute tiles again from the stored liquidations")
     moment = f"{_SUCH_AS}; left out: all that is stored"
     again.add_argument("--from", dest="from_min", type=_minute, metavar="TIME", help=moment)

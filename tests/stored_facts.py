@@ -15,7 +15,6 @@ from app.core.domain.stored import (
     BarQuery,
     BarRow,
     CandleRow,
-    ChainReport,
     ExportName,
     ExportQuery,
     FundingRow,
@@ -140,9 +139,6 @@ class FakeStore:
 
     def append(self, signal: Signal, context: EnhancedSignalContext, trigger: Trigger) -> None:
         self.appended.append((signal, context, trigger))
-
-    async def verify(self) -> ChainReport:
-        return ChainReport(0, 0, ())
 
     def _check(self) -> None:
         if self.is_down:

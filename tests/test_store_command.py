@@ -122,7 +122,7 @@ class TestDowngrade:
         on(url, insert_two_events)
         code, said = command(capsys, "downgrade", "base")
         assert code == 2
-        assert re.search(r"drops 20 tables with 2 rows .* nothing was done.*--yes", said)
+        assert re.search(r"drops 21 tables with 2 rows .* nothing was done.*--yes", said)
         assert on(url, revision_of) == tables.HEAD
 
         code, said = command(capsys, "downgrade", "base", "--yes")
@@ -221,7 +221,7 @@ class TestStatus:
 class TestVerify:
     def test_an_unbroken_record_holds(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
         command(capsys, "migrate")
-        assert command(capsys, "verify") == (0, "0 signals in 0 chains: all hold\n")
+        assert command(capsys, "verify") == (0, "0 signals and 0 outcomes in 0 chains: all hold\n")
 
     def test_a_row_that_was_not_written_by_the_service_is_found(
         self, url: str, capsys: pytest.CaptureFixture[str]
@@ -232,7 +232,7 @@ class TestVerify:
         code, said = command(capsys, "verify")
         assert code == 1
         assert said.startswith(
-            "1 signals in 1 chains: broken\n  chain chain 3 é, number 3: its hash does not fit"
+            "1 signals and 0 outcomes in 1 chains: broken\n  chain chain 3 é, number 3: its hash does not fit"
         )
 
 

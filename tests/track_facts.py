@@ -226,7 +226,7 @@ class FakeTrack:
 
     known: frozenset[str]
     found: TrackRecord = field(default_factory=record)
-    report: ChainReport = field(default_factory=lambda: ChainReport(2, 1_234, ()))
+    report: ChainReport = field(default_factory=lambda: ChainReport(2, 1_234, 9_872, ()))
     counts: tuple[SignalCount, ...] = ()
     is_down: bool = False
     asked: list[object] = field(default_factory=list)

@@ -235,15 +235,18 @@ def _sharpe(found: DeflatedSharpe) -> parts.DeflatedSharpeItem:
 
 
 def chain_report(report: ChainReport, *, now_ms: int, data_mode: DataMode) -> answers.ChainReportResponse:
-    """What walking the chains found."""
+    """What verifying the record found."""
     return answers.ChainReportResponse(
         timestamp=iso_utc(now_ms),
         data_mode=data_mode,
         ok=not report.broken,
         chains=report.chains,
         signals=report.signals,
+        outcomes=report.outcomes,
         broken=[
-            answers.BrokenLinkItem(chain=clip(chain, NAME_CHARS), seq=seq, reason=clip(why, DETAIL_CHARS))
+            answers.BrokenLinkItem(
+                chain=clip(chain, NAME_CHARS), seq=max(0, seq), reason=clip(why, DETAIL_CHARS)
+            )
             for chain, seq, why in report.broken[: answers.MAX_BROKEN]
         ],
     )

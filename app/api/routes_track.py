@@ -105,9 +105,11 @@ def _chain_routes(router: APIRouter, found: TrackAnswers) -> None:
     @router.get(
         "/track-record/verify",
         operation_id="verifyTrackRecord",
-        summary="Whether the stored signals are as they were written",
-        description="Walks the hash chains of all stored signals. A chain that does not hold is a 200 with "
-        "`ok` false and the places in `broken`.",
+        summary="Whether signals and outcomes are as they were written",
+        description="Walks the hash chains of all that is stored: signals, the ends of scheduled ones, and "
+        "their claimed hours. Open outcomes are not covered, and whoever owns the database can write all of "
+        "it anew: note a hash elsewhere. What does not hold is a 200 with `ok` false and the places in "
+        "`broken`.",
         response_model=None,
         responses=_responses(ChainReportResponse, "What the walk found."),
     )

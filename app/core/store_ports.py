@@ -15,7 +15,6 @@ from app.core.domain.signal import Signal
 from app.core.domain.stored import (
     BarQuery,
     BarRow,
-    ChainReport,
     CompositeRow,
     ExportQuery,
     HourSum,
@@ -60,10 +59,6 @@ class SignalLog(Protocol):
 
     async def page(self, query: SignalQuery) -> Page[StoredSignal]:
         """Stored signals, newest first. Raises: StorageUnavailable, InvalidParameter (a bad cursor)."""
-        ...
-
-    async def verify(self) -> ChainReport:
-        """Walk every chain and compute every hash again."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The record of scheduled evaluations: which hours were evaluated, and the outcomes of both sides.
+"""The record of scheduled evaluations: which hours were evaluated, outcomes of both sides, and their ledger.
 
 `signal_outcomes` is made anew in the shape of `alert_outcomes`: nothing was ever written to the one of 0001.
 Written out in full and importing nothing of the service: a migration says what was done on that day.
@@ -15,7 +15,7 @@ branch_labels = None
 depends_on = None
 
 # With all rows; the command counts them before it does.
-DROPPED_ON_DOWNGRADE = ("evaluation_hours", "signal_outcomes")
+DROPPED_ON_DOWNGRADE = ("evaluation_hours", "signal_outcomes", "outcome_ledger")
 
 
 def _text(name: str, *, null: bool = False) -> sa.Column:
@@ -59,9 +59,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("symbol", "hour_ms", name="evaluation_hours_pk"),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "outcome_ledger",
+        _text("chain"),
+        sa.Column("seq", sa.Integer, nullable=False, autoincrement=False),
+        *map(_text, ("trade_id", "horizon", "outcome_hash", "prev_hash", "hash")),
+        _ms("ts_init_ms"),
+        sa.PrimaryKeyConstraint("chain", "seq", name="outcome_ledger_pk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("outcome_ledger_trade", "outcome_ledger", ["trade_id", "horizon"], unique=True)
 
 
 def downgrade() -> None:
+    op.drop_table("outcome_ledger")
     op.drop_table("evaluation_hours")
     op.drop_table("signal_outcomes")
     op.create_table(

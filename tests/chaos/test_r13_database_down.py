@@ -74,7 +74,7 @@ async def test_a_restart_loses_and_doubles_nothing(server: PostgresServer, store
     assert sorted(found) == sorted(map(tuple, events))
     assert_same_tiles(await stored_tiles(store, COINS), recount(events))
     assert len((await store.signals.page(SignalQuery())).rows) == 4
-    assert (await store.signals.verify()).broken == ()
+    assert (await store.verify()).broken == ()
 
 
 async def test_beyond_the_bound_rows_are_turned_away_and_counted(

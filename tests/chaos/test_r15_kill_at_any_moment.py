@@ -114,7 +114,7 @@ async def nothing_is_corrupt(url: str, furthest: int) -> None:
         await store.market.flush()
         assert sorted(await exported(store, ExportName.LIQUIDATIONS)) == sorted(map(tuple, expected))
         assert_same_tiles(await stored_tiles(store, ["BTC", "ETH", "PEPE"]), recount(expected))
-        report = await store.signals.verify()
+        report = await store.verify()
         assert report.broken == ()
         assert report.signals > 0
         if url.startswith("sqlite"):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.chain import GENESIS, link
+from app.core.chain import GENESIS, digest, link
+
+
+def test_the_digest_of_facts_is_the_worked_number() -> None:
+    assert digest({"a": 1}) == "015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862"
 
 
 def test_the_worked_number() -> None:

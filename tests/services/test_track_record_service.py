@@ -104,7 +104,7 @@ class Rig:
     def process(self) -> TrackRecordService:
         async def verify() -> ChainReport:
             self.walks += 1
-            return await self.store.signals.verify()
+            return await self.store.verify()
 
         def build(
             evaluations: Evaluations, outcomes: Sequence[HorizonOutcomes], *, symbol: str | None

@@ -80,21 +80,22 @@ class TrackRecordResponse(ApiModel):
 
 
 class BrokenLinkItem(ApiModel):
-    """A place at which a chain does not hold."""
+    """A place at which the record does not hold."""
 
-    chain: Name = Field(description="Chain of the process that wrote it.")
-    seq: int = Field(ge=0, description="Number of signals before it in its chain.")
+    chain: Name = Field(description="Chain of the process that wrote it; `-` for what is in none.")
+    seq: int = Field(ge=0, description="Number of rows before it in its chain.")
     reason: Detail = Field(description="What does not fit.")
 
 
 class ChainReportResponse(ApiModel):
-    """Whether the stored signals are as they were written. A break is an answer, not an error."""
+    """Whether signals and outcomes are as they were written. A break is an answer, not an error."""
 
     timestamp: IsoTime = Field(description="When this answer was made; market time, UTC.")
     data_mode: DataMode = Field(description="live, demo (simulated market) or replay (recorded past).")
     ok: bool = Field(description="True: every hash fits. False: something was changed, removed or inserted.")
-    chains: int = Field(ge=0, description="Number of chains, one per process that ever wrote.")
-    signals: int = Field(ge=0, description="Number of signals that were walked.")
+    chains: int = Field(ge=0, description="Number of chains of signals and outcomes, per process that wrote.")
+    signals: int = Field(ge=0, description="Number of signals that were walked: all that are stored.")
+    outcomes: int = Field(ge=0, description="Number of ended outcomes that were compared with their entries.")
     broken: list[BrokenLinkItem] = Field(
         max_length=MAX_BROKEN, description="The first places that do not hold; empty when all do."
     )

@@ -356,10 +356,12 @@ class ExportQuery:
 
 @dataclass(frozen=True, slots=True)
 class ChainReport:
-    """What walking the signal chains found. broken: (chain, seq, why), at most 100; empty when all hold."""
+    """What verifying the record found. chains: of signals and of outcomes. broken: (chain, seq, why), at most
+    100, chain `-` for what is in none; empty when all hold."""
 
     chains: int
     signals: int
+    outcomes: int
     broken: tuple[tuple[str, int, str], ...]
 
 

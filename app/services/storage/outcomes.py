@@ -1,11 +1,13 @@
 """Outcomes of trades in the database: opened, entered, resolved once, counted per setup.
 
-One class for two tables: alerts and scheduled evaluations are followed by the same rules.
+One class for two tables: alerts and scheduled evaluations are followed by the same rules. Ends of the latter
+enter a ledger with the transaction that writes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import (
@@ -20,6 +22,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.domain.outcomes import (
     HORIZONS_MS,
@@ -31,6 +34,7 @@ from app.core.domain.outcomes import (
 )
 from app.services.storage.faults import storage_errors
 from app.services.storage.gate import Access
+from app.services.storage.outcome_ledger import OutcomeLedger
 from app.services.storage.tables import alert_outcomes
 
 _RUNNING = (OutcomeState.WAITING.value, OutcomeState.OPEN.value)
@@ -55,9 +59,13 @@ _ENDS = (
 class SqlOutcomes:
     """`core.outcome_ports.OutcomeStore` and `TradeOutcomes`. Every write is committed when it returns."""
 
-    def __init__(self, engine: Access, table: Table = alert_outcomes) -> None:
-        """table: with the columns of an `OutcomeRow`, the trade's id first, whatever its name."""
+    def __init__(
+        self, engine: Access, table: Table = alert_outcomes, ledger: OutcomeLedger | None = None
+    ) -> None:
+        """table: with the columns of an `OutcomeRow`, the trade's id first, whatever its name. ledger: takes
+        every row that gets its end."""
         self._engine = engine
+        self._ledger = ledger
         self._table = table
         self._names = tuple(table.columns.keys())
         self._id = table.columns[self._names[0]]
@@ -69,8 +77,9 @@ class SqlOutcomes:
         statement = insert(self._table).on_conflict_do_nothing(index_elements=[self._names[0], "horizon"])
         values = [dict(zip(self._names, row, strict=True)) for row in rows]
         with storage_errors("opening outcomes"):
-            async with self._engine.begin() as connection:
-                await connection.execute(statement, values)
+            async with self._writing() as connection:
+                written = await connection.execute(statement.returning(self._table), values)
+                await self._enter_ends(connection, [OutcomeRow(*row) for row in written])
 
     async def enter(self, entries: Sequence[EntryRow]) -> None:
         if not entries:
@@ -96,14 +105,29 @@ class SqlOutcomes:
             return
         column = self._table.c
         with storage_errors("resolving outcomes"):
-            async with self._engine.begin() as connection:
+            async with self._writing() as connection:
+                written: list[OutcomeRow] = []
                 for row in rows:
-                    await connection.execute(
+                    found = await connection.execute(
                         update(self._table)
                         .where(self._id == row.trade_id, column.horizon == row.horizon)
                         .where(column.state.in_(_RUNNING))
                         .values({name: getattr(row, name) for name in _ENDS})
+                        .returning(self._table)
                     )
+                    written += [OutcomeRow(*one) for one in found]
+                await self._enter_ends(connection, written)
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[AsyncConnection]:
+        turn = nullcontext() if self._ledger is None else self._ledger.turn
+        async with turn, self._engine.begin() as connection:
+            yield connection
+
+    async def _enter_ends(self, connection: AsyncConnection, written: Sequence[OutcomeRow]) -> None:
+        """written: rows as this transaction left them, and no others, so that each end enters once."""
+        if self._ledger is not None:
+            await self._ledger.append(connection, [row for row in written if row.state not in _RUNNING])
 
     async def due(
         self, now_ms: int, limit: int, after: tuple[int, str, str] | None = None

@@ -21,14 +21,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from app.core.chain import GENESIS
 from app.core.domain.context import EnhancedSignalContext
 from app.core.domain.signal import Signal
-from app.core.domain.stored import ChainReport, Page, SignalQuery, StoredSignal, Trigger
+from app.core.domain.stored import Page, SignalQuery, StoredSignal, Trigger
 from app.core.errors import StorageUnavailable
+from app.services.storage.chains import end_note
 from app.services.storage.cursors import read_cursor, write_cursor
 from app.services.storage.faults import storage_errors
 from app.services.storage.gate import Access
-from app.services.storage.signal_chains import CHAIN_END_KEY, end_text, verify_chains
-from app.services.storage.signal_rows import build_row, place, stored_signal
-from app.services.storage.tables import signals, worker_state
+from app.services.storage.signal_rows import SIGNAL_END_KEY, build_row, place, stored_signal
+from app.services.storage.tables import signals
 
 _log = logging.getLogger(__name__)
 
@@ -165,14 +165,12 @@ class SqlSignalLog:
         """The rows and, in the same transaction, where the chain ends now."""
         insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
         statement = insert(signals).on_conflict_do_nothing(index_elements=["chain", "seq"])
-        end = insert(worker_state).values(
-            key=f"{CHAIN_END_KEY}{self._chain}", value=end_text(rows[-1]), ts_init_ms=self._now_ms()
-        )
-        changed = {name: end.excluded[name] for name in ("value", "ts_init_ms")}
+        key, last = f"{SIGNAL_END_KEY}{self._chain}", rows[-1]
+        end = end_note(self._engine.dialect.name, key, last.seq, last.hash, self._now_ms())
         with storage_errors("writing signals"):
             async with self._engine.begin() as connection:
                 await connection.execute(statement, [asdict(row) for row in rows])
-                await connection.execute(end.on_conflict_do_update(index_elements=["key"], set_=changed))
+                await connection.execute(end)
 
     async def page(self, query: SignalQuery) -> Page[StoredSignal]:
         """Newest first, those just answered included unless the database is slow to take them."""
@@ -210,7 +208,3 @@ class SqlSignalLog:
     async def _flush_quietly(self) -> None:
         with suppress(StorageUnavailable):
             await self.flush()
-
-    async def verify(self) -> ChainReport:
-        """Walk every chain in order and compute every hash again."""
-        return await verify_chains(self._engine)

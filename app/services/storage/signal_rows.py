@@ -14,6 +14,8 @@ from app.core.domain.quality import Missing, Reading
 from app.core.domain.signal import Signal
 from app.core.domain.stored import StoredSignal, Trigger
 
+SIGNAL_END_KEY = "chain_end:"  # before a chain's id: where its end is noted
+
 
 def context_digest(context: EnhancedSignalContext) -> str:
     """SHA-256 (hex) of what the engine saw: every value with its source and two times, every reason.

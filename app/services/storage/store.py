@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.core.domain.stored import StoreState, StoreStatus
+from app.core.domain.stored import ChainReport, StoreState, StoreStatus
 from app.core.errors import StorageRefused, StorageUnavailable
 from app.services.storage.alerts import SqlAlerts
 from app.services.storage.bars import SqlBars
@@ -26,9 +26,11 @@ from app.services.storage.gate import GatedEngine, watch
 from app.services.storage.layout import PartitionBook
 from app.services.storage.liquidation_hours import SqlLiquidationHours
 from app.services.storage.liquidation_tail import SqlLiquidationTail
+from app.services.storage.outcome_ledger import OutcomeLedger
 from app.services.storage.outcomes import SqlOutcomes
 from app.services.storage.postgres_bulk import PostgresBulk
 from app.services.storage.probability_log import SqlProbabilityLog
+from app.services.storage.record_proof import verify_record
 from app.services.storage.retention import Keep, apply_retention
 from app.services.storage.schema import ensure_schema
 from app.services.storage.signal_log import MAX_BUFFERED_SIGNALS, SqlSignalLog
@@ -82,7 +84,7 @@ class SqlStore:
         self.probabilities = SqlProbabilityLog(self._gate)
         self.outcomes = SqlOutcomes(self._gate)
         self.evaluations = SqlEvaluations(self._gate, data_mode=data_mode, now_ms=now_ms)
-        self.signal_outcomes = SqlOutcomes(self._gate, signal_outcomes)
+        self.signal_outcomes = SqlOutcomes(self._gate, signal_outcomes, OutcomeLedger(now_ms=now_ms))
         self.state = SqlState(self._gate, now_ms=now_ms)
         self.alerts = SqlAlerts(self._gate, now_ms=now_ms)
         self.tail = SqlLiquidationTail(self._gate, now_ms=now_ms)
@@ -127,6 +129,10 @@ class SqlStore:
         await self.signals.close()
         await self.market.close()
         await let_go(self._engine)
+
+    async def verify(self) -> ChainReport:
+        """Is the record as it was written? Raises: StorageUnavailable."""
+        return await verify_record(self._gate)
 
     def status(self) -> StoreStatus:
         """Counters; never waits for the database."""

@@ -223,6 +223,16 @@ alert_outcomes = _outcomes("alert_outcomes", "alert_id", Index("alert_outcomes_d
 signal_outcomes = _outcomes(
     "signal_outcomes", "trade_id", Index("signal_outcomes_running", "state", "symbol", "ts_init_ms")
 )
+# The end of each row of `signal_outcomes`, in the order in which it was written: a chain per process.
+outcome_ledger = _table(
+    "outcome_ledger",
+    "chain seq",
+    _text("chain"),
+    _count("seq"),
+    *map(_text, ("trade_id", "horizon", "outcome_hash", "prev_hash", "hash")),
+    _ms("ts_init_ms"),
+    Index("outcome_ledger_trade", "trade_id", "horizon", unique=True),
+)
 stream_gaps = _table(
     "stream_gaps",
     "source from_ms",

@@ -71,7 +71,10 @@ async def insert_rows(
 
 
 # Tables that came with a later revision than the first, or were made anew by one (nothing was in them).
-NEWER = frozenset({"probability_log", "alert_outcomes", "stream_gaps", "signal_outcomes", "evaluation_hours"})
+NEWER = frozenset(
+    {"probability_log", "alert_outcomes", "stream_gaps"}
+    | {"signal_outcomes", "evaluation_hours", "outcome_ledger"}
+)
 FIRST_TABLES = [table for table in tables.metadata.sorted_tables if table.name not in NEWER]
 
 

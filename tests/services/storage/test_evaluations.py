@@ -196,7 +196,9 @@ async def test_bodies_of_before_the_chance_came_are_read_and_verified_as_they_ar
     row = build_row(signal, context, Trigger.SCHEDULE, chain="old", ts_init_ms=T0_MS)
     old = place(replace(row, body=msgspec.json.encode(told).decode()), 0, GENESIS)
     await store.signals._insert([old])
-    store.signals.append(*made(2, T0_MS), Trigger.SCHEDULE)
+    store.signals.append(*made(2, T0_MS, "ETH"), Trigger.SCHEDULE)
     await store.signals.flush()
+    for symbol in ("BTC", "ETH"):
+        await store.evaluations.claim(symbol, T0_MS // HOUR_MS * HOUR_MS)
     assert len(await store.evaluations.evaluations(0, 9)) == 2
-    assert (await store.signals.verify()).broken == ()
+    assert (await store.verify()).broken == ()

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from app.core.chain import GENESIS
 from app.core.domain.context import Capability, EnhancedSignalContext
 from app.core.domain.engine_config import EngineConfig
+from app.core.domain.market import HOUR_MS
 from app.core.domain.quality import Attempt
 from app.core.domain.signal import Mode, Signal
 from app.core.domain.stored import ExportName, ExportQuery, SignalQuery, StoredSignal, Trigger
@@ -76,7 +77,7 @@ async def test_each_signal_is_stored_once_and_chained_in_order(store: SqlStore) 
     rows = (await everything(store))[::-1]
     assert [row.seq for row in rows] == list(range(20))
     assert [row.prev_hash for row in rows] == [GENESIS, *(row.hash for row in rows[:-1])]
-    report = await store.signals.verify()
+    report = await store.verify()
     assert (report.chains, report.signals, report.broken) == (1, 20, ())
 
 
@@ -87,8 +88,10 @@ async def test_a_second_process_has_its_own_chain_tied_to_the_first(
     (first,) = await everything(store)
     second = open_store(database_url)
     await second.opened()
+    signal, context = made(2, later_ms=5)
+    await second.evaluations.claim("BTC", signal.as_of_ms // HOUR_MS * HOUR_MS)
     try:
-        second.signals.append(*made(2, later_ms=5), Trigger.SCHEDULE)
+        second.signals.append(signal, context, Trigger.SCHEDULE)
         store.signals.append(*made(3, later_ms=9), Trigger.REQUEST)
         await store.signals.flush()
         rows = await everything(second)
@@ -96,7 +99,7 @@ async def test_a_second_process_has_its_own_chain_tied_to_the_first(
         await second.close()
     assert [row.trigger for row in rows] == [Trigger.REQUEST, Trigger.SCHEDULE, Trigger.REQUEST]
     assert rows[1].prev_hash == first.hash == rows[0].prev_hash
-    report = await store.signals.verify()
+    report = await store.verify()
     assert (report.chains, report.signals, report.broken) == (2, 3, ())
 
 
@@ -120,10 +123,10 @@ async def test_tampering_is_found(store: SqlStore, what: str) -> None:
     for i in range(6):
         store.signals.append(*made(i, later_ms=i), Trigger.REQUEST)
     await store.signals.flush()
-    assert (await store.signals.verify()).broken == ()
+    assert (await store.verify()).broken == ()
     async with store._engine.begin() as connection:
         await connection.execute(text(statement))
-    broken = (await store.signals.verify()).broken
+    broken = (await store.verify()).broken
     assert len(broken) >= 1
     assert finding in broken[0][2]
 
@@ -137,7 +140,7 @@ async def test_a_forged_row_with_a_fitting_hash_breaks_the_next_link(store: SqlS
         await connection.execute(
             text("UPDATE signals SET score = 99.0, hash = :hash WHERE seq = 1"), {"hash": forged.hash}
         )
-    broken = (await store.signals.verify()).broken
+    broken = (await store.verify()).broken
     assert [(seq, why) for _, seq, why in broken] == [(2, "it does not follow from the row before")]
 
 
@@ -150,7 +153,7 @@ async def test_a_forged_last_row_with_a_fitting_hash_is_not_the_noted_end(store:
         await connection.execute(
             text("UPDATE signals SET score = 99.0, hash = :hash WHERE seq = 3"), {"hash": forged.hash}
         )
-    broken = (await store.signals.verify()).broken
+    broken = (await store.verify()).broken
     assert [(seq, why) for _, seq, why in broken] == [
         (3, "it is not the row that was written as the end of the chain")
     ]
@@ -165,7 +168,7 @@ async def test_removing_a_whole_earlier_chain_is_found(store: SqlStore, database
     await second.close()
     async with store._engine.begin() as connection:
         await connection.execute(text("DELETE FROM signals WHERE chain = :chain"), {"chain": first.chain})
-    assert [why for *_, why in (await store.signals.verify()).broken] == [
+    assert [why for *_, why in (await store.verify()).broken] == [
         "all of its rows, 0 to 0, are gone",
         "the row it was tied to is gone",
     ]
@@ -212,7 +215,7 @@ async def test_a_signal_whose_writing_was_cut_short_is_written_later(
     assert writing.cancelled()
     go_on.set()
     assert [row.seq for row in await everything(store)] == [0]
-    assert (await store.signals.verify()).broken == ()
+    assert (await store.verify()).broken == ()
 
 
 async def test_a_page_does_not_wait_for_a_database_that_takes_no_rows(database_url: str) -> None:
@@ -247,7 +250,7 @@ async def test_when_the_buffer_is_full_signals_are_counted_and_the_chain_stays_w
         store.signals.append(*made(i, later_ms=i), Trigger.REQUEST)
     assert store.status().lost_rows == 2
     assert len(await everything(store)) == 3
-    assert (await store.signals.verify()).broken == ()
+    assert (await store.verify()).broken == ()
 
 
 def test_equal_inputs_have_equal_digests_however_long_they_took() -> None:
