@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
-from app.core.domain.alerts import AlertQuery, OutboxDepth, SetupRecord, StoredAlert
+from app.core.domain.alerts import AlertQuery, OutboxDepth, StoredAlert
 from app.core.domain.answer import MarketAnswer, SignalAnswer
 from app.core.domain.flow import FlowSnapshot, LinkStatus, PipelineStatus
 from app.core.domain.heatmap import HeatmapAnswer, HeatmapQuery
 from app.core.domain.liquidity_answer import LiquidityAnswer
+from app.core.domain.outcomes import SetupTally
 from app.core.domain.signal import Mode
 from app.core.domain.status import ReadyReport
 from app.core.domain.stored import Page
@@ -69,7 +70,7 @@ ReportNow: TypeAlias = Callable[[], Awaitable[ServiceReport]]
 class OutcomeCounts(Protocol):
     """What became of alerts so far, by setup."""
 
-    async def counts(self) -> Sequence[SetupRecord]:
+    async def counts(self) -> Sequence[SetupTally]:
         """Largest number of outcomes first. Raises: StorageUnavailable."""
         ...
 

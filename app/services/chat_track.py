@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.core.chat_ports import Inquiries
-from app.core.domain.alerts import SetupRecord
 from app.core.domain.formatting import format_percent, format_signed_percent
+from app.core.domain.outcomes import SetupTally
 from app.core.domain.signal import Direction
 from app.core.domain.symbol import Symbol
 from app.core.domain.track_record import ENOUGH_EFFECTIVE_N, HorizonRecord, Mean, TrackRecord
+from app.core.outcomes.statistics import wilson
 from app.core.record.summary import effective_words, rates_of, span_ms, verdict_of
 from app.core.stream_ports import Message
-from app.services.chat_text import Markup, Voice, message
+from app.services.chat_text import Markup, Voice, joined, message
 
 MAX_SETUPS = 12
 MIN_OUTCOMES = 30  # of a setup, below which nothing is claimed
@@ -56,7 +57,7 @@ class TrackAnswers:
         ]
 
     async def _setups(self, voice: Voice) -> list[Markup]:
-        tallies: Sequence[SetupRecord] = ()
+        tallies: Sequence[SetupTally] = ()
         if self.on.outcomes is not None:
             tallies = await self.on.outcomes.counts()
         if not tallies:
@@ -153,9 +154,17 @@ def _length(voice: Voice, record: TrackRecord) -> str:
     return f"{length / _HOUR_MS:.0f} {voice.say('unit.h')}"
 
 
-def _tally(voice: Voice, tally: SetupRecord) -> Markup:
-    """Counts alone below 30; a share of wins only from there on."""
-    if tally.scored < MIN_OUTCOMES:
-        return voice.say("track.few", setup=tally.setup, n=tally.scored)
+def _tally(voice: Voice, tally: SetupTally) -> Markup:
+    """The number alone below 30; from there on the share of wins with its interval and what it must beat."""
+    coins = voice.say(f"setup.tier_{tally.tier}")
+    setup = voice.say(f"setup.{tally.direction}", kind=voice.say(f"kind.{tally.kind}"), coins=coins)
+    between = wilson(tally.wins, tally.scored)
+    if tally.scored < MIN_OUTCOMES or between is None:
+        return voice.say("track.few", setup=setup, n=tally.scored, least=MIN_OUTCOMES)
     share = format_percent(tally.wins / tally.scored, 0)
-    return voice.say("track.line", setup=tally.setup, n=tally.scored, wins=tally.wins, share=share)
+    low, high = (f"{100 * one:.0f}" for one in between)
+    told = {"n": f"{tally.scored:,}", "wins": f"{tally.wins:,}", "share": share, "low": low, "high": high}
+    line = voice.say("track.line", setup=setup, **told)
+    if tally.break_even is None:
+        return line
+    return joined(line, voice.say("track.line_even", even=format_percent(tally.break_even, 0)))

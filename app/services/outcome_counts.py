@@ -1,4 +1,4 @@
-"""What became of alerts so far, by setup, for those who ask: the store's counts with the shift they cause.
+"""What became of alerts so far, by setup, for those who ask: the store's counts with what they must beat.
 
 Implements `core.chat_ports.OutcomeCounts`. Counts only outcomes that are independent enough for a rate.
 """
@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.core.alerting.record import record_shift
 from app.core.clock import Clock
-from app.core.domain.alerts import SetupRecord
-from app.core.domain.outcomes import RECORD_HORIZON
+from app.core.domain.outcomes import RECORD_HORIZON, SetupCount, SetupTally, setup_parts
 from app.core.outcome_ports import OutcomeStore
+from app.core.outcomes.costs import break_even_between, round_trip_frac
 from app.services.streaming.outcome_tracker import RECORD_MS
 
 
@@ -22,16 +21,15 @@ class RecordedOutcomes:
         self._store = store
         self._clock = clock
 
-    async def counts(self) -> Sequence[SetupRecord]:
+    async def counts(self) -> Sequence[SetupTally]:
         """Largest number of outcomes first. Raises: StorageUnavailable."""
         found = await self._store.counts(RECORD_HORIZON, self._clock.now_ms() - RECORD_MS)
-        records = [
-            SetupRecord(
-                setup=count.setup,
-                scored=count.apart_scored,
-                wins=count.apart_wins,
-                shift=record_shift(scored=count.apart_scored, wins=count.apart_wins),
-            )
-            for count in found
-        ]
-        return sorted(records, key=lambda record: (-record.scored, record.setup))
+        return sorted(map(_tally, found), key=lambda tally: (-tally.scored, tally[:3]))
+
+
+def _tally(count: SetupCount) -> SetupTally:
+    kind, direction, tier = setup_parts(count.setup)
+    stop_frac, target_frac, break_even = count.stop_frac, count.target_frac, None
+    if stop_frac and target_frac:
+        break_even = break_even_between(stop_frac, target_frac, round_trip_frac(tier))
+    return SetupTally(kind, direction, tier, count.apart_scored, count.apart_wins, break_even)

@@ -17,11 +17,11 @@ from app.core.domain.alerts import (
     DropReason,
     Language,
     OutboxDepth,
-    SetupRecord,
     StoredAlert,
 )
 from app.core.domain.context import DataMode
 from app.core.domain.flow import AlertKind, LinkState, LinkStatus, PipelineStatus
+from app.core.domain.outcomes import SetupTally
 from app.core.domain.status import DependencyState, DependencyStatus, ProviderState, ProviderStatus
 from app.core.domain.stored import LiquidatedSide, Page
 from app.core.domain.symbol import Symbol, resolve_symbol
@@ -66,9 +66,9 @@ class Alerts:
 
 @dataclass(slots=True)
 class Outcomes:
-    tallies: Sequence[SetupRecord]
+    tallies: Sequence[SetupTally]
 
-    async def counts(self) -> Sequence[SetupRecord]:
+    async def counts(self) -> Sequence[SetupTally]:
         return self.tallies
 
 
@@ -262,10 +262,13 @@ async def test_details_of_hostile_names_stay_text() -> None:
 
 
 async def test_the_record_claims_nothing_below_thirty_outcomes() -> None:
-    tallies = (SetupRecord("STOP_HUNT:LONG:1", 60, 33, 0.0), SetupRecord("OI_SPIKE:SHORT:2", 29, 29, 0.0))
+    tallies = (
+        SetupTally("STOP_HUNT", "LONG", 1, 60, 33, None),
+        SetupTally("OI_SPIKE", "SHORT", 2, 29, 29, None),
+    )
     said = await say(talk(outcomes=Outcomes(tallies)), "/track")
-    assert "STOP_HUNT:LONG:1: 33 of 60 won (55 %)" in said
-    assert "OI_SPIKE:SHORT:2: 29 outcomes, too few for a rate" in said
+    assert "Liquidation cascade, long, largest coins: 33 of 60 won, 55 % (95 %: 42 to 67 %)" in said
+    assert "Open interest spike, short, large coins: n below 30 (29)" in said
     assert "100 %" not in said
     assert "no scored record is kept here" in said
 

@@ -10,7 +10,8 @@ import pytest
 
 from app.core.chat_ports import Inquiries
 from app.core.clock import ManualClock
-from app.core.domain.alerts import SetupRecord
+from app.core.domain.flow import AlertKind
+from app.core.domain.outcomes import SetupTally
 from app.core.domain.symbol import Symbol, resolve_symbol
 from app.core.domain.track_record import TrackRecord
 from app.sim.telegram_text import entity_error
@@ -18,7 +19,11 @@ from tests.chat_rig import CHAT, KNOWN, OTHER, MemoryStore, make_book, make_chat
 from tests.track_facts import TO_MS, FakeTrack, empty, mean, mirrored, record, sharpe, trades
 
 MANY = {"scored": 4_000, "effective_n": 1_000.0, "net": 0.002}
-TALLIES = (SetupRecord("STOP_HUNT:LONG:1", 60, 33, 0.0), SetupRecord("OI_SPIKE:SHORT:2", 29, 29, 0.0))
+TALLIES = (
+    SetupTally("STOP_HUNT", "LONG", 1, 60, 33, 0.3867),
+    SetupTally("WHALE_DISTRIBUTION", "SHORT", 3, 38, 24, None),
+    SetupTally("OI_SPIKE", "SHORT", 2, 29, 29, 0.58),
+)
 RECORD_EN = """[DEMO] Track record
 212 signals scored after 4 h, in 31 d
 Won 47 % (95 %: 35 to 59 %)
@@ -33,8 +38,9 @@ Open 3, not scorable 2, NEUTRAL 527 of 744 evaluations
 Computed 60 s ago
 
 Alerts that ended, fees and slippage taken off:
-• STOP_HUNT:LONG:1: 33 of 60 won (55 %)
-• OI_SPIKE:SHORT:2: 29 outcomes, too few for a rate
+• Liquidation cascade, long, largest coins: 33 of 60 won, 55 % (95 %: 42 to 67 %), break-even 39 %
+• Whale distribution, short, other coins: 24 of 38 won, 63 % (95 %: 47 to 77 %)
+• Open interest spike, short, large coins: n below 30 (29)
 Below 30 outcomes nothing is claimed.
 Market data and arithmetic, not advice."""
 RECORD_ID = """[DEMO] Rekam jejak
@@ -51,8 +57,10 @@ Terbuka 3, tidak bisa dinilai 2, NEUTRAL 527 dari 744 evaluasi
 Dihitung 60 dtk lalu
 
 Peringatan yang sudah selesai, dikurangi biaya dan slippage:
-• STOP_HUNT:LONG:1: 33 dari 60 untung (55 %)
-• OI_SPIKE:SHORT:2: 29 hasil, terlalu sedikit untuk dihitung
+• Likuidasi beruntun, posisi long, koin terbesar: 33 dari 60 untung, 55 % (95 %: 42 sampai 67 %), \
+titik impas 39 %
+• Distribusi paus, posisi short, koin lain: 24 dari 38 untung, 63 % (95 %: 47 sampai 77 %)
+• Lonjakan open interest, posisi short, koin besar: n di bawah 30 (29)
 Di bawah 30 hasil tidak ada yang diklaim.
 Data pasar dan hitungan, bukan saran investasi."""
 
@@ -64,18 +72,23 @@ class Market:
 
 @dataclass(slots=True)
 class Outcomes:
-    tallies: Sequence[SetupRecord] = TALLIES
+    tallies: Sequence[SetupTally] = TALLIES
 
-    async def counts(self) -> Sequence[SetupRecord]:
+    async def counts(self) -> Sequence[SetupTally]:
         return self.tallies
 
 
-async def say(found: TrackRecord | FakeTrack, text: str = "/track", who: str = CHAT) -> str:
+async def say(
+    found: TrackRecord | FakeTrack,
+    text: str = "/track",
+    who: str = CHAT,
+    tallies: Sequence[SetupTally] = TALLIES,
+) -> str:
     """The answer's plain text, which must be one message with sound markup."""
     track = found if isinstance(found, FakeTrack) else FakeTrack(KNOWN, found)
     nothing = cast(Any, None)
     inquiries = Inquiries(
-        cast(Any, Market()), nothing, nothing, nothing, nothing, outcomes=Outcomes(), record=track
+        cast(Any, Market()), nothing, nothing, nothing, nothing, outcomes=Outcomes(tallies), record=track
     )
     chat = make_chat(make_book(MemoryStore()), ManualClock(TO_MS), inquiries)
     (said,) = (await chat.answer(who, text)).messages
@@ -95,7 +108,7 @@ async def test_a_coin_is_named_and_has_no_setups_that_are_counted_over_all_coins
     track = FakeTrack(KNOWN)
     said = await say(track, "/track btcusdt", who)
     assert said.startswith(f"[DEMO] {title}\n212 ")
-    assert "STOP_HUNT" not in said
+    assert "cascade" not in said
     assert track.asked == ["BTC"]
 
 
@@ -191,6 +204,17 @@ async def test_only_rules_beaten_with_the_whole_interval_count() -> None:
 async def test_an_unknown_coin_names_look_alikes_and_two_coins_are_too_many() -> None:
     assert "PEPE" in await say(record(), "/track PEPP")
     assert "/track [COIN]" in await say(record(), "/track BTC ETH")
+
+
+@pytest.mark.parametrize("who", [CHAT, OTHER])
+@pytest.mark.parametrize("kind", AlertKind)
+async def test_setups_have_words_and_below_thirty_outcomes_no_percentage(who: str, kind: AlertKind) -> None:
+    tallies = [SetupTally(kind, side, tier, 29, 29, 0.5) for side in ("LONG", "SHORT") for tier in (1, 2, 3)]
+    said = (await say(record(), who=who, tallies=tallies)).split("\n\n")[1]
+    lines = [line for line in said.splitlines() if line.startswith("•")]
+    assert len(set(lines)) == 6
+    assert not [line for line in lines if "%" in line or "_" in line or kind in line]
+    assert sum("long" in line for line in lines) == sum("short" in line for line in lines) == 3
 
 
 @pytest.mark.parametrize("text", ["/track", "/track BTC"])

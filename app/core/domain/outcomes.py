@@ -96,7 +96,8 @@ class SetupCount(NamedTuple):
     """Outcomes of one setup at one horizon.
 
     apart_scored, apart_wins: only the first of each coin in each stretch of the horizon's length, because
-    outcomes of one stretch are not independent: what a win rate may be made of.
+    outcomes of one stretch are not independent: what a win rate may be made of. stop_frac, target_frac: mean
+    distance of their levels from the entry, over the entry; None without one.
     """
 
     setup: str
@@ -106,6 +107,20 @@ class SetupCount(NamedTuple):
     open: int
     apart_scored: int
     apart_wins: int
+    stop_frac: float | None
+    target_frac: float | None
+
+
+class SetupTally(NamedTuple):
+    """Independent outcomes of one setup. break_even: share of wins, 0 or more, at which its mean levels and
+    costs earn nothing, funding left aside; None where no level is known."""
+
+    kind: str
+    direction: str
+    tier: int
+    scored: int
+    wins: int
+    break_even: float | None
 
 
 def trade_of(evaluation_id: str, direction: str) -> str:
@@ -116,3 +131,13 @@ def trade_of(evaluation_id: str, direction: str) -> str:
 def setup_of(kind: str, direction: str, tier: int) -> str:
     """Name of a setup. Worked example: a reclaim after longs died in BTC -> `STOP_HUNT:LONG:1`."""
     return f"{kind}:{direction}:{tier}"
+
+
+def setup_parts(setup: str) -> tuple[str, str, int]:
+    """Kind, direction and tier of a setup's name: `STOP_HUNT:LONG:1` -> ("STOP_HUNT", "LONG", 1).
+
+    Raises:
+        ValueError: `setup_of` did not make it.
+    """
+    kind, direction, tier = setup.split(":")
+    return kind, direction, int(tier)

@@ -11,11 +11,13 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Select,
     Table,
     and_,
     case,
+    cast,
     func,
     select,
     tuple_,
@@ -164,7 +166,7 @@ class SqlOutcomes:
         with storage_errors("counting outcomes"):
             async with self._engine.connect() as connection:
                 found = (await connection.execute(query)).all()
-        return [SetupCount(row[0], *(int(count) for count in row[1:])) for row in found]
+        return [SetupCount(*row) for row in found]
 
     async def _rows(self, query: Select[Any]) -> Sequence[OutcomeRow]:
         with storage_errors("reading outcomes"):
@@ -187,12 +189,15 @@ def _counts(table: Table, horizon: str, since_ms: int) -> Select[Any]:
         partition_by=(row.setup, row.symbol, row.state, stretch),
         order_by=(row.entered_ms, trade_id),
     )
+    is_apart = and_(is_scored, place == 1)
     each = (
         select(
             row.setup,
             row.state,
             case((is_win, 1), else_=0).label("won"),
-            case((and_(is_scored, place == 1), 1), else_=0).label("apart"),
+            case((is_apart, 1), else_=0).label("apart"),
+            case((is_apart, _distance(row.stop_price, row.entry_price))).label("stop"),
+            case((is_apart, _distance(row.target_price, row.entry_price))).label("target"),
         )
         .where(row.state.in_(_STATES), row.due_ms >= since_ms, row.horizon == horizon)
         .subquery()
@@ -206,11 +211,17 @@ def _counts(table: Table, horizon: str, since_ms: int) -> Select[Any]:
             _sum(case((each.state.in_(_RUNNING), 1), else_=0)),
             _sum(each.apart),
             _sum(each.apart * each.won),
+            func.avg(each.stop),
+            func.avg(each.target),
         )
         .group_by(each.setup)
         .order_by(each.setup)
     )
 
 
+def _distance(level: ColumnElement[float], entry: ColumnElement[float]) -> ColumnElement[Any]:
+    return func.abs(level - entry) / entry
+
+
 def _sum(column: ColumnElement[int]) -> ColumnElement[int]:
-    return func.sum(column)
+    return cast(func.sum(column), BigInteger)

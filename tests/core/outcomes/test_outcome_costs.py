@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.core.domain.signal import Direction
-from app.core.outcomes.costs import break_even_rate, funding_frac, round_trip_frac
+from app.core.outcomes.costs import break_even_between, break_even_rate, funding_frac, round_trip_frac
 
 
 @pytest.mark.parametrize("tier, cost", [(1, 0.0016), (2, 0.0028), (3, 0.0028)])
@@ -15,6 +15,11 @@ def test_a_round_trip_pays_fee_half_spread_and_slippage_on_both_fills(tier: int,
 
 def test_symmetric_barriers_of_half_a_percent_need_sixty_percent_of_wins() -> None:
     assert break_even_rate(0.005, 0.001) == pytest.approx(0.60)
+
+
+def test_levels_at_different_distances_need_fewer_wins_the_further_the_target() -> None:
+    assert break_even_between(0.01, 0.02, 0.0016) == pytest.approx(0.3867, abs=5e-5)
+    assert break_even_between(0.005, 0.005, 0.001) == pytest.approx(break_even_rate(0.005, 0.001))
 
 
 def test_who_holds_at_the_stamp_pays_all_of_it() -> None:
