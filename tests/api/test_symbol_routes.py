@@ -27,3 +27,4 @@ async def test_a_coin_that_no_list_has_is_an_answer_and_no_error(rig: Any) -> No
 async def test_what_makes_no_sense_is_400(rig: Any, params: dict[str, Any]) -> None:
     answer = await rig.get("/symbols", params=params)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+    assert "symbol" not in answer.json()["detail"].partition(":")[0]

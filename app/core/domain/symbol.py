@@ -43,16 +43,17 @@ def parse_symbol(text: str) -> Symbol:
     return Symbol(strip_multiplier(_strip_quote(_head(text))))
 
 
-def _head(text: str) -> str:
-    """What stands before the first separator, folded and checked: `BTC/USDT:USDT` -> `BTC`."""
+def _head(text: str, parameter: str = "symbol") -> str:
+    """What stands before the first separator, folded and checked: `BTC/USDT:USDT` -> `BTC`. parameter: what
+    the text is called where it was asked."""
     if len(text) > MAX_INPUT_CHARS:
-        raise InvalidParameter("symbol", f"at most {MAX_INPUT_CHARS} characters")
+        raise InvalidParameter(parameter, f"at most {MAX_INPUT_CHARS} characters")
     folded = unicodedata.normalize("NFKC", text).strip().upper()
     # BTC/USDT:USDT and BTC-USDT-SWAP: the base is what stands before the first separator.
     head = re.split(r"[-/_:]", folded, maxsplit=1)[0]
     tail = folded[len(head) :]
     if not _ALLOWED.fullmatch(head) or not re.fullmatch(r"(?:[-/_:][A-Z0-9]{1,10}){0,3}", tail):
-        raise InvalidParameter("symbol", "letters A-Z and digits, such as BTC, BTCUSDT or BTC-USDT-SWAP")
+        raise InvalidParameter(parameter, "letters A-Z and digits, such as BTC, BTCUSDT or BTC-USDT-SWAP")
     return head
 
 
@@ -116,6 +117,7 @@ def search_symbols(text: str, known: Collection[str], limit: int) -> SymbolMatch
     Raises:
         InvalidParameter: not a symbol.
     """
+    _head(text, "query")
     try:
         exact: Symbol | None = resolve_symbol(text, known) if known else None
     except UnknownSymbol:
