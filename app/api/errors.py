@@ -27,7 +27,7 @@ class MissingScope(ServiceError):
     http_status = 403
 
     def __init__(self, scope: str) -> None:
-        super().__init__(f"this key lacks the scope {scope!r}")
+        super().__init__(f"this key lacks the scope {str(scope)!r}")
 
 
 class UnknownAlert(ServiceError):
@@ -104,6 +104,16 @@ class WrongOrigin(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("not served to this Origin; see MCP_ALLOWED_ORIGINS")
+
+
+class WrongMediaType(ServiceError):
+    """A message to the MCP door is not JSON by its header."""
+
+    code = "wrong_media_type"
+    http_status = 415
+
+    def __init__(self) -> None:
+        super().__init__("send Content-Type: application/json")
 
 
 class McpUnavailable(ServiceError):

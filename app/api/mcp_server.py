@@ -8,7 +8,6 @@ could not say shorter.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Sequence
@@ -33,10 +32,11 @@ from mcp_types import Tool as ListedTool
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from app.api.auth import require_scope
-from app.api.errors import BodyTooSlow, WrongHost, WrongOrigin
+from app.api.errors import WrongHost, WrongOrigin
+from app.api.mcp_messages import check_media_type, read_body, refusal_of, told_again
 from app.api.mcp_options import McpOptions
 from app.api.mcp_schemas import input_schema, output_schema
 from app.api.mcp_tools import Tool
@@ -58,7 +58,9 @@ INSTRUCTIONS = (
     "from memory. Units: money USD, fractions (0.01 = 1 %), funding per 8 h (positive: longs pay shorts), "
     "score 0 bearish, 50 neutral, 100 bullish, times UTC.\n"
     "Start with get_signal for a view on one coin, get_market for raw figures, get_dashboard for all of "
-    "its derivatives, get_liquidity_map for levels, get_opportunities for plans with entry and stop. Where "
+    "its derivatives, get_liquidity_map for levels, get_opportunities for plans with entry and stop, "
+    "get_track_record for what the signals were worth: say its summary whenever somebody asks whether they "
+    "work. Where "
     "a symbol is not known, search_symbols finds its look-alikes. Liquidation levels are estimates unless "
     "their source says otherwise; chances are shares measured in the past. coverage below 0.5 means that "
     "no direction is given. An error names its cause in `code` and `detail`."
@@ -103,8 +105,8 @@ class McpServer:
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request.
 
-        Raises: MissingScope, WrongHost, WrongOrigin, BodyTooSlow, BodyTooLarge; HTTPException (405) for all
-        but POST.
+        Raises: MissingScope, WrongHost, WrongOrigin, WrongMediaType, BodyTooSlow, BodyTooLarge; HTTPException
+        (405) for all but POST.
         """
         request = Request(scope, receive)
         require_scope(request, self._options, KeyScope.READ)
@@ -114,7 +116,15 @@ class McpServer:
             raise WrongHost if refusal.status_code == 421 else WrongOrigin
         if request.method != "POST":
             raise HTTPException(405, headers={"Allow": "POST"})
-        await self._manager.handle_request(scope, _in_time(receive), send)
+        check_media_type(request)
+        body = await read_body(receive, BODY_S)
+        if body is None:
+            return
+        unanswerable = refusal_of(body)
+        if unanswerable is not None:
+            await unanswerable(scope, receive, send)
+            return
+        await self._manager.handle_request(scope, told_again(body, receive), send)
 
     async def _list(
         self, _context: ServerRequestContext[Any], _params: PaginatedRequestParams | None
@@ -141,24 +151,6 @@ class McpServer:
             seen = {"tool": tool.name, "request_id": request.scope.get("request_id", "")}
             _log.exception("unhandled error in a tool", extra=seen)
             return _failed(internal(request.scope))
-
-
-def _in_time(receive: Receive) -> Receive:
-    """The body within `BODY_S`: who sends half of one would hold a slot, and the end of the process."""
-    give_up_s = asyncio.get_running_loop().time() + BODY_S
-    is_whole = False
-
-    async def timely() -> Message:
-        nonlocal is_whole
-        try:
-            async with asyncio.timeout_at(None if is_whole else give_up_s):
-                message = await receive()
-        except TimeoutError:
-            raise BodyTooSlow(BODY_S) from None
-        is_whole = not message.get("more_body", False)
-        return message
-
-    return timely
 
 
 def _listed(tool: Tool) -> ListedTool:

@@ -116,6 +116,7 @@ class TestErrors:
             ("get_signal", {"symbol": "../x"}, "parameter 'symbol'"),
             ("get_signal", {"symbol": ["BTC"]}, "symbol: Input should be a valid string"),
             ("get_liquidity_map", {"symbol": "BTC", "timeframe": "3h"}, "parameter 'timeframe'"),
+            ("search_symbols", {"query": "x" * 41}, "parameter 'query': at most 40 characters"),
             ("get_whales", {"limit": 201}, "limit: Input should be less than or equal to 200"),
             ("get_alerts", {"from": "yesterday"}, "parameter 'from'"),
         ],
@@ -164,14 +165,42 @@ class TestErrors:
         if answer.status_code != 202:  # taken for a notification
             assert "error" in answer.json()
 
+    @pytest.mark.parametrize("version", [HANDSHAKE, MODERN])
+    @pytest.mark.parametrize("name", ["null", "NaN", "Infinity", "1.5", "1.0", "true", "{}", "[1]", "1e400"])
+    async def test_a_request_whose_id_cannot_be_answered_to_is_told_so(
+        self, mcp: McpRig, version: str, name: str
+    ) -> None:
+        body = json.dumps(request("tools/list", version=version)).replace('"id": 7', f'"id": {name}')
+        answer = await mcp.post(body, **version_headers("tools/list", None, version))
+        assert answer.status_code == 400
+        assert (answer.json()["id"], answer.json()["error"]["code"]) == (None, -32600)
+
+    @pytest.mark.parametrize("version", [HANDSHAKE, MODERN])
+    @pytest.mark.parametrize("name", ['""', '"a"', "0", "-3", "123456789012345678901234567890"])
+    async def test_texts_and_whole_numbers_are_ids(self, mcp: McpRig, version: str, name: str) -> None:
+        body = json.dumps(request("tools/list", version=version)).replace('"id": 7', f'"id": {name}')
+        answer = await mcp.post(body, **version_headers("tools/list", None, version))
+        assert answer.json()["id"] == json.loads(name)
+        assert answer.json()["result"]["tools"]
+
+    async def test_batches_of_the_one_version_that_had_them_are_refused(self, mcp: McpRig) -> None:
+        batch = [request("tools/list", version="2025-03-26")] * 2
+        answer = await mcp.post(batch, MCP_Protocol_Version="2025-03-26")
+        assert answer.status_code == 400
+        assert "error" in answer.json()
+
     async def test_a_notification_is_taken_without_an_answer(self, mcp: McpRig) -> None:
         note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
         answer = await mcp.post(note, MCP_Protocol_Version=HANDSHAKE)
         assert (answer.status_code, answer.content) == (202, b"")
 
     async def test_another_content_type_or_accept_is_refused(self, mcp: McpRig) -> None:
-        form = await mcp.client.post("/mcp", content=b"x=1", headers={"Content-Type": "text/plain"})
-        assert form.status_code == 400
+        for sent in ({"Content-Type": "text/plain"}, {"Content-Type": "application/jsonp"}, {}):
+            form = await mcp.client.post("/mcp", content=b"x=1", headers=sent)
+            assert (form.status_code, form.json()["code"]) == (415, "wrong_media_type")
+            assert form.headers["content-type"] == "application/problem+json"
+        named = await mcp.post(request("tools/list"), Content_Type="application/json; charset=utf-8")
+        assert named.status_code == 200
         picky = await mcp.post(request("tools/list"), Accept="text/html")
         assert picky.status_code == 406
 
@@ -200,7 +229,8 @@ class TestErrors:
         monkeypatch.setattr("app.api.mcp_server.BODY_S", 0.05)
         host, _, port = mcp.url.removeprefix("http://").partition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
-        writer.write(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+        named = b"Host: localhost\r\nContent-Type: application/json\r\nContent-Length: 100"
+        writer.write(b"POST /mcp HTTP/1.1\r\n" + named + b"\r\n\r\n{")
         assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
         writer.close()
         assert (await mcp.post(request("tools/list"))).status_code == 200
@@ -265,6 +295,7 @@ class TestKeys:
             for method in ("initialize", "tools/list"):
                 answer = await mcp.post(request(method, hello(HANDSHAKE)), **sent)
                 assert answer.status_code == status
+                assert status != 403 or answer.json()["detail"] == "this key lacks the scope 'read'"
                 assert READ not in answer.text + str(answer.headers)
 
     async def test_the_key_opens_every_tool_to_the_sdk(self) -> None:

@@ -136,7 +136,7 @@ class TestList:
             "funding per 8 h",
         ):
             assert said in first
-        assert all(name in INSTRUCTIONS for name in ("get_signal", "search_symbols"))
+        assert all(name in INSTRUCTIONS for name in ("get_signal", "get_track_record", "search_symbols"))
         assert len(INSTRUCTIONS) <= 1_500
 
 
