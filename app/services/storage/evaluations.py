@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, exists, func, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, exists, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.core.domain.evaluations import EvaluationRef, EvaluationRow, HourCount, HourState
@@ -89,10 +89,20 @@ class SqlEvaluations:
 
     async def hour_counts(self, until_ms: int) -> Sequence[HourCount]:
         column = evaluation_hours.c
-        kind = column.symbol, column.state, column.reason
+        # Who died, or lost the database, after the signal was on its way could not say that it was made.
+        is_there = exists().where(
+            signals.c.symbol == column.symbol,
+            signals.c.as_of_ms >= column.hour_ms,
+            signals.c.as_of_ms < column.hour_ms + HOUR_MS,
+            signals.c.trigger == Trigger.SCHEDULE.value,
+        )
+        is_made = and_(column.state == HourState.CLAIMED.value, is_there)
+        state = case((is_made, HourState.MADE.value), else_=column.state).label("came_to")
+        each = select(column.symbol, state, column.reason, column.hour_ms).where(column.hour_ms <= until_ms)
+        hour = each.subquery().c
+        kind = hour.symbol, hour.came_to, hour.reason
         query = (
-            select(*kind, func.count(), func.min(column.hour_ms), func.max(column.hour_ms))
-            .where(column.hour_ms <= until_ms)
+            select(*kind, func.count(), func.min(hour.hour_ms), func.max(hour.hour_ms))
             .group_by(*kind)
             .order_by(*kind)
         )

@@ -95,6 +95,16 @@ async def test_hours_are_counted_from_the_first_tried_to_the_last(
     assert found[0] == HourCount("BTC", 6, 1, {"no_price": 2})
 
 
+async def test_a_claimed_hour_whose_signal_is_stored_was_made_all_the_same(store: SqlStore) -> None:
+    for hour in range(3):
+        assert await store.evaluations.claim("BTC", T0_MS + hour * HOUR_MS)
+    store.signals.append(*made(1, T0_MS + HOUR_MS - 1), Trigger.SCHEDULE)
+    store.signals.append(*made(2, T0_MS + HOUR_MS, "ETH"), Trigger.SCHEDULE)
+    store.signals.append(*made(3, T0_MS + 2 * HOUR_MS), Trigger.REQUEST)
+    await store.signals.flush()
+    assert await store.evaluations.hour_counts(T0_MS + 9 * HOUR_MS) == [HourCount("BTC", 3, 1, {})]
+
+
 async def test_only_scheduled_balanced_evaluations_up_to_now_are_read(
     store: SqlStore, clock: ManualClock
 ) -> None:
