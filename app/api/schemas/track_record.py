@@ -28,7 +28,7 @@ from app.core.domain.stored import Trigger
 SUMMARY_CHARS = 500
 MAX_HORIZONS = 4
 MAX_VERSIONS = 12
-MAX_NOTES = 16
+MAX_NOTES = 20
 MAX_BROKEN = 100
 MAX_COUNTS = 400
 
