@@ -106,7 +106,7 @@ def test_the_deflated_sharpe_ratio_is_a_chance_after_so_many_tries() -> None:
 def test_without_thirty_days_the_number_of_tries_is_still_told() -> None:
     said = deflated_words(empty_report().record)
     assert said.startswith("239 rules were tried")
-    assert "is unknown" in said
+    assert "is not known: it takes trades on 30 days at least" in said
 
 
 def test_a_probability_is_shown_or_it_is_said_why_not() -> None:

@@ -77,6 +77,11 @@ OPERATIONS = [
     "getStreamStatus",
     "listAlerts",
     "getAlert",
+    "getTrackRecord",
+    "getCoinTrackRecord",
+    "verifyTrackRecord",
+    "getSignalStats",
+    "searchSymbols",
 ]
 MODES = schemathesis.GenerationMode
 

@@ -12,7 +12,7 @@ from app.api.schemas.base import ApiModel, Detail
 LABEL_CHARS = 30
 MAX_GROUPS = 18
 MAX_RULES = 14
-MAX_BINS = 12
+MAX_BINS = 10
 
 Label = Annotated[str, Field(max_length=LABEL_CHARS)]
 ShareFrac = Annotated[
