@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -75,8 +75,9 @@ class ProviderFront:
             path=endpoint.path if endpoint else _BOT_TOKEN.sub("/bot***", call.path),
             params={k: v for k, v in call.params.items() if k not in _SECRET_PARAMS},
         )
-        if endpoint is not None and endpoint.wait is not None:
-            await endpoint.wait(call)
+        wait = None if endpoint is None else endpoint.wait
+        if wait is not None and not await _waited(wait(call), receive):
+            return
         if endpoint is not None and endpoint.has_effect and server.admit(call, endpoint) is None:
             fault = self._state.faults.take(server.name, name, HTTP_KINDS)
             is_lost = fault is not None and _has_no_effect(fault)
@@ -162,3 +163,21 @@ async def _read_body(receive: Receive) -> bytes:
         body += message.get("body", b"")
         if not message.get("more_body") or len(body) > _MAX_REQUEST_BYTES:
             return bytes(body)
+
+
+async def _hang_up(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _waited(wait: Awaitable[None], receive: Receive) -> bool:
+    """Wait as long as the client does; False: it hung up first. A server that stops waits for nobody else."""
+    waiting = asyncio.ensure_future(wait)
+    gone = asyncio.ensure_future(_hang_up(receive))
+    try:
+        await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
+        return waiting.done()
+    finally:
+        for task in (waiting, gone):
+            task.cancel()
+        await asyncio.gather(waiting, gone, return_exceptions=True)

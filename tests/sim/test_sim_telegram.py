@@ -161,6 +161,22 @@ async def test_updates_are_polled_and_confirmed_by_offset(sim: Any) -> None:
     assert confirmed.json()["result"] == []
 
 
+async def test_a_poll_whose_client_hung_up_ends_without_an_answer(sim: Any) -> None:
+    arriving = iter([{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}])
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(arriving)
+
+    async def reply(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": f"{BOT}/getUpdates", "query_string": b"timeout=50"}
+    async with asyncio.timeout(5):
+        await sim.app(scope | {"headers": []}, receive, reply)
+    assert sent == []
+
+
 async def test_polling_with_a_webhook_set_is_a_conflict(sim: Any) -> None:
     await sim.client.post(f"{BOT}/setWebhook", json={"url": "https://example.invalid/hook"})
     assert (await sim.get(f"{BOT}/getUpdates")).status_code == 409
