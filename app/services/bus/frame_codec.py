@@ -47,7 +47,7 @@ def decode_frame(packed: bytes) -> StreamFrame | None:
     """The frame, or None for bytes of another version or of nobody's."""
     try:
         wire = _DECODER.decode(packed)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     if wire.version != VERSION:
         return None

@@ -149,7 +149,7 @@ class RedisWarmCache:
         """None for what is older than a day or not ours."""
         try:
             found = _DECODER.decode(raw)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             self.unreadable += 1
             return None
         return found if self._now_ms() - found.as_of_ms <= DAY_MS else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.core.domain.flow import LiquidationEvent, PriceTick, StreamFrame, StreamGap, TradeEvent
@@ -43,6 +43,7 @@ def test_a_frame_comes_back_as_it_was(frame: StreamFrame) -> None:
 
 
 @given(st.binary(max_size=60))
+@example(b"\x98\x00\xa1\x80")  # a text that is not UTF-8
 def test_other_bytes_are_nothing(packed: bytes) -> None:
     assert decode_frame(packed) is None
 

@@ -103,11 +103,12 @@ async def test_the_newer_word_holds_whoever_said_it(start: Callable[..., Process
 async def test_what_another_version_wrote_is_not_told(start: Callable[..., Process]) -> None:
     web = start()
     async with Redis.from_url(web.url) as redis:
-        junk = {"BTC": b"\xc1", "ETH": msgspec.msgpack.encode({"symbol": "ETH"})}
+        # No msgpack, msgpack of something else, and a text that is not UTF-8.
+        junk = {"BTC": b"\xc1", "SOL": b"\x81\xa1\x80\xc0", "ETH": msgspec.msgpack.encode({"symbol": "ETH"})}
         await redis.hset(f"{web.prefix}warm:coins", mapping=junk)  # type: ignore[misc]
     assert await web.cache.read("BTC") is None
     assert await web.cache.read_all() == []
-    assert web.cache.unreadable == 3
+    assert web.cache.unreadable == 4
 
 
 async def test_coins_that_nobody_publishes_are_swept_out(start: Callable[..., Process]) -> None:
