@@ -12,10 +12,10 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
 from app.backtest_data import Recording, load_recordings, load_with_interest
+from app.backtest_figures import moment
 from app.backtest_files import check_writable, write_files
 from app.backtest_report import render_pools, render_setups, render_sweeps
 from app.backtest_run import add_run_flags, add_weights_flags, run_backtest, run_weights
@@ -131,11 +131,11 @@ def _measured_sweep(folder: Path, bar_size: str) -> tuple[str, dict[str, object]
         tables[horizon_h] = _whole_table(recordings, horizon_h)
     pools = measure_pools([one.bars for one in recordings])
     names = [one.name for one in recordings]
-    text = render_sweeps(names, bar_size, _day(split_ms), reports) + render_pools(pools)
+    text = render_sweeps(names, bar_size, moment(split_ms), reports) + render_pools(pools)
     figures: dict[str, object] = {
         "recordings": names,
         "bars": bar_size,
-        "split": _day(split_ms),
+        "split": moment(split_ms),
         "horizons": [_plain(report) for report in reports],
         "hit_rates": {f"{horizon:g}": asdict(table) for horizon, table in tables.items()},
         "pools": asdict(pools),
@@ -151,10 +151,6 @@ def _whole_table(recordings: Sequence[Recording], horizon_h: float) -> HitRates:
 
 def _plain(report: SweepReport) -> dict[str, object]:
     return asdict(report)
-
-
-def _day(at_ms: int) -> str:
-    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M}"
 
 
 if __name__ == "__main__":

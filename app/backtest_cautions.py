@@ -51,7 +51,8 @@ def not_to_conclude(report: BacktestReport) -> tuple[str, ...]:
         )
     said += [
         "That live trades would have been entered here: each is entered at the open right at its evaluation, "
-        "and every candle counts as known the moment it closes. A live answer comes a minute or so later.",
+        "and every candle counts as known the moment it closes, also where it was filled in afterwards. A "
+        "live answer comes a minute or so later.",
         "That zones were asked for everywhere: Smart Money zones over liquidation levels are looked at for "
         "LONG and SHORT alone, as of the hour's close, to lower a confidence that they contradict.",
         "That n trades are n proofs: trades of neighbouring hours and of coins that move together share "

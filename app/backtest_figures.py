@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 from typing import TypeGuard
 
 from app.core.domain.formatting import format_percent, format_signed_percent
+from app.core.domain.history import END_OF_TIME_MS
 from app.core.domain.track_record import Mean, Share, TradeStats
 
 UNKNOWN = "-"
 # From here on digits are noise: powers of ten.
 _HUGE = 1e6
-# The last moment that has a date, 9999-12-31.
-_LAST_MS = 253_402_300_799_999
 
 
 def signed(value: float | None, decimals: int) -> str:
@@ -123,6 +122,6 @@ def day(at_ms: int | None) -> str:
 
 def moment(at_ms: int | None) -> str:
     """`2025-12-05 06:00`, in UTC."""
-    if at_ms is None or not 0 <= at_ms <= _LAST_MS:
+    if at_ms is None or not 0 <= at_ms < END_OF_TIME_MS:
         return UNKNOWN
     return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M}"

@@ -8,9 +8,9 @@ made up.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
+from app.backtest_figures import day
 from app.core.backtest.evaluating import CoinData, History
 from app.core.backtest.price_path import PricePath, Settlements
 from app.core.domain.context import DataMode, EnhancedSignalContext
@@ -267,7 +267,7 @@ class _Reader:
         if newest_ms < self._from_ms:
             words = f"{_NOT_RECORDED} in this period" if newest_ms else "none"
         elif newest_ms < self._lived_ms[1] - 2 * DAY_MS:
-            words += f", until {datetime.fromtimestamp(newest_ms / 1000, UTC):%Y-%m-%d}"
+            words += f", until {day(newest_ms)}"
         self.sources[name] = words
 
     def _series(

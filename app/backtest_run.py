@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from app.alerts_config import load_alerts_config
+from app.backtest_figures import day
 from app.backtest_files import check_writable, write_files
 from app.backtest_history import NoCandles, load_history
 from app.backtest_html import render_html
@@ -158,7 +159,7 @@ def _choose(
     to_ms = min(options.to_ms or NO_END_MS, max(span[1] for span in wide))
     if from_ms > to_ms:
         raise ValueError(
-            f"no moment can be evaluated: the data ends {_day(to_ms)} and the period begins {_day(from_ms)}"
+            f"no moment can be evaluated: the data ends {day(to_ms)} and the period begins {day(from_ms)}"
         )
     coins = tuple(coin for base in kept if (coin := load(base, from_ms)) is not None)
     _check_step(options.step, coins)
@@ -224,7 +225,7 @@ def _covered(coin: CoinData, config: EngineConfig) -> tuple[int, int] | None:
     None: it never could."""
     bars = hourly_bars(coin.history.context)
     coverage = score_columns(coin.history.context, config, bars.close_ms).coverage
-    rows = np.flatnonzero(coverage >= config.min_coverage_frac - 1e-12)
+    rows = np.flatnonzero(coverage >= config.least_coverage_frac)
     if not rows.size:
         return None
     # A recording begins without a past: its first points rank in nothing, which is no fault of the engine.
@@ -237,10 +238,6 @@ def _lived(coin: CoinData) -> tuple[int, int]:
     """Closes of its first and last hourly candle."""
     closes = hourly_bars(coin.history.context).close_ms
     return int(closes[0]), int(closes[-1])
-
-
-def _day(at_ms: int) -> str:
-    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d}"
 
 
 def grid(from_ms: int, to_ms: int, step_ms: int) -> Ints:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from app.core.domain.stored import (
 from app.core.flow.hourly import build_hours
 from app.core.store_ports import BarReader, LiquidationReader
 from app.core.stream_ports import GapLog
+from app.services.bar_pages import all_bars
 from app.sim.market import CandleColumns, LiquidationColumns, ValueColumns
 
 _PAGE = 5_000
@@ -176,7 +177,7 @@ async def read_store(
     for base in bases:
         coin = coins[base] = _Coin()
         for query, what in _queries(base, from_ms, to_ms + 1):
-            for row in await _all_rows(bars, query):
+            for row in await all_bars(bars, query):
                 coin.rows[what, row.exchange, row.interval].append(row)
         coin.hours = await liquidations.hours(base, from_ms, to_ms)
     return StoredSource(coins, await gaps.gaps(from_ms), to_ms)
@@ -193,17 +194,6 @@ def _queries(base: str, from_ms: int, to_ms: int) -> Iterable[tuple[BarQuery, st
         yield query(SeriesName.FUNDING, interval), SeriesName.FUNDING
     for scope in (RatioScope.GLOBAL_ACCOUNT, RatioScope.TOP_POSITION):
         yield query(SeriesName.LONG_SHORT, "1h", scope), scope
-
-
-async def _all_rows(bars: BarReader, query: BarQuery) -> list[BarRow]:
-    found: list[BarRow] = []
-    cursor: str | None = None
-    while True:
-        page = await bars.bars(replace(query, cursor=cursor))
-        found += page.rows
-        if page.cursor is None:
-            return found
-        cursor = page.cursor
 
 
 def _columns(pairs: Sequence[tuple[int, float]], length_ms: int, start_ms: int, end_ms: int) -> ValueColumns:

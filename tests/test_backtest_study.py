@@ -129,6 +129,12 @@ def test_doubling_costs_lowers_the_net_return_of_every_trade() -> None:
     assert dearer.mean_net.mean < headline.mean_net.mean - 0.0015
     assert dearer.wins <= headline.wins
     assert (dearer.scored, dearer.emitted) == (headline.scored, headline.emitted)
+    (twice,) = run().dearer
+    for once, doubled in ((run().headline.long, twice.long), (run().headline.short, twice.short)):
+        scored = once.state == SCORED
+        assert scored.any()
+        assert np.array_equal(scored, doubled.state == SCORED)
+        assert (doubled.net_frac[scored] <= once.net_frac[scored] - 0.0015).all()
 
 
 def test_shuffled_outcomes_show_no_skill() -> None:
@@ -150,8 +156,8 @@ def test_shuffled_outcomes_show_no_skill() -> None:
         calibrated, calibrator, why_not = fit_calibrator(found.evaluations, mixed)
         assert calibrator is None
         assert why_not
-        if calibrated is not None:
-            assert calibrated.gain.low <= 0.0
+        assert calibrated is not None
+        assert calibrated.gain.low <= 0.0
 
 
 def mix(side: SideOutcomes, order: np.ndarray, at_ms: np.ndarray) -> SideOutcomes:

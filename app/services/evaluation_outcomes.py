@@ -18,11 +18,11 @@ from app.core.domain.evaluations import EvaluationRef
 from app.core.domain.market import DAY_MS, HOUR_MS, Candles
 from app.core.domain.outcomes import HORIZONS_MS, OutcomeRow, OutcomeState
 from app.core.domain.symbol import Symbol
-from app.core.errors import StorageUnavailable
 from app.core.outcomes.rows import ended, given_up
 from app.core.outcomes.sides import SIDES, Judged, Path, begin_side, judge_trade
 from app.core.record_ports import Claims, EvaluationReader, TradeOutcomes
 from app.services.calibration_service import CandlesNow
+from app.services.outage import Outage
 from app.services.streaming.funding_paid import FundingPaid
 from app.services.streaming.outcome_candles import INTERVALS, atr_before, path_of
 from app.services.streaming.outcome_tracker import GIVE_UP_MS, GRACE_MS
@@ -74,16 +74,11 @@ class EvaluationOutcomes:
 
     async def run(self) -> None:
         """One pass an hour in all processes together, the first when the first of them has started."""
-        is_away = False
+        outage = Outage(_log, "outcomes of evaluations wait for the database")
         while True:
             await self._sleep(self._pause_s)  # first: a start has more urgent things to do
-            try:
+            with outage.survived():
                 await self.resolve_in_turn()
-                is_away = False
-            except StorageUnavailable as error:
-                if not is_away:  # one line per outage
-                    _log.warning("outcomes of evaluations wait for the database", extra={"why": str(error)})
-                is_away = True
 
     async def resolve_in_turn(self) -> int | None:
         """The pass of this hour, unless another process makes it; rows that got their end, None without one.

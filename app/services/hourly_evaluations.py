@@ -17,8 +17,8 @@ from app.core.clock import Clock
 from app.core.domain.evaluations import EvaluationFailure, Moment
 from app.core.domain.market import HOUR_MS
 from app.core.domain.symbol import Symbol
-from app.core.errors import StorageUnavailable
 from app.core.record_ports import EvaluationHours
+from app.services.outage import Outage
 
 # The bars of the hour are in by then, with providers and networks that take their time.
 FROM_MS = 75_000
@@ -64,16 +64,11 @@ class HourlyEvaluations:
 
     async def run(self) -> None:
         """Evaluate each hour when its moment has come. In a fast replay hours go by and are missed."""
-        is_away = False
+        outage = Outage(_log, "evaluations wait for the database")
         while True:
             await self._sleep(self._pause_s())  # first: a start has more urgent things to do
-            try:
+            with outage.survived():
                 await self.make_due()
-                is_away = False
-            except StorageUnavailable as error:
-                if not is_away:  # one line per outage
-                    _log.warning("evaluations wait for the database", extra={"why": str(error)})
-                is_away = True
 
     async def make_due(self) -> int:
         """Evaluate the running hour if its moment is now; how many evaluations this process made.

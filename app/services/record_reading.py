@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from app.core.backtest.coin_regimes import regimes_of
 from app.core.clock import Clock
@@ -20,6 +19,7 @@ from app.core.record.assembling import RecordColumns, RecordRows, is_final
 from app.core.record.regimes import CoinRegimes
 from app.core.record_ports import EvaluationReader, TradeOutcomes
 from app.core.store_ports import BarReader
+from app.services.bar_pages import all_bars
 
 PAGE = 500
 # The newest so many count: ten years of three coins, more than a year of twenty-five. 150 MB of columns.
@@ -125,12 +125,5 @@ class RecordReader:
         return known[1]
 
     async def _candles(self, coin: str, from_ms: int, now_ms: int) -> list[CandleRow]:
-        found: list[CandleRow] = []
-        cursor: str | None = None
-        while True:
-            query = BarQuery(SeriesName.CANDLES, coin, "1h", from_ms, now_ms + 1, newest_first=False)
-            page = await self._bars.bars(replace(query, limit=_BARS, cursor=cursor))
-            found += [row for row in page.rows if isinstance(row, CandleRow)]
-            if page.cursor is None:
-                return found
-            cursor = page.cursor
+        query = BarQuery(SeriesName.CANDLES, coin, "1h", from_ms, now_ms + 1, limit=_BARS, newest_first=False)
+        return [row for row in await all_bars(self._bars, query) if isinstance(row, CandleRow)]

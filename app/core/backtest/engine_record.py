@@ -26,5 +26,5 @@ def engine_record(
         symbol=symbol,
         thresholds=config.thresholds[Mode.BALANCED],
         variants=ever_tried(config),
-        min_coverage_frac=config.min_coverage_frac - 1e-12,
+        min_coverage_frac=config.least_coverage_frac,
     )

@@ -76,10 +76,10 @@ def evaluate_history(history: History, config: EngineConfig, at_ms: Ints) -> Eva
     v = np.stack([by_name[name].v for name in FACTOR_ORDER], axis=1)
     ok = np.stack([by_name[name].ok for name in FACTOR_ORDER], axis=1)
     pair = config.thresholds[Mode.BALANCED]
-    direction = positions(columns.score, columns.coverage, pair, config.min_coverage_frac)
+    direction = positions(columns.score, columns.coverage, pair, config.least_coverage_frac)
     weights = np.array([config.weights[name] for name in FACTOR_ORDER])
     _, level = confidence_columns(
-        weights, v, columns.score, columns.coverage, min_coverage_frac=config.min_coverage_frac
+        weights, v, columns.score, columns.coverage, min_coverage_frac=config.least_coverage_frac
     )
     against = _contradicted(history, bars, row, direction)
     regimes = _regimes(bars)

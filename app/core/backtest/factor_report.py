@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from app.core.backtest.report import FactorReport, Verdict
@@ -129,8 +127,3 @@ def _added(stats: TradeStats) -> str:
     words = "more" if change.mean >= 0 else "less"
     sure = "" if not change.holds_zero else ", within chance"
     return f"with it a trade earned {abs(change.mean) * 1e4:.1f} bp {words} than without{sure}"
-
-
-def count_of(reports: Sequence[FactorReport], verdict: Verdict) -> int:
-    """How many factors got this verdict."""
-    return sum(one.verdict is verdict for one in reports)

@@ -21,7 +21,7 @@ from app.core.backtest.report import BacktestReport, CoinReport, Curve, ModeRepo
 from app.core.backtest.variants import position_of, positions, sensitivity
 from app.core.domain.engine_config import EngineConfig
 from app.core.domain.market import DAY_MS, HOUR_MS
-from app.core.domain.outcomes import RECORD_HORIZON
+from app.core.domain.outcomes import HORIZONS_MS, RECORD_HORIZON
 from app.core.domain.signal import Mode
 from app.core.errors import InvariantViolation
 from app.core.record.baselines import baselines
@@ -35,12 +35,13 @@ from app.core.record.columns import (
     Ints,
     SideOutcomes,
 )
-from app.core.record.trades import Rule, score_rules, score_trades, take
+from app.core.record.trades import Rule, running_total, score_rules, score_trades, take
 from app.core.signal_engine import ENGINE_VERSION
 
 _PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 _MAX_POINTS = 400
 _DEARER = 2.0
+_HEADLINE = {RECORD_HORIZON: HORIZONS_MS[RECORD_HORIZON]}
 # Factors are ranked in a month of their own past.
 _SEEN_BEFORE_MS = 30 * DAY_MS
 _MINUTE_MS = 60_000
@@ -51,7 +52,7 @@ class Run(NamedTuple):
     """Everything evaluated and followed, coins mixed in order of time.
 
     coins: sorted by name, as `evaluations.coin` counts them. asked: moments asked for, of all coins together.
-    dearer: with every cost doubled.
+    dearer: at the headline horizon, with every cost doubled.
     """
 
     coins: tuple[CoinData, ...]
@@ -88,7 +89,7 @@ def run_engine(
         found = evaluate_history(coin.history, config, at_ms)
         parts.append(found.evaluations)
         on_progress(f"{coin.history.base}: following trades", (index + 0.7) / len(coins))
-        for factor, kept in ((1.0, plain), (_DEARER, dearer)):
+        for factor, horizons_ms, kept in ((1.0, HORIZONS_MS, plain), (_DEARER, _HEADLINE, dearer)):
             kept.append(
                 trade_both_sides(
                     coin.history.path,
@@ -97,6 +98,7 @@ def run_engine(
                     tier=coin.history.tier,
                     settlements=coin.history.settlements,
                     cost_factor=factor,
+                    horizons_ms=horizons_ms,
                 )
             )
     if not sum(map(len, parts)):
@@ -146,7 +148,7 @@ def _coin(run: Run, index: int, coin: CoinData, config: EngineConfig) -> CoinRep
     rows = run.evaluations.where(mine)
     outcomes = [one.where(mine) for one in run.outcomes]
     record = engine_record(rows, outcomes, config, symbol=coin.history.base)
-    covered = _mean(rows.coverage >= config.min_coverage_frac)
+    covered = _mean(rows.coverage >= config.least_coverage_frac)
     return CoinReport(
         coin.history.base,
         coin.inputs,
@@ -205,7 +207,7 @@ def _mode(
     mode: Mode, evaluations: Evaluations, outcomes: HorizonOutcomes, config: EngineConfig
 ) -> ModeReport:
     position = positions(
-        evaluations.score, evaluations.coverage, config.thresholds[mode], config.min_coverage_frac
+        evaluations.score, evaluations.coverage, config.thresholds[mode], config.least_coverage_frac
     )
     stats = score_trades(mode.value, position, evaluations, outcomes)
     return ModeReport(mode, _mean(position == LONG), _mean(position == SHORT), stats)
@@ -224,18 +226,15 @@ def _sensitivity(
 
 def _curves(evaluations: Evaluations, outcomes: HorizonOutcomes, config: EngineConfig) -> tuple[Curve, ...]:
     rules = [Rule("engine", evaluations.direction)]
-    covered = evaluations.coverage >= config.min_coverage_frac
+    covered = evaluations.coverage >= config.least_coverage_frac
     rules += baselines(evaluations, config.thresholds[Mode.BALANCED], covered)
     return tuple(_curve(rule.name, rule.position, outcomes) for rule in rules)
 
 
 def _curve(name: str, position: Codes, outcomes: HorizonOutcomes) -> Curve:
-    taken = take(position, outcomes)
-    end_ms, net = taken.end_ms[taken.is_scored], taken.net_frac[taken.is_scored]
-    if not end_ms.size:
+    moments, total = running_total(take(position, outcomes))
+    if not moments.size:
         return Curve(name, ())
-    moments, place = np.unique(end_ms, return_inverse=True)
-    total = np.cumsum(np.bincount(place, weights=net))
     kept = np.unique(np.linspace(0, moments.size - 1, min(_MAX_POINTS, moments.size)).astype(np.int64))
     return Curve(name, tuple(zip(moments[kept].tolist(), total[kept].tolist(), strict=True)))
 

@@ -32,24 +32,19 @@ class Variant:
     weights: tuple[float, ...]
 
 
-def score_with(weights: Floats, evaluations: Evaluations) -> tuple[Floats, Floats]:
+def score_with(weights: Floats, v: Floats, ok: Floats) -> tuple[Floats, Floats]:
     """(score 0-100, coverage 0..1) under other weights (in FACTOR_ORDER, sum 100).
 
-    A factor that did not count scores neutral at its full weight, as in the engine.
+    v: 0 where a factor did not count (it scores neutral at its full weight, as in the engine); ok: 1 where it
+    did, else 0.
     """
-    ok = np.isfinite(evaluations.v)
-    return _weighed(weights, np.where(ok, evaluations.v, 0.0), ok.astype(np.float64))
-
-
-def _weighed(weights: Floats, v: Floats, ok: Floats) -> tuple[Floats, Floats]:
     return np.clip(50.0 + 0.5 * (v @ weights), 0.0, 100.0), ok @ weights / 100.0
 
 
 def positions(score: Floats, coverage: Floats, pair: Thresholds, min_coverage_frac: float) -> Codes:
     """LONG, NEUTRAL or SHORT; under the least coverage NEUTRAL whatever the score."""
     found = np.where(score >= pair.long, LONG, np.where(score <= pair.short, SHORT, NEUTRAL))
-    # Sums of weights may lie a rounding error below the share they stand for.
-    return np.where(coverage >= min_coverage_frac - 1e-12, found, NEUTRAL).astype(np.int8)
+    return np.where(coverage >= min_coverage_frac, found, NEUTRAL).astype(np.int8)
 
 
 def position_of(variant: Variant, evaluations: Evaluations, config: EngineConfig) -> Codes:
@@ -61,8 +56,8 @@ def positions_of(variants: Sequence[Variant], evaluations: Evaluations, config: 
     """The same of many variants."""
     ok = np.isfinite(evaluations.v)
     v, counted = np.where(ok, evaluations.v, 0.0), ok.astype(np.float64)
-    pair, least = config.thresholds[Mode.BALANCED], config.min_coverage_frac
-    return [positions(*_weighed(np.array(one.weights), v, counted), pair, least) for one in variants]
+    pair, least = config.thresholds[Mode.BALANCED], config.least_coverage_frac
+    return [positions(*score_with(np.array(one.weights), v, counted), pair, least) for one in variants]
 
 
 def default_variant(config: EngineConfig) -> Variant:

@@ -15,9 +15,9 @@ from app.core.backtest.walk_forward import walk_forward
 from app.core.calibration.blocks import FEW_BLOCKS
 from app.core.calibration.scores import block_bootstrap
 from app.core.domain.engine_config import EngineConfig
-from app.core.domain.market import DAY_MS
 from app.core.domain.track_record import Mean
 from app.core.record.columns import LONG, SCORED, SHORT, Codes, Evaluations, Flags, Floats, HorizonOutcomes
+from app.core.record.trades import block_length_ms
 
 # Fewer trades on the past choose by luck.
 MIN_TRADES = 30
@@ -83,7 +83,7 @@ def choose_weights(
                 default_net_frac=float(pays[fold.test, 0].sum()),
             )
         )
-    difference = _difference(chosen_pay - pays[:, 0], judged, evaluations, outcomes.length_ms)
+    difference = _difference(chosen_pay - pays[:, 0], judged, evaluations, block_length_ms(outcomes))
     return WeightsReport(
         horizon=outcomes.horizon,
         candidates=len(candidates),
@@ -120,9 +120,8 @@ def _best(pays: Floats, trades: Flags) -> int:
 
 
 def _difference(
-    per_evaluation: Floats, judged: Flags, evaluations: Evaluations, length_ms: int
+    per_evaluation: Floats, judged: Flags, evaluations: Evaluations, block_ms: int
 ) -> Mean | None:
-    block_ms = max(2 * length_ms, DAY_MS // 3)
     if np.unique(evaluations.at_ms[judged] // block_ms).size < FEW_BLOCKS:
         return None
     return block_bootstrap(per_evaluation[judged], evaluations.at_ms[judged], block_ms)

@@ -143,6 +143,12 @@ class EngineConfig:
         if self.max_age.price_unusable_s < self.max_age.price_s:
             raise ConfigurationError("max_age.price_unusable_s must not be smaller than max_age.price_s")
 
+    @property
+    def least_coverage_frac(self) -> float:
+        """`min_coverage_frac` for coverage summed over columns of weights: such sums may lie a rounding error
+        below the share they stand for."""
+        return self.min_coverage_frac - 1e-12
+
 
 def _require_positive(name: str, value: float) -> None:
     if not (math.isfinite(value) and value > 0):

@@ -185,12 +185,16 @@ def barrier_break_even_of(taken: Taken) -> float | None:
     return break_even_rate(barrier, float(taken.cost_frac[taken.is_scored].mean())) if barrier > 0 else None
 
 
+def running_total(taken: Taken) -> tuple[Ints, Floats]:
+    """(moments at which trades ended, net of all that had ended by then), one unit of stake each. What ended
+    at one moment is one step: its order is nobody's."""
+    moments, place = np.unique(taken.end_ms[taken.is_scored], return_inverse=True)
+    return moments, np.cumsum(np.bincount(place, weights=taken.net_frac[taken.is_scored]))
+
+
 def drawdown_of(taken: Taken) -> float:
-    """Largest fall of the running total, one unit of stake each, in the order in which trades ended. What
-    ended at one moment is one step: its order is nobody's."""
-    _, moment = np.unique(taken.end_ms[taken.is_scored], return_inverse=True)
-    steps = np.bincount(moment, weights=taken.net_frac[taken.is_scored])
-    return drawdown(np.cumsum(steps))
+    """Largest fall of the running total."""
+    return drawdown(running_total(taken)[1])
 
 
 def minus(engine_net: Drawn | None, net: Drawn | None) -> Mean | None:

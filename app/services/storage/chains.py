@@ -138,7 +138,7 @@ class ChainWalk:
         key = worker_state.c.key
         notes = select(key, worker_state.c.value).where(key.startswith(self._of.end_key, autoescape=True))
         ends = {}
-        for row in await self._read(notes):
+        for row in await read_rows(self._engine, notes):
             seq, _, digest = row["value"].partition(":")
             known = int(seq) if seq.isdecimal() else 0, digest
             ends[row["key"].removeprefix(self._of.end_key)] = known
@@ -149,12 +149,12 @@ class ChainWalk:
         column = self._of.table.c
         ties: dict[str, list[str]] = {}
         query = select(column.chain, column.prev_hash).order_by(column.chain, column.seq).limit(1)
-        found = await self._read(query)
+        found = await read_rows(self._engine, query)
         while found:
             chain, tie = found[0]["chain"], found[0]["prev_hash"]
             if tie != GENESIS:
                 ties.setdefault(tie, []).append(chain)
-            found = await self._read(query.where(column.chain > chain))
+            found = await read_rows(self._engine, query.where(column.chain > chain))
         return ties
 
     async def _after(self, row: RowMapping | None) -> Sequence[RowMapping]:
@@ -162,10 +162,12 @@ class ChainWalk:
         query = self._of.rows.order_by(*place).limit(WALK_ROWS)
         if row is not None:
             query = query.where(tuple_(*place) > tuple_(row["chain"], row["seq"]))
-        return await self._read(query)
+        return await read_rows(self._engine, query)
 
-    async def _read(self, query: Select[Any]) -> Sequence[RowMapping]:
-        with storage_errors("verifying the record"):
-            async with self._engine.connect() as connection:
-                found: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
-                return found
+
+async def read_rows(engine: Access, query: Select[Any]) -> Sequence[RowMapping]:
+    """All rows of one query. Raises: StorageUnavailable."""
+    with storage_errors("verifying the record"):
+        async with engine.connect() as connection:
+            found: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
+            return found

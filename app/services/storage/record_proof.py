@@ -8,25 +8,21 @@ that are still open, and why an hour failed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from sqlalchemy import RowMapping, Select, and_, select, tuple_
+from sqlalchemy import RowMapping, and_, select, tuple_
 
 from app.core.domain.evaluations import HourState
 from app.core.domain.formatting import format_moment
+from app.core.domain.history import END_OF_TIME_MS
 from app.core.domain.market import HOUR_MS
 from app.core.domain.outcomes import OutcomeState
 from app.core.domain.stored import ChainReport, Trigger
 from app.services.storage import outcome_ledger as ledger
-from app.services.storage.chains import MAX_BROKEN, WALK_ROWS, Broken, ChainTable, ChainWalk
-from app.services.storage.faults import storage_errors
+from app.services.storage.chains import MAX_BROKEN, WALK_ROWS, Broken, ChainTable, ChainWalk, read_rows
 from app.services.storage.gate import Access
 from app.services.storage.signal_rows import SIGNAL_END_KEY, hash_of, stored_signal
 from app.services.storage.tables import evaluation_hours, outcome_ledger, signal_outcomes, signals
 
 _ENDED = (OutcomeState.SCORED.value, OutcomeState.UNSCORABLE.value)
-_YEAR_10000_MS = 253_402_300_800_000
 _NOW = "outcome_"  # before the columns of an outcome as it is now
 _SIGNALS = ChainTable(signals, SIGNAL_END_KEY, lambda row: hash_of(stored_signal(row)), select(signals))
 _SAME_TRADE = and_(
@@ -87,12 +83,14 @@ async def _without_entry(engine: Access) -> list[Broken]:
         .limit(WALK_ROWS)
     )
     found: list[Broken] = []
-    page = await _rows(engine, query)
+    page = await read_rows(engine, query)
     while page and len(found) < MAX_BROKEN:
         extra = [f"trade {row['trade_id']} at {row['horizon']}" for row in page if row["seq"] is None]
         found += [Broken("-", 0, f"nobody wrote the end of the outcome of {name}") for name in extra]
         last = page[-1]
-        page = await _rows(engine, query.where(tuple_(*order) > tuple_(last["trade_id"], last["horizon"])))
+        page = await read_rows(
+            engine, query.where(tuple_(*order) > tuple_(last["trade_id"], last["horizon"]))
+        )
     return found
 
 
@@ -110,11 +108,11 @@ class _Hours:
         column = evaluation_hours.c
         order = column.symbol, column.hour_ms
         query = select(*order, column.state).order_by(*order).limit(WALK_ROWS)
-        page = await _rows(self._engine, query)
+        page = await read_rows(self._engine, query)
         while page:
             self._states |= {(row["symbol"], row["hour_ms"]): row["state"] for row in page}
             last = tuple_(page[-1]["symbol"], page[-1]["hour_ms"])
-            page = await _rows(self._engine, query.where(tuple_(*order) > last))
+            page = await read_rows(self._engine, query.where(tuple_(*order) > last))
 
     def meet(self, row: RowMapping) -> str | None:
         """What is wrong with the hour of a stored signal; of one that is not known yet nothing."""
@@ -144,16 +142,9 @@ class _Hours:
         """Asked again: it may have been claimed after the hours were read."""
         column = evaluation_hours.c
         query = select(column.state).where(column.symbol == symbol, column.hour_ms == hour_ms)
-        return bool(await _rows(self._engine, query))
+        return bool(await read_rows(self._engine, query))
 
 
 def _name(symbol: str, hour_ms: int) -> str:
-    moment = format_moment(hour_ms, 0) if 0 <= hour_ms < _YEAR_10000_MS else f"{hour_ms} ms"
+    moment = format_moment(hour_ms, 0) if 0 <= hour_ms < END_OF_TIME_MS else f"{hour_ms} ms"
     return f"{symbol} in the hour of {moment}"
-
-
-async def _rows(engine: Access, query: Select[Any]) -> Sequence[RowMapping]:
-    with storage_errors("verifying the record"):
-        async with engine.connect() as connection:
-            found: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
-            return found

@@ -19,11 +19,11 @@ from app.core.clock import Clock
 from app.core.domain.alerts import Alert, DropReason, GateVerdict, StoredAlert
 from app.core.domain.market import DAY_MS, HOUR_MS
 from app.core.domain.outcomes import HORIZONS_MS, RECORD_HORIZON, EntryRow, OutcomeRow, Unscorable
-from app.core.errors import StorageUnavailable
 from app.core.outcome_ports import OutcomeStore
 from app.core.outcomes.first_touch import MAX_ENTRY_WAIT_MS, End, Ending, PathBar, Walk, tick
 from app.core.outcomes.rows import begin, ended, entered, entry_of, given_up, is_followed, plan_entry
 from app.services.calibration_service import CandlesNow
+from app.services.outage import Outage
 from app.services.streaming.funding_paid import FundingPaid
 from app.services.streaming.outcome_candles import CandleJudge
 
@@ -162,18 +162,13 @@ class OutcomeTracker:
         """Write what happened every two seconds and resolve what is due every five minutes, until
         cancelled."""
         resolved_s: float | None = None
-        is_away = False
+        outage = Outage(_log, "outcomes of alerts wait for the database")
         while True:
-            try:
+            with outage.survived():
                 await self.write()
                 if resolved_s is None or self._clock.monotonic_s() - resolved_s >= RESOLVE_EVERY_S:
                     await self.resolve_due()
                     resolved_s = self._clock.monotonic_s()
-                is_away = False
-            except StorageUnavailable as error:
-                if not is_away:  # one line per outage
-                    _log.warning("outcomes of alerts wait for the database", extra={"why": str(error)})
-                is_away = True
             await asyncio.sleep(WRITE_EVERY_S)
 
     async def write(self) -> None:
