@@ -51,6 +51,7 @@ def record_of(base: Base, resolve: Callable[[str], Symbol], engine: EngineConfig
         hours=store.evaluations,
         verify=store.verify,
         build=partial(engine_record, config=engine),
+        why_no_probability=lambda: chances.why_none(),  # it learns from the record, so it is made after it
         resolve=resolve,
         clock=clock,
         # Minutes of the market: a fast replay has hours of it in one of ours.
@@ -60,7 +61,7 @@ def record_of(base: Base, resolve: Callable[[str], Symbol], engine: EngineConfig
         columns=track.columns,
         claims=store.state,
         engine_version=ENGINE_VERSION,
-        min_coverage_frac=engine.min_coverage_frac,
+        min_coverage_frac=engine.least_coverage_frac,
         data_mode=base.settings.data_mode,
         clock=clock,
         speed=speed,

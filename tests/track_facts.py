@@ -52,6 +52,7 @@ SIDES = {
     "always long": "always short",
     "always short": "always long",
 }
+NO_PROBABILITY = "107 outcomes, 500 are needed for a first fit"
 
 
 def wilson(wins: float, n: float) -> Share:
@@ -216,8 +217,10 @@ def mirrored(found: TrackRecord) -> TrackRecord:
     return replace(found, long=found.short, short=found.long, horizons=horizons)
 
 
-def answer(found: TrackRecord, *, computed_ms: int = TO_MS - 60_000) -> RecordAnswer:
-    return RecordAnswer(TO_MS, computed_ms, found, summary_of(found))
+def answer(
+    found: TrackRecord, *, computed_ms: int = TO_MS - 60_000, no_probability: str = NO_PROBABILITY
+) -> RecordAnswer:
+    return RecordAnswer(TO_MS, computed_ms, found, summary_of(found), no_probability)
 
 
 @dataclass(slots=True)
@@ -228,13 +231,14 @@ class FakeTrack:
     found: TrackRecord = field(default_factory=record)
     report: ChainReport = field(default_factory=lambda: ChainReport(2, 1_234, 9_872, ()))
     counts: tuple[SignalCount, ...] = ()
+    no_probability: str = NO_PROBABILITY
     is_down: bool = False
     asked: list[object] = field(default_factory=list)
 
     async def record(self, symbol_text: str | None) -> RecordAnswer:
         symbol = None if symbol_text is None else resolve_symbol(symbol_text, self.known).base
         self._ask(symbol)
-        return answer(replace(self.found, symbol=symbol))
+        return answer(replace(self.found, symbol=symbol), no_probability=self.no_probability)
 
     async def verify(self) -> ChainReport:
         self._ask("verify")

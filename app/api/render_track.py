@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from app.api.numbers import age_s, clip, iso_utc, places
 from app.api.render_derivatives import name
@@ -67,7 +66,11 @@ def track_record(
         horizons=[_horizon(one) for one in record.horizons[: answers.MAX_HORIZONS]],
         groups=[] if shown is None else [_split(one) for one in shown.groups[: parts.MAX_GROUPS]],
         baselines=[] if shown is None else [_baseline(one) for one in shown.baselines[: parts.MAX_RULES]],
-        **_probability(shown, detail),
+        probability_shown=not answer.no_probability,
+        probability_reason=clip(answer.no_probability, DETAIL_CHARS) or None,
+        calibration=None
+        if shown is None or shown.calibrated is None
+        else _calibration(shown.calibrated, detail),
         variants=record.variants,
         deflated_sharpe=None if record.deflated is None else _sharpe(record.deflated),
         full=None
@@ -175,23 +178,6 @@ def _full(group: Group) -> parts.FullItem:
         trades=_trades(group.stats),
         **_mean(group.stats.engine_minus, "engine_minus"),
     )
-
-
-def _probability(shown: HorizonRecord | None, detail: answers.DetailWord) -> dict[str, Any]:
-    """Whether signals carry a probability, why not, and the fit behind it."""
-    if shown is None or shown.calibrated is None:
-        why = "nothing has been scored" if shown is None else shown.no_calibration
-        return {
-            "probability_shown": False,
-            "probability_reason": clip(why, DETAIL_CHARS),
-            "calibration": None,
-        }
-    fit = shown.calibrated
-    return {
-        "probability_shown": fit.is_shown,
-        "probability_reason": None if fit.is_shown else clip(fit.why_not, DETAIL_CHARS),
-        "calibration": _calibration(fit, detail),
-    }
 
 
 def _calibration(fit: Calibrated, detail: answers.DetailWord) -> parts.CalibrationItem:

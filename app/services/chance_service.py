@@ -19,12 +19,12 @@ from app.core.domain.market import DAY_MS, HOUR_MS
 from app.core.domain.outcomes import RECORD_HORIZON
 from app.core.domain.signal import Direction
 from app.core.domain.track_record import Calibrated
-from app.core.errors import StorageUnavailable
 from app.core.record.assembling import RecordColumns
 from app.core.record.calibrator import Calibrator
 from app.core.record.columns import Evaluations, HorizonOutcomes
 from app.core.record.probability import fit_calibrator
 from app.core.record_ports import Claims
+from app.services.outage import Outage
 
 # Older than this a fit says more of the past than of now.
 MAX_AGE_MS = 3 * DAY_MS
@@ -52,12 +52,6 @@ class Published:
     engine_version: str
     calibrator: Calibrator | None
     why_not: str
-
-    def of(self, direction: Direction, score: float) -> tuple[float | None, str]:
-        """The chance of a LONG or SHORT of this score, or why there is none."""
-        if self.calibrator is None:
-            return None, self.why_not
-        return self.calibrator.chance(score, direction), ""
 
 
 class ChanceService:
@@ -96,29 +90,31 @@ class ChanceService:
         """Chance, 0..1, that a trade in this direction wins, or None and why not, in words."""
         if direction is Direction.NEUTRAL:
             return None, "no direction"
+        held, why = self._published, self.why_none()
+        if why or held is None or held.calibrator is None:
+            return None, why
+        return held.calibrator.chance(score, direction), ""
+
+    def why_none(self) -> str:
+        """Why signals carry no probability now; empty where those with a direction do."""
         held, now_ms = self._published, self._clock.now_ms()
         if held is None:
-            return None, "no calibration has been published yet"
+            return "no calibration has been published yet"
         if held.engine_version != self._engine_version:
-            return None, f"the calibration is of engine {held.engine_version}, this is {self._engine_version}"
+            return f"the calibration is of engine {held.engine_version}, this is {self._engine_version}"
         if held.fitted_ms > now_ms:  # a replay whose store has been further
-            return None, "the calibration knows what has not happened yet"
+            return "the calibration knows what has not happened yet"
         if now_ms - held.fitted_ms > MAX_AGE_MS:
-            return None, f"the calibration is {(now_ms - held.fitted_ms) // DAY_MS} days old"
-        return held.of(direction, score)
+            return f"the calibration is {(now_ms - held.fitted_ms) // DAY_MS} days old"
+        return held.why_not if held.calibrator is None else ""
 
     async def run(self) -> None:
         """Read what is published every hour, and fit when this process is the one to do so."""
-        is_away = False
+        outage = Outage(_log, "the calibration waits for the database")
         while True:
             await self._sleep(self._pause_s)  # first: a start has more urgent things to do
-            try:
+            with outage.survived():
                 await self.keep_current()
-                is_away = False
-            except StorageUnavailable as error:
-                if not is_away:  # one line per outage
-                    _log.warning("the calibration waits for the database", extra={"why": str(error)})
-                is_away = True
 
     async def keep_current(self) -> bool:
         """One round of `run`; whether a new fit was published.

@@ -52,16 +52,19 @@ class TrackRecordService:
         hours: EvaluationHours,
         verify: Callable[[], Awaitable[ChainReport]],
         build: BuildRecord,
+        why_no_probability: Callable[[], str],
         resolve: Callable[[str], Symbol],
         clock: Clock,
         keep_s: float = KEEP_S,
     ) -> None:
-        """verify: walks the chains of stored signals."""
+        """verify: walks the chains of stored signals. why_no_probability: of signals now; empty: they carry
+        one."""
         self._reader = reader
         self._evaluations = evaluations
         self._hours = hours
         self._verify = verify
         self._build = build
+        self._why_no_probability = why_no_probability
         self._resolve = resolve
         self._clock = clock
         monotonic = clock.monotonic_s
@@ -86,7 +89,7 @@ class TrackRecordService:
         symbol = None if symbol_text is None else self._resolve(symbol_text).base
         computed_ms, record = await self._records.get(symbol, lambda: self._make(symbol))
         now_ms = self._clock.now_ms()
-        return RecordAnswer(now_ms, computed_ms, record, summary_of(record))
+        return RecordAnswer(now_ms, computed_ms, record, summary_of(record), self._why_no_probability())
 
     async def verify(self) -> ChainReport:
         """Every hash computed again; one walk at a time, kept for a minute."""

@@ -148,7 +148,7 @@ async def test_a_service_without_a_past_answers_nulls_and_no_zeros_that_look_lik
     body = await ask(rig, f"{path}?detail={detail}")
     assert body["summary"].startswith("No scheduled evaluation")
     assert (body["since"], body["until"], body["calibration"]) == (None, None, None)
-    assert (body["groups"], body["baselines"], body["probabilityReason"]) == ([], [], "no outcome yet")
+    assert (body["groups"], body["baselines"]) == ([], [])
     for one in body["horizons"]:
         assert nulls(one["trades"]) == set(one["trades"]) - {*NUMBERS, "wins"}
         assert {one["trades"][key] for key in NUMBERS} == {0}
@@ -159,19 +159,20 @@ async def test_a_record_without_horizons_is_an_answer(rig: Any) -> None:
     rig.track.found = record(horizons=())
     body = await ask(rig, "/track-record?detail=full")
     assert (body["horizons"], body["groups"], body["full"]) == ([], [], [])
-    assert body["probabilityReason"] == "nothing has been scored"
 
 
 @pytest.mark.parametrize("is_shown", [True, False])
-async def test_calibration_says_whether_signals_carry_a_probability(rig: Any, is_shown: bool) -> None:
-    fit = calibrated(is_shown=is_shown)
+async def test_the_fit_of_these_rows_decides_nothing_about_the_probability_of_signals(
+    rig: Any, is_shown: bool
+) -> None:
+    fit = calibrated(is_shown=not is_shown)
+    rig.track.no_probability = "" if is_shown else "the calibration is 4 days old"
     rig.track.found = record(
         horizons=tuple(horizon(name, fit=fit) for name in HORIZONS), deflated=sharpe(0.41)
     )
     body = await ask(rig, "/track-record?detail=full")
     assert body["probabilityShown"] is is_shown
-    why = None if is_shown else "not better than the base rate on later data"
-    assert body["probabilityReason"] == why
+    assert body["probabilityReason"] == (None if is_shown else "the calibration is 4 days old")
     told = body["calibration"]
     assert (told["brier"], told["baseBrier"], told["skill"]) == (0.2512, 0.2491, -0.0084)
     assert sum(one["n"] for one in told["bins"]) == told["n"]
@@ -366,3 +367,16 @@ async def test_text_from_elsewhere_is_data(rig: Any) -> None:
     body = await ask(rig, "/track-record")
     assert body["notes"] == ["a b <script>"]
     assert json.dumps(body).isascii()
+
+
+async def test_trades_that_could_not_win_have_a_break_even_above_one(rig: Any) -> None:
+    """Barriers of 0.25 % and costs of 0.28 %: not even the target pays, and no share of wins would do."""
+    lost = replace(trades(), wins=0, break_even=1.06, barrier_break_even=1.06)
+    horizons = tuple(
+        replace(horizon(name), engine=lost, groups=(Group("tier", lost),), baselines=(lost,))
+        for name in HORIZONS
+    )
+    rig.track.found = record(horizons=horizons)
+    for detail in ("compact", "full"):
+        body = await ask(rig, f"/track-record?detail={detail}")
+        assert {one["trades"]["breakEven"] for one in body["horizons"]} == {1.06}

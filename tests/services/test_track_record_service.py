@@ -118,6 +118,7 @@ class Rig:
             hours=self.store.evaluations,
             verify=verify,
             build=build,
+            why_no_probability=lambda: "not fitted",
             resolve=lambda text: resolve_symbol(text, frozenset({"BTC", "ETH", "SOL"})),
             clock=self.clock,
         )

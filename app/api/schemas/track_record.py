@@ -63,10 +63,12 @@ class TrackRecordResponse(ApiModel):
     baselines: list[BaselineItem] = Field(
         max_length=MAX_RULES, description="Simple rules at the headline, and the engine against each."
     )
-    probability_shown: bool = Field(description="True: signals carry a probability; it beat the base rate.")
+    probability_shown: bool = Field(
+        description="True: signals carry one; the fit of all coins beat the base rate."
+    )
     probability_reason: Detail | None = Field(description="Why signals carry none; null when they do.")
     calibration: CalibrationItem | None = Field(
-        description="The fit at the headline; null when there is none."
+        description="A fit of these rows alone at the headline; null when there is none."
     )
     variants: int = Field(ge=0, description="Number of variants of the engine that were ever tried.")
     deflated_sharpe: DeflatedSharpeItem | None = Field(

@@ -43,12 +43,10 @@ class TradesItem(ApiModel):
     apart_low: ShareFrac
     apart_high: ShareFrac
     break_even: float | None = Field(
-        ge=0,
-        le=1,
-        description="Fraction of wins at which these trades as they ended earn nothing; higher is harder.",
+        description="Fraction of wins at which these trades as they ended earn nothing; higher is harder,"
+        " above 1 impossible."
     )
     barrier_break_even: float | None = Field(
-        ge=0,
         description="The same fraction if all had reached a barrier; higher is harder, above 1 impossible.",
     )
     mean_net_frac: NetFrac

@@ -180,13 +180,15 @@ class TrackRecord:
 class RecordAnswer:
     """A record with when it was computed. It may be some minutes old: `computed_ms` is market time.
 
-    summary: what it says in one plain sentence (`core.record.summary`).
+    summary: what it says in one plain sentence (`core.record.summary`). no_probability: why signals carry
+    none now, whichever rows this record has: their fit is one of all coins; empty where they carry one.
     """
 
     as_of_ms: int
     computed_ms: int
     record: TrackRecord
     summary: str
+    no_probability: str
 
 
 @dataclass(frozen=True, slots=True)
