@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from app.core.chat_ports import Inquiries
 from app.core.domain.formatting import format_percent, format_signed_percent
+from app.core.domain.market import DAY_MS, HOUR_MS
 from app.core.domain.outcomes import SetupTally
 from app.core.domain.signal import Direction
 from app.core.domain.symbol import Symbol
@@ -21,9 +22,7 @@ from app.core.stream_ports import Message
 from app.services.chat_text import Markup, Voice, joined, message
 
 MAX_SETUPS = 12
-MIN_OUTCOMES = 30  # of a setup, below which nothing is claimed
-_DAY_MS = 86_400_000
-_HOUR_MS = 3_600_000
+MIN_OUTCOMES = 30  # of a setup in as many different four hours, below which nothing is claimed
 _UNITS = {"m": "unit.min", "h": "unit.h", "d": "unit.d"}
 
 
@@ -126,11 +125,16 @@ def _sides(voice: Voice, found: HorizonRecord) -> Markup:
 
 def _horizons(voice: Voice, record: TrackRecord) -> list[Markup]:
     rates = [
-        f"{_horizon(voice, one.horizon)} {format_percent(one.engine.hit_rate.share, 0)}"
+        voice.say(
+            "track.horizon",
+            horizon=_horizon(voice, one.horizon),
+            won=format_percent(one.engine.hit_rate.share, 0),
+            n=f"{one.engine.scored:,}",
+        )
         for one in record.horizons
         if one.horizon != record.headline and one.engine.hit_rate is not None
     ]
-    return [voice.say("track.horizons", rates=", ".join(rates))] if rates else []
+    return [voice.say("track.horizons", rates=Markup(", ".join(rates)))] if rates else []
 
 
 def _rules(voice: Voice, found: HorizonRecord) -> list[Markup]:
@@ -149,21 +153,27 @@ def _horizon(voice: Voice, horizon: str) -> str:
 def _length(voice: Voice, record: TrackRecord) -> str:
     """Whole days, whole hours under two days."""
     length = span_ms(record) or 0
-    if length >= 2 * _DAY_MS:
-        return f"{length / _DAY_MS:.0f} {voice.say('unit.d')}"
-    return f"{length / _HOUR_MS:.0f} {voice.say('unit.h')}"
+    if length >= 2 * DAY_MS:
+        return f"{length / DAY_MS:.0f} {voice.say('unit.d')}"
+    return f"{length / HOUR_MS:.0f} {voice.say('unit.h')}"
 
 
 def _tally(voice: Voice, tally: SetupTally) -> Markup:
     """The number alone below 30; from there on the share of wins with its interval and what it must beat."""
     coins = voice.say(f"setup.tier_{tally.tier}")
     setup = voice.say(f"setup.{tally.direction}", kind=voice.say(f"kind.{tally.kind}"), coins=coins)
-    between = wilson(tally.wins, tally.scored)
-    if tally.scored < MIN_OUTCOMES or between is None:
-        return voice.say("track.few", setup=setup, n=tally.scored, least=MIN_OUTCOMES)
-    share = format_percent(tally.wins / tally.scored, 0)
+    share = tally.wins / tally.scored if tally.scored else 0.0
+    between = wilson(share * tally.stretches, tally.stretches)
+    if tally.stretches < MIN_OUTCOMES or between is None:
+        return voice.say("track.few", setup=setup, n=tally.stretches, least=MIN_OUTCOMES)
     low, high = (f"{100 * one:.0f}" for one in between)
-    told = {"n": f"{tally.scored:,}", "wins": f"{tally.wins:,}", "share": share, "low": low, "high": high}
+    told = {
+        "n": f"{tally.scored:,}",
+        "wins": f"{tally.wins:,}",
+        "share": format_percent(share, 0),
+        "low": low,
+        "high": high,
+    }
     line = voice.say("track.line", setup=setup, **told)
     if tally.break_even is None:
         return line

@@ -32,4 +32,6 @@ def _tally(count: SetupCount) -> SetupTally:
     stop_frac, target_frac, break_even = count.stop_frac, count.target_frac, None
     if stop_frac and target_frac:
         break_even = break_even_between(stop_frac, target_frac, round_trip_frac(tier))
-    return SetupTally(kind, direction, tier, count.apart_scored, count.apart_wins, break_even)
+    return SetupTally(
+        kind, direction, tier, count.apart_scored, count.apart_wins, break_even, count.stretches
+    )

@@ -263,8 +263,8 @@ async def test_details_of_hostile_names_stay_text() -> None:
 
 async def test_the_record_claims_nothing_below_thirty_outcomes() -> None:
     tallies = (
-        SetupTally("STOP_HUNT", "LONG", 1, 60, 33, None),
-        SetupTally("OI_SPIKE", "SHORT", 2, 29, 29, None),
+        SetupTally("STOP_HUNT", "LONG", 1, 60, 33, None, 60),
+        SetupTally("OI_SPIKE", "SHORT", 2, 29, 29, None, 29),
     )
     said = await say(talk(outcomes=Outcomes(tallies)), "/track")
     assert "Liquidation cascade, long, largest coins: 33 of 60 won, 55 % (95 %: 42 to 67 %)" in said

@@ -20,9 +20,9 @@ from tests.track_facts import TO_MS, FakeTrack, empty, mean, mirrored, record, s
 
 MANY = {"scored": 4_000, "effective_n": 1_000.0, "net": 0.002}
 TALLIES = (
-    SetupTally("STOP_HUNT", "LONG", 1, 60, 33, 0.3867),
-    SetupTally("WHALE_DISTRIBUTION", "SHORT", 3, 38, 24, None),
-    SetupTally("OI_SPIKE", "SHORT", 2, 29, 29, 0.58),
+    SetupTally("STOP_HUNT", "LONG", 1, 60, 33, 0.3867, 60),
+    SetupTally("WHALE_DISTRIBUTION", "SHORT", 3, 38, 24, None, 38),
+    SetupTally("OI_SPIKE", "SHORT", 2, 29, 29, 0.58, 29),
 )
 RECORD_EN = """[DEMO] Track record
 212 signals scored after 4 h, in 31 d
@@ -32,7 +32,7 @@ Effective n: 61, needed 400
 Mean net: -0.060 % a trade (-0.140 % to +0.020 %)
 No edge is shown: too few independent outcomes to claim anything.
 LONG 47 % of 106, SHORT 47 % of 107
-Won after 15 min 49 %, 1 h 49 %, 24 h 49 %
+Won after 15 min 49 % of 205, 1 h 49 % of 205, 24 h 49 % of 205
 Better than 5 of 13 simple rules by more than chance
 Open 3, not scorable 2, NEUTRAL 527 of 744 evaluations
 Computed 60 s ago
@@ -41,7 +41,8 @@ Alerts that ended, fees and slippage taken off:
 • Liquidation cascade, long, largest coins: 33 of 60 won, 55 % (95 %: 42 to 67 %), break-even 39 %
 • Whale distribution, short, other coins: 24 of 38 won, 63 % (95 %: 47 to 77 %)
 • Open interest spike, short, large coins: n below 30 (29)
-Below 30 outcomes nothing is claimed.
+n counts stretches of four hours with an outcome: coins that move together are one. \
+Below 30 nothing is claimed.
 Market data and arithmetic, not advice."""
 RECORD_ID = """[DEMO] Rekam jejak
 212 sinyal dinilai setelah 4 jam, dalam 31 hari
@@ -51,7 +52,7 @@ n efektif: 61, perlu 400
 Rata-rata bersih: -0.060 % per transaksi (-0.140 % sampai +0.020 %)
 Belum terbukti unggul: hasil yang independen terlalu sedikit untuk mengklaim apa pun.
 LONG 47 % dari 106, SHORT 47 % dari 107
-Untung setelah 15 mnt 49 %, 1 jam 49 %, 24 jam 49 %
+Untung setelah 15 mnt 49 % dari 205, 1 jam 49 % dari 205, 24 jam 49 % dari 205
 Mengungguli 5 dari 13 aturan sederhana, di luar faktor kebetulan
 Terbuka 3, tidak bisa dinilai 2, NEUTRAL 527 dari 744 evaluasi
 Dihitung 60 dtk lalu
@@ -61,7 +62,8 @@ Peringatan yang sudah selesai, dikurangi biaya dan slippage:
 titik impas 39 %
 • Distribusi paus, posisi short, koin lain: 24 dari 38 untung, 63 % (95 %: 47 sampai 77 %)
 • Lonjakan open interest, posisi short, koin besar: n di bawah 30 (29)
-Di bawah 30 hasil tidak ada yang diklaim.
+n menghitung rentang empat jam dengan hasil: koin yang bergerak bersama dihitung satu. \
+Di bawah 30 tidak ada yang diklaim.
 Data pasar dan hitungan, bukan saran investasi."""
 
 
@@ -209,7 +211,9 @@ async def test_an_unknown_coin_names_look_alikes_and_two_coins_are_too_many() ->
 @pytest.mark.parametrize("who", [CHAT, OTHER])
 @pytest.mark.parametrize("kind", AlertKind)
 async def test_setups_have_words_and_below_thirty_outcomes_no_percentage(who: str, kind: AlertKind) -> None:
-    tallies = [SetupTally(kind, side, tier, 29, 29, 0.5) for side in ("LONG", "SHORT") for tier in (1, 2, 3)]
+    tallies = [
+        SetupTally(kind, side, tier, 29, 29, 0.5, 29) for side in ("LONG", "SHORT") for tier in (1, 2, 3)
+    ]
     said = (await say(record(), who=who, tallies=tallies)).split("\n\n")[1]
     lines = [line for line in said.splitlines() if line.startswith("•")]
     assert len(set(lines)) == 6
@@ -220,3 +224,11 @@ async def test_setups_have_words_and_below_thirty_outcomes_no_percentage(who: st
 @pytest.mark.parametrize("text", ["/track", "/track BTC"])
 async def test_a_store_that_is_away_is_said(text: str) -> None:
     assert "The database cannot be asked" in await say(FakeTrack(KNOWN, is_down=True), text)
+
+
+async def test_coins_of_one_market_wide_move_are_one_observation() -> None:
+    """Forty outcomes of twenty coins in two afternoons, 85 % won: two afternoons show nothing."""
+    tallies = [SetupTally("STOP_HUNT", "LONG", 2, 40, 34, 0.55, 2)]
+    text = await say(record(), tallies=tallies)
+    assert "85" not in text
+    assert "n below 30 (2)" in text

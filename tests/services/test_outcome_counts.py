@@ -26,15 +26,15 @@ class Store:
 
 async def test_the_most_often_scored_setup_comes_first_with_its_break_even() -> None:
     store = Store(
-        SetupCount("STOP_HUNT:LONG:1", 50, 30, 1, 1, 10, 6, 0.01, 0.02),
-        SetupCount("OI_SPIKE:SHORT:3", 90, 40, 1, 1, 40, 25, 0.005, 0.005),
-        SetupCount("HEATMAP:SHORT:2", 0, 0, 5, 1, 0, 0, None, None),
+        SetupCount("STOP_HUNT:LONG:1", 50, 30, 1, 1, 10, 6, 0.01, 0.02, 9),
+        SetupCount("OI_SPIKE:SHORT:3", 90, 40, 1, 1, 40, 25, 0.005, 0.005, 31),
+        SetupCount("HEATMAP:SHORT:2", 0, 0, 5, 1, 0, 0, None, None, 0),
     )
     service = RecordedOutcomes(cast(Any, store), clock=ManualClock(T0_MS))
     first, second, third = await service.counts()
     assert first[:5] == ("OI_SPIKE", "SHORT", 3, 40, 25)
     assert second[:5] == ("STOP_HUNT", "LONG", 1, 10, 6)
-    assert third == SetupTally("HEATMAP", "SHORT", 2, 0, 0, None)
+    assert third == SetupTally("HEATMAP", "SHORT", 2, 0, 0, None, 0)
     # 0.28 % of costs outside tier 1, 0.16 % in it.
     assert first.break_even == pytest.approx(0.78)
     assert second.break_even == pytest.approx(0.0116 / 0.03)

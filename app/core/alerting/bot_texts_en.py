@@ -230,6 +230,7 @@ ENGLISH: dict[str, str] = {
     "track.sides": "LONG {long}, SHORT {short}",
     "track.side": "{won} of {n}",
     "track.horizons": "Won after {rates}",
+    "track.horizon": "{horizon} {won} of {n}",
     "track.rules": "Better than {better} of {n} simple rules by more than chance",
     "track.left": "Open {open}, not scorable {unscorable}, NEUTRAL {neutral} of {evaluations} evaluations",
     "track.when": "Computed {ago}",
@@ -251,7 +252,8 @@ ENGLISH: dict[str, str] = {
     "setup.tier_1": "largest coins",
     "setup.tier_2": "large coins",
     "setup.tier_3": "other coins",
-    "track.least": "Below {n} outcomes nothing is claimed.",
+    "track.least": "n counts stretches of four hours with an outcome: coins that move together are one. "
+    "Below {n} nothing is claimed.",
     # /status
     "status.title": "<b>Service {state}</b>",
     "status.mode": "Data: {mode}",

@@ -233,6 +233,7 @@ INDONESIAN: dict[str, str] = {
     "track.sides": "LONG {long}, SHORT {short}",
     "track.side": "{won} dari {n}",
     "track.horizons": "Untung setelah {rates}",
+    "track.horizon": "{horizon} {won} dari {n}",
     "track.rules": "Mengungguli {better} dari {n} aturan sederhana, di luar faktor kebetulan",
     "track.left": "Terbuka {open}, tidak bisa dinilai {unscorable}, NEUTRAL {neutral} dari {evaluations} "
     "evaluasi",
@@ -258,7 +259,8 @@ INDONESIAN: dict[str, str] = {
     "setup.tier_1": "koin terbesar",
     "setup.tier_2": "koin besar",
     "setup.tier_3": "koin lain",
-    "track.least": "Di bawah {n} hasil tidak ada yang diklaim.",
+    "track.least": "n menghitung rentang empat jam dengan hasil: koin yang bergerak bersama dihitung satu. "
+    "Di bawah {n} tidak ada yang diklaim.",
     # /status
     "status.title": "<b>Layanan {state}</b>",
     "status.mode": "Data: {mode}",

@@ -97,7 +97,8 @@ class SetupCount(NamedTuple):
 
     apart_scored, apart_wins: only the first of each coin in each stretch of the horizon's length, because
     outcomes of one stretch are not independent: what a win rate may be made of. stop_frac, target_frac: mean
-    distance of their levels from the entry, over the entry; None without one.
+    distance of their levels from the entry, over the entry; None without one. stretches: how many hold one of
+    any coin.
     """
 
     setup: str
@@ -109,11 +110,13 @@ class SetupCount(NamedTuple):
     apart_wins: int
     stop_frac: float | None
     target_frac: float | None
+    stretches: int
 
 
 class SetupTally(NamedTuple):
-    """Independent outcomes of one setup. break_even: share of wins, 0 or more, at which its mean levels and
-    costs earn nothing, funding left aside; None where no level is known."""
+    """Outcomes of one setup, one per coin and four hours. break_even: share of wins, 0 or more, at which its
+    mean levels and costs earn nothing, funding left aside; None where no level is known. stretches: in how
+    many different four hours they lie; coins that moved together in one of them are one observation."""
 
     kind: str
     direction: str
@@ -121,6 +124,7 @@ class SetupTally(NamedTuple):
     scored: int
     wins: int
     break_even: float | None
+    stretches: int
 
 
 def trade_of(evaluation_id: str, direction: str) -> str:

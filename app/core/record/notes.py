@@ -41,8 +41,8 @@ def _sureness(scored: int, effective_n: float) -> list[str]:
     found = []
     if effective_n < ENOUGH_EFFECTIVE_N:
         found.append(
-            f"Effective n {effective_n:,.0f} of the {ENOUGH_EFFECTIVE_N:,.0f} needed: nobody should trade on "
-            "this."
+            f"Effective n {int(effective_n):,} of the {ENOUGH_EFFECTIVE_N:,.0f} needed: "
+            "nobody should trade on this."
         )
     if effective_n < 0.95 * scored:
         found.append(

@@ -133,9 +133,8 @@ def _why_not(gain: Mean) -> str:
     if gain.mean <= 0.0:
         return "on later trades the score was no better than the base rate"
     if gain.effective_n < ENOUGH_EFFECTIVE_N:
-        return (
-            f"{gain.effective_n:,.0f} independent outcomes, {ENOUGH_EFFECTIVE_N:.0f} are needed to judge one"
-        )
+        found = int(gain.effective_n)
+        return f"{found:,} independent outcomes, {ENOUGH_EFFECTIVE_N:.0f} are needed to judge one"
     if gain.low <= 0.0:
         return "on later trades the score was better than the base rate, but not surely"
     return ""

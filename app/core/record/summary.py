@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.core.domain.formatting import format_minutes
+from app.core.domain.market import DAY_MS, HOUR_MS
+from app.core.domain.outcomes import HORIZONS_MS
 from app.core.domain.track_record import ENOUGH_EFFECTIVE_N, TrackRecord, TradeStats
 
-_DAY_MS = 86_400_000
-_HOUR_MS = 3_600_000
 # Chance that a Sharpe ratio picked among many is no luck, below which it is not called one.
 _SURE = 0.95
-_UNITS = {"m": "min", "h": "h", "d": "d"}
 
 
 class Verdict(StrEnum):
@@ -129,7 +129,7 @@ def effective_words(stats: TradeStats) -> str:
 
 def horizon_words(horizon: str) -> str:
     """`15m` -> `15 min`, `4h` -> `4 h`."""
-    return f"{horizon[:-1]} {_UNITS.get(horizon[-1:], horizon[-1:])}"
+    return format_minutes(HORIZONS_MS[horizon] // 60_000)
 
 
 def span_ms(record: TrackRecord) -> int | None:
@@ -164,9 +164,9 @@ def _coin(record: TrackRecord) -> str:
 def _period(record: TrackRecord) -> str:
     """`In 31 days`, `In 20 hours`; a record of one moment has no length."""
     length = span_ms(record)
-    if length is None or length < _HOUR_MS:
+    if length is None or length < HOUR_MS:
         return "So far"
-    if length >= 2 * _DAY_MS:
-        return f"In {length / _DAY_MS:.0f} days"
-    hours = round(length / _HOUR_MS)
+    if length >= 2 * DAY_MS:
+        return f"In {length / DAY_MS:.0f} days"
+    hours = round(length / HOUR_MS)
     return f"In {hours} hour{'' if hours == 1 else 's'}"

@@ -196,6 +196,7 @@ def _counts(table: Table, horizon: str, since_ms: int) -> Select[Any]:
             row.state,
             case((is_win, 1), else_=0).label("won"),
             case((is_apart, 1), else_=0).label("apart"),
+            case((is_apart, stretch)).label("stretch"),
             case((is_apart, _distance(row.stop_price, row.entry_price))).label("stop"),
             case((is_apart, _distance(row.target_price, row.entry_price))).label("target"),
         )
@@ -213,6 +214,7 @@ def _counts(table: Table, horizon: str, since_ms: int) -> Select[Any]:
             _sum(each.apart * each.won),
             func.avg(each.stop),
             func.avg(each.target),
+            func.count(each.stretch.distinct()),
         )
         .group_by(each.setup)
         .order_by(each.setup)

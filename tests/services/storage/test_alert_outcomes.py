@@ -104,7 +104,15 @@ async def test_counts_are_per_setup_and_one_afternoon_is_one_outcome(outcomes: S
     )
     (found,) = await outcomes.counts("4h", 0)
     levels = {"stop_frac": pytest.approx(0.01), "target_frac": pytest.approx(0.01)}
-    counts = {"scored": 4, "wins": 2, "unscorable": 1, "open": 1, "apart_scored": 3, "apart_wins": 2}
+    counts = {
+        "scored": 4,
+        "wins": 2,
+        "unscorable": 1,
+        "open": 1,
+        "apart_scored": 3,
+        "apart_wins": 2,
+        "stretches": 2,
+    }
     assert found._asdict() == {"setup": "STOP_HUNT:LONG:1", **counts, **levels}
     assert [one.open for one in await outcomes.counts("15m", 0)] == [1]
     assert await outcomes.counts("4h", at + 99 * HOUR_MS) == []
