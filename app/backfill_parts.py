@@ -116,7 +116,11 @@ async def open_providers(
     redis = None
     quota = None
     if settings.redis_url is not None:
-        redis = RedisLink(settings.redis_url.get_secret_value(), monotonic=clock.monotonic_s)
+        redis = RedisLink(
+            settings.redis_url.get_secret_value(),
+            timeout_s=settings.redis_timeout_seconds,
+            monotonic=clock.monotonic_s,
+        )
         quota = SharedQuota(
             "coinglass",
             redis,

@@ -222,6 +222,7 @@ def _redis_link(settings: Settings, clock: Clock, metrics: Metrics) -> RedisLink
         return None
     return RedisLink(
         settings.redis_url.get_secret_value(),
+        timeout_s=settings.redis_timeout_seconds,
         monotonic=clock.monotonic_s,
         observe=metrics.observe_redis_fault,
     )

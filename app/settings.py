@@ -117,6 +117,7 @@ class Settings(BaseSettings):
         default=SecretStr(_DATABASE_URL), validation_alias=AliasChoices("DATABASE_URL", "DB_URL")
     )
     redis_url: RedisUrl | None = None
+    redis_timeout_seconds: float = Field(default=0.25, gt=0, le=5)  # memory answers in its place
     retention_liquidations_days: int = Field(default=90, ge=1)
     retention_open_interest_days: int = Field(default=365, ge=1)
     retention_funding_days: int = Field(default=365, ge=1)

@@ -176,6 +176,7 @@ async def live_app(
     """An application whose providers are at `sim`; `settings` win, an empty value unsets one."""
     given = {"DATA_MODE": "demo", "LOG_LEVEL": "WARNING", "RATE_LIMIT_PER_MINUTE": "1000000"}
     given |= {"PLANNER": "off", "WORKER": "off", "HOURLY_EVALUATIONS": "off"}  # tests count calls
+    given |= {"REDIS_TIMEOUT_SECONDS": "5"}  # a busy machine is no sick Redis, and this clock ends no rest
     records: list[CallRecord] = []
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="store-"))

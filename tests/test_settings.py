@@ -175,6 +175,7 @@ REFUSED = [
     ("DATABASE_URL", "sqlite:///"),
     ("DATABASE_URL", "postgresql:///n"),
     ("REDIS_URL", "http://127.0.0.1:6379"),
+    ("REDIS_TIMEOUT_SECONDS", "6"),
     ("FETCH_INTERVAL_SECONDS", "0"),
     ("FETCH_INTERVAL_SECONDS", "nan"),
     ("WS_RECONNECT_SECONDS", "-1"),

@@ -31,7 +31,7 @@ async def test_connections_that_died_with_redis_cost_one_rest_and_not_one_each(
     own_redis: RedisServer,
 ) -> None:
     clock, faults = Seconds(), list[str]()
-    link = RedisLink(own_redis.url, monotonic=clock, observe=faults.append)
+    link = RedisLink(own_redis.url, timeout_s=5.0, monotonic=clock, observe=faults.append)
     try:
         assert all(await asyncio.gather(*(link.run(_slow_ping, False) for _ in range(20))))
         own_redis.stop()
@@ -49,7 +49,7 @@ async def test_connections_that_died_with_redis_cost_one_rest_and_not_one_each(
 
 async def test_a_redis_that_stays_away_is_asked_once_per_rest(own_redis: RedisServer) -> None:
     clock, faults = Seconds(), list[str]()
-    link = RedisLink(own_redis.url, monotonic=clock, observe=faults.append)
+    link = RedisLink(own_redis.url, timeout_s=5.0, monotonic=clock, observe=faults.append)
     try:
         own_redis.stop()
         for _ in range(3):
