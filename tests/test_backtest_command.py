@@ -179,7 +179,7 @@ def test_a_step_finer_than_the_prices_is_refused_in_words(
     ("name", "content"),
     [
         ("ethusdt_perp_okx_1h.csv.gz", b"this is no archive"),
-        ("ethusdt_perp_okx_1h.csv.gz", gzip.compress(b"open_time_ms,open\n" * 4_000)[:-30]),
+        ("ethusdt_perp_okx_1h.csv.gz", gzip.compress(b"open_time_ms,open\n" * 4_000, mtime=0)[:-30]),
         ("ethusdt_perp_okx_1h.csv", bytes(range(128, 256)) * 20),
         ("funding_multi_exchange_x.csv", b"time_ms,exchange\n1,okx\n"),
         ("funding_multi_exchange_x.csv", b"time_ms,exchange,symbol,funding_rate\nsoon,okx,BTC,0.1\n"),

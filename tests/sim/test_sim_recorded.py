@@ -138,7 +138,9 @@ class TestCandles:
         with pytest.raises(ValueError, match="no recorded data"):
             RecordedSource(tmp_path, clock.now_ms)
 
-    @pytest.mark.parametrize("content", [b"no archive", gzip.compress(b"open_time_ms,open\n" * 9)[:-20]])
+    @pytest.mark.parametrize(
+        "content", [b"no archive", gzip.compress(b"open_time_ms,open\n" * 9, mtime=0)[:-20]]
+    )
     def test_a_broken_archive_is_named(self, tmp_path: Path, clock: SimClock, content: bytes) -> None:
         (tmp_path / "btcusdt_perp_okx_1h.csv.gz").write_bytes(content)
         with pytest.raises(ValueError, match=r"^btcusdt_perp_okx_1h\.csv\.gz: broken, or no CSV"):
