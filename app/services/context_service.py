@@ -160,7 +160,8 @@ async def ask(
     except ProviderError as error:
         return None, attempt(error.code, error.detail)
     except TimeoutError:
-        return None, attempt(MissingReason.TIMEOUT, f"no answer within {share_s:.1f} s")
+        within = f"within {share_s:.1f} s" if share_s > 0.0 else "at once, and no time was left to wait"
+        return None, attempt(MissingReason.TIMEOUT, f"no answer {within}")
     except Exception:  # noqa: BLE001 - named boundary
         _log.exception("adapter failed", extra={"provider": source.provider, "endpoint": source.endpoint})
         return None, attempt(MissingReason.BAD_PAYLOAD, "internal error in the adapter")

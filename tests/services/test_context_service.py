@@ -25,7 +25,7 @@ from app.core.errors import (
     ProviderUnavailable,
 )
 from app.core.ports import Fetched, Source
-from app.services.context_service import ContextService, SourceOrder
+from app.services.context_service import ContextService, SourceOrder, ask
 
 BTC = Symbol("BTC")
 Fetch = Callable[[Symbol], Awaitable[Fetched[object]]]
@@ -137,12 +137,12 @@ async def test_a_hanging_first_source_leaves_time_for_the_second() -> None:
 
 async def test_sources_that_cannot_be_asked_get_no_share_of_the_time() -> None:
     async def slow(_: Symbol) -> Fetched[object]:
-        await asyncio.sleep(0.12)
+        await asyncio.sleep(0.4)
         return price(10.0)
 
-    # A third of 0.2 s would not be enough; the other two have no key.
+    # A third of 1 s would not be enough; the other two have no key.
     found = await gathered_price(
-        service({"okx": slow}, order=("okx", "coinglass", "coinapi"), deadline_s=0.2)
+        service({"okx": slow}, order=("okx", "coinglass", "coinapi"), deadline_s=1.0)
     )
     assert isinstance(found, Reading)
 
@@ -152,6 +152,13 @@ async def test_everything_hanging_ends_at_the_deadline_with_reasons() -> None:
         found = await gathered_price(service({"okx": hangs, "coinglass": hangs}, deadline_s=0.1))
     assert isinstance(found, Missing)
     assert found.reason is MissingReason.TIMEOUT
+
+
+async def test_a_source_whose_time_has_passed_says_so_and_names_no_seconds_below_none() -> None:
+    late = Source(Capability.PRICE, "okx", "ticker", hangs)
+    found, attempt = await ask(late, BTC, -0.2, SystemClock())
+    assert found is None
+    assert attempt.detail == "no answer at once, and no time was left to wait"
 
 
 async def test_a_stale_first_choice_makes_way_for_a_fresh_second() -> None:
