@@ -246,6 +246,12 @@ async def test_answers_go_on_without_the_database_and_nothing_answered_is_lost(
             (found,) = [item for item in answer.json()["dependencies"] if item["name"] == "store"]
             return answer.status_code, found["state"], found["detail"]
 
+        async def until_it_is(state: str) -> None:
+            async with asyncio.timeout(30):
+                while (await ready())[1] != state:  # noqa: ASYNC110  seen by asking only
+                    await asyncio.sleep(0.05)
+
+        await until_it_is("ok")
         first = (await rig.signal())["asOf"]
         assert await stored() == [first]
         await asyncio.to_thread(server.stop)
@@ -259,9 +265,7 @@ async def test_answers_go_on_without_the_database_and_nothing_answered_is_lost(
             replay = await rig.app.get("/replay/oi/BTC")
             assert replay.status_code == 200
             assert replay.json()["storeFault"]
-            async with asyncio.timeout(30):
-                while (await ready())[1] != "down":  # noqa: ASYNC110  seen by asking only
-                    await asyncio.sleep(0.05)
+            await until_it_is("down")
             status, _, detail = await ready()
             assert status == 200
             assert "rows wait" in detail
@@ -271,7 +275,5 @@ async def test_answers_go_on_without_the_database_and_nothing_answered_is_lost(
             assert 'store_up{backend="postgresql",state="down"} 0.0' in metrics
         finally:
             await asyncio.to_thread(server.start)
-        async with asyncio.timeout(30):
-            while (await ready())[1] != "ok":  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        await until_it_is("ok")
         assert await stored() == [second, first]

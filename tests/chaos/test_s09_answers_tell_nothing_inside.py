@@ -24,7 +24,6 @@ ROLES = {
 PRODUCTION = {
     "ENV": "prod",
     "ALLOW_DEMO_IN_PROD": "true",
-    "REQUEST_DEADLINE_SECONDS": "3",
     "PUBLIC_URL": "https://signals.test",
     "API_KEYS": f"reader:{ROLES['reader']}:read,debugger:{ROLES['debugger']}:read+debug,"
     f"admin:{ROLES['admin']}:read+admin",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -121,6 +122,7 @@ async def test_a_database_of_another_data_mode_is_neither_read_nor_written(
 
 @pytest.mark.parametrize("place", ["/proc/none/store.db", "folder", "garbage"])
 async def test_a_file_that_cannot_be_one_is_a_state_and_not_a_crash(tmp_path: Path, place: str) -> None:
+    before = set(threading.enumerate())
     (tmp_path / "folder").mkdir()
     (tmp_path / "garbage").write_bytes(bytes(range(256)) * 40)
     store = SqlStore(
@@ -135,3 +137,5 @@ async def test_a_file_that_cannot_be_one_is_a_state_and_not_a_crash(tmp_path: Pa
         assert str(tmp_path) not in store.status().detail
     finally:
         await store.close()
+        # The driver's thread of a connection that never was answers once more: to a loop that is still there.
+        await until(lambda: set(threading.enumerate()) <= before)
