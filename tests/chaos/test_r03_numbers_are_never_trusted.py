@@ -114,7 +114,7 @@ Answers = Mapping[tuple[str, str], tuple[httpx2.Response, httpx2.Response]]
 async def answers() -> Answers:
     """Every number and every shape once."""
     names = [*(("nan", number) for number in NUMBERS), *(("body", shape) for shape in SHAPES.values())]
-    return await run_cases({name: partial(ask_broken, *name) for name in names})
+    return await run_cases({name: partial(ask_broken, *name) for name in names}, at_once=2)
 
 
 @pytest.mark.parametrize("number", NUMBERS)

@@ -102,7 +102,7 @@ async def test_cut_answers_of_everybody_leave_a_neutral_answer_with_reasons() ->
     cases = {
         (kind, share): partial(ask_cut, kind, share) for kind in KINDS for share in (0.0, 0.1, 0.5, 0.99)
     }
-    for body in (await run_cases(cases)).values():
+    for body in (await run_cases(cases, at_once=2)).values():
         assert body["coverage"] == 0
         assert body["signal"] == "NEUTRAL"
         assert all(item["status"] == "missing" for item in factors(body).values())
