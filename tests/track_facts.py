@@ -11,6 +11,7 @@ from app.core.domain.stored import ChainReport
 from app.core.domain.symbol import resolve_symbol
 from app.core.domain.track_record import (
     Calibrated,
+    ChainAnswer,
     DeflatedSharpe,
     Group,
     HorizonRecord,
@@ -240,9 +241,9 @@ class FakeTrack:
         self._ask(symbol)
         return answer(replace(self.found, symbol=symbol), no_probability=self.no_probability)
 
-    async def verify(self) -> ChainReport:
+    async def verify(self) -> ChainAnswer:
         self._ask("verify")
-        return self.report
+        return ChainAnswer(TO_MS - 40_000, self.report)
 
     async def stats(self, hours: int) -> SignalStats:
         self._ask(hours)

@@ -25,9 +25,9 @@ from app.core.domain.liquidity_answer import LiquidityAnswer
 from app.core.domain.sentiment import SentimentAnswer
 from app.core.domain.signal import Mode
 from app.core.domain.status import ReadyReport
-from app.core.domain.stored import ChainReport, ExportQuery, Page, SignalQuery, StoredSignal
+from app.core.domain.stored import ExportQuery, Page, SignalQuery, StoredSignal
 from app.core.domain.symbol import Symbol, SymbolMatches
-from app.core.domain.track_record import RecordAnswer, SignalStats
+from app.core.domain.track_record import ChainAnswer, RecordAnswer, SignalStats
 from app.core.domain.views import Parts, View, ViewQuery
 
 
@@ -228,8 +228,8 @@ class TrackUseCase(Protocol):
         """None: all coins together. Raises: InvalidParameter, UnknownSymbol, StorageUnavailable."""
         ...
 
-    async def verify(self) -> ChainReport:
-        """Walk every chain. Raises: StorageUnavailable."""
+    async def verify(self) -> ChainAnswer:
+        """What the newest walk over every chain found. Raises: StorageUnavailable."""
         ...
 
     async def stats(self, hours: int) -> SignalStats:

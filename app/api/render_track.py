@@ -14,10 +14,11 @@ from app.api.schemas.base import DETAIL_CHARS, NAME_CHARS, SENTENCE_CHARS
 from app.core.domain.context import DataMode
 from app.core.domain.formatting import toward_neutral
 from app.core.domain.signal import Direction, Mode
-from app.core.domain.stored import ChainReport, Trigger
+from app.core.domain.stored import Trigger
 from app.core.domain.track_record import (
     ENOUGH_EFFECTIVE_N,
     Calibrated,
+    ChainAnswer,
     DeflatedSharpe,
     Group,
     HorizonRecord,
@@ -220,11 +221,14 @@ def _sharpe(found: DeflatedSharpe) -> parts.DeflatedSharpeItem:
     )
 
 
-def chain_report(report: ChainReport, *, now_ms: int, data_mode: DataMode) -> answers.ChainReportResponse:
+def chain_report(found: ChainAnswer, *, now_ms: int, data_mode: DataMode) -> answers.ChainReportResponse:
     """What verifying the record found."""
+    report = found.report
     return answers.ChainReportResponse(
         timestamp=iso_utc(now_ms),
         data_mode=data_mode,
+        walked=iso_utc(found.walked_ms),
+        age_s=age_s(now_ms, found.walked_ms),
         ok=not report.broken,
         chains=report.chains,
         signals=report.signals,

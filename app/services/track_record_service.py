@@ -15,7 +15,7 @@ from app.core.clock import Clock
 from app.core.domain.market import HOUR_MS
 from app.core.domain.stored import ChainReport
 from app.core.domain.symbol import Symbol
-from app.core.domain.track_record import RecordAnswer, SignalStats, TrackRecord
+from app.core.domain.track_record import ChainAnswer, RecordAnswer, SignalStats, TrackRecord
 from app.core.record.assembling import RecordColumns
 from app.core.record.columns import Evaluations, HorizonOutcomes
 from app.core.record.live_notes import funding_notes, hours_notes, unscorable_notes, version_notes
@@ -76,7 +76,7 @@ class TrackRecordService:
             monotonic=monotonic,
             grace_s=GRACE * keep_s,
         )
-        self._walks = KeptAnswers[None, ChainReport](keep_s=VERIFY_S, max_keys=1, monotonic=monotonic)
+        self._walks = KeptAnswers[None, ChainAnswer](keep_s=VERIFY_S, max_keys=1, monotonic=monotonic)
 
     async def record(self, symbol_text: str | None) -> RecordAnswer:
         """The record of one coin, in any usual spelling, or of all together; minutes old, an hour at most
@@ -91,9 +91,9 @@ class TrackRecordService:
         now_ms = self._clock.now_ms()
         return RecordAnswer(now_ms, computed_ms, record, summary_of(record), self._why_no_probability())
 
-    async def verify(self) -> ChainReport:
+    async def verify(self) -> ChainAnswer:
         """Every hash computed again; one walk at a time, kept for a minute."""
-        return await self._walks.get(None, self._verify)
+        return await self._walks.get(None, self._walk)
 
     async def stats(self, hours: int) -> SignalStats:
         """How many signals were stored in the last hours, and of what kind."""
@@ -104,6 +104,10 @@ class TrackRecordService:
     async def columns(self) -> RecordColumns:
         """What records are made of, for whoever learns from it; at most five minutes old."""
         return await self._columns.get(None, self._reader.read)
+
+    async def _walk(self) -> ChainAnswer:
+        walked_ms = self._clock.now_ms()
+        return ChainAnswer(walked_ms, await self._verify())
 
     async def _make(self, symbol: str | None) -> tuple[int, TrackRecord]:
         columns = await self.columns()

@@ -262,6 +262,8 @@ async def test_a_chain_that_holds(rig: Any) -> None:
     body = await ask(rig, "/track-record/verify")
     assert (body["ok"], body["chains"], body["broken"]) == (True, 2, [])
     assert (body["signals"], body["outcomes"]) == (1_234, 9_872)
+    assert (body["timestamp"], body["walked"]) == ("2026-02-25T06:13:20.000Z", "2026-02-25T06:12:40.000Z")
+    assert body["ageS"] == 40.0
 
 
 async def test_a_broken_chain_is_an_answer_and_says_where(rig: Any) -> None:

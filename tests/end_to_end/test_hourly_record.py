@@ -87,7 +87,7 @@ async def test_hours_are_evaluated_followed_counted_and_say_why_there_is_no_chan
             assert not record.enough_data
             assert answer.summary
             assert record.notes[-1].endswith("0 had no usable price, 0 came too late and 0 were missed.")
-            assert (await track.verify()).broken == ()
+            assert (await track.verify()).report.broken == ()
             signals = use_cases.api.signals
             assert isinstance(signals, SignalService)
             signal = (await signals.signal("BTC", Mode.BALANCED)).signal

@@ -281,9 +281,13 @@ async def test_records_are_kept_for_minutes_and_made_once_for_many(rig: Rig) -> 
 async def test_chains_are_walked_one_at_a_time_and_at_most_once_a_minute(rig: Rig) -> None:
     await fill(rig)
     reports = await asyncio.gather(*(rig.service.verify() for _ in range(4)))
-    assert (rig.walks, reports[0].signals, reports[0].broken) == (1, 4, ())
-    rig.clock.tick(60)
-    await rig.service.verify()
+    first_ms = rig.clock.now_ms()
+    assert (rig.walks, reports[0].report.signals, reports[0].report.broken) == (1, 4, ())
+    rig.clock.tick(59)
+    # What is shown again says when it was found.
+    assert (await rig.service.verify()).walked_ms == first_ms
+    rig.clock.tick(1)
+    assert (await rig.service.verify()).walked_ms == first_ms + 60_000
     assert rig.walks == 2
 
 

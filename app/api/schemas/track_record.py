@@ -94,9 +94,11 @@ class ChainReportResponse(ApiModel):
 
     timestamp: IsoTime = Field(description="When this answer was made; market time, UTC.")
     data_mode: DataMode = Field(description="live, demo (simulated market) or replay (recorded past).")
+    walked: IsoTime = Field(description="Market time the walk began, UTC: what is newer was not walked.")
+    age_s: float = Field(ge=0, description="Seconds from `walked` to now; a walk is shown for a minute.")
     ok: bool = Field(description="True: every hash fits. False: something was changed, removed or inserted.")
     chains: int = Field(ge=0, description="Number of chains of signals and outcomes, per process that wrote.")
-    signals: int = Field(ge=0, description="Number of signals that were walked: all that are stored.")
+    signals: int = Field(ge=0, description="Number of signals that were walked: all that were stored then.")
     outcomes: int = Field(ge=0, description="Number of ended outcomes that were compared with their entries.")
     broken: list[BrokenLinkItem] = Field(
         max_length=MAX_BROKEN, description="The first places that do not hold; empty when all do."

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.core.domain.stored import ChainReport
+
 # Under so many independent outcomes a record says so and nobody should trade on it.
 ENOUGH_EFFECTIVE_N = 400.0
 
@@ -189,6 +191,14 @@ class RecordAnswer:
     record: TrackRecord
     summary: str
     no_probability: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChainAnswer:
+    """What a walk over the chains found, and the market time it began: up to a minute before now."""
+
+    walked_ms: int
+    report: ChainReport
 
 
 @dataclass(frozen=True, slots=True)
