@@ -45,6 +45,11 @@ def format_count(count: int, one: str) -> str:
     return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
 
 
+def format_effective_n(effective_n: float) -> str:
+    """Cut, not rounded, so that 399.6 does not read as the 400 it has not reached: -> `399`."""
+    return f"{int(effective_n):,}"
+
+
 def format_percent(frac: float, decimals: int = 1) -> str:
     """A fraction as percent: 0.716 -> `71.6 %`."""
     return f"{frac * 100:.{decimals}f} %"

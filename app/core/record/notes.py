@@ -6,6 +6,7 @@ given.
 
 from __future__ import annotations
 
+from app.core.domain.formatting import format_effective_n
 from app.core.domain.track_record import (
     ENOUGH_EFFECTIVE_N,
     DeflatedSharpe,
@@ -41,13 +42,13 @@ def _sureness(scored: int, effective_n: float) -> list[str]:
     found = []
     if effective_n < ENOUGH_EFFECTIVE_N:
         found.append(
-            f"Effective n {int(effective_n):,} of the {ENOUGH_EFFECTIVE_N:,.0f} needed: "
+            f"Effective n {format_effective_n(effective_n)} of the {ENOUGH_EFFECTIVE_N:,.0f} needed: "
             "nobody should trade on this."
         )
     if effective_n < 0.95 * scored:
         found.append(
             f"Trades overlap and coins move together: {scored:,} scored trades are as unsure as "
-            f"{effective_n:,.0f} independent ones."
+            f"{format_effective_n(effective_n)} independent ones."
         )
     enough = needed_n(_TOLD)
     if effective_n < enough:

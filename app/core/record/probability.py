@@ -28,6 +28,7 @@ from app.core.calibration.scores import (
     log_loss,
     reliability,
 )
+from app.core.domain.formatting import format_effective_n
 from app.core.domain.track_record import ENOUGH_EFFECTIVE_N, Calibrated, Mean
 from app.core.record.calibrator import Calibrator, Outcomes, fit_better, pool_sides
 from app.core.record.columns import Evaluations, Flags, Floats, HorizonOutcomes
@@ -133,8 +134,8 @@ def _why_not(gain: Mean) -> str:
     if gain.mean <= 0.0:
         return "on later trades the score was no better than the base rate"
     if gain.effective_n < ENOUGH_EFFECTIVE_N:
-        found = int(gain.effective_n)
-        return f"{found:,} independent outcomes, {ENOUGH_EFFECTIVE_N:.0f} are needed to judge one"
+        found = format_effective_n(gain.effective_n)
+        return f"{found} independent outcomes, {ENOUGH_EFFECTIVE_N:.0f} are needed to judge one"
     if gain.low <= 0.0:
         return "on later trades the score was better than the base rate, but not surely"
     return ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.core.domain.formatting import format_minutes
+from app.core.domain.formatting import format_effective_n, format_minutes
 from app.core.domain.market import DAY_MS, HOUR_MS
 from app.core.domain.outcomes import HORIZONS_MS
 from app.core.domain.track_record import ENOUGH_EFFECTIVE_N, TrackRecord, TradeStats
@@ -123,8 +123,8 @@ def rates_of(stats: TradeStats) -> Rates | None:
 
 
 def effective_words(stats: TradeStats) -> str:
-    """Cut, not rounded, so that 399.6 does not read as the 400 it has not reached; `-` when unknown."""
-    return "-" if stats.effective_n is None else f"{int(stats.effective_n):,}"
+    """`format_effective_n`; `-` when unknown."""
+    return "-" if stats.effective_n is None else format_effective_n(stats.effective_n)
 
 
 def horizon_words(horizon: str) -> str:

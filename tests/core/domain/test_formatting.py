@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from app.core.domain.formatting import (
     format_age,
     format_count,
+    format_effective_n,
     format_minutes,
     format_moment,
     format_ordinal,
@@ -131,6 +132,10 @@ def test_a_moment_has_its_day_unless_it_is_today() -> None:
     now_ms = 1_772_000_020_000  # 2026-02-25 06:13:40 UTC
     assert format_moment(now_ms - 180 * 60_000, now_ms) == "03:13 UTC"
     assert format_moment(now_ms - 7 * 3_600_000, now_ms) == "2026-02-24 23:13 UTC"
+
+
+def test_an_effective_n_is_cut_so_that_it_never_reads_as_one_it_has_not_reached() -> None:
+    assert [format_effective_n(value) for value in (399.6, 46.999, 1_200.0)] == ["399", "46", "1,200"]
 
 
 def test_a_count_is_told_in_the_singular_and_the_plural() -> None:

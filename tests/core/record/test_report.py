@@ -199,6 +199,16 @@ def test_what_a_reader_has_to_know_is_said(record: TrackRecord) -> None:
     assert any(note.startswith("After costs ") and "beyond chance" in note for note in record.notes)
 
 
+@pytest.mark.parametrize("hours", range(96, 240, 12))
+def test_two_sentences_on_the_effective_n_say_the_same_number(hours: int) -> None:
+    few = make_evaluations(hours, coins=2)
+    notes = record_of(few, outcomes_of(few)).notes
+    needed = [note.split()[2] for note in notes if note.startswith("Effective n ")]
+    alike = [note.split()[-3] for note in notes if note.startswith("Trades overlap ")]
+    assert needed
+    assert needed == alike
+
+
 def test_a_probability_that_falls_with_the_score_is_announced() -> None:
     wrong = make_evaluations(120 * 24)
     outcomes = [make_outcomes(wrong, edge=-0.7)]
