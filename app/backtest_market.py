@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from app.backtest_history import HistorySource
 from app.backtest_stored import read_store
 from app.core.domain.context import DataMode
-from app.core.domain.market import DAY_MS, HOUR_MS
+from app.core.domain.market import DAY_MS
 from app.core.domain.symbol import parse_symbol, resolve_symbol
 from app.core.errors import InvalidParameter, UnknownSymbol
 from app.services.storage.alerts import SqlAlerts
@@ -95,13 +95,10 @@ def open_market(options: argparse.Namespace, settings: Settings) -> Market:
     if options.store:
         return asyncio.run(_stored(options, settings))
     source = RecordedSource(options.data, lambda: NO_END_MS)
-    coins = tuple(coin.base for coin in source.coins() if _has_candles(source, coin.base))
+    # Hundreds of coins occur in recorded liquidations only: there is nothing to evaluate of them.
+    priced = source.priced()
+    coins = tuple(coin.base for coin in source.coins() if coin.base in priced)
     return Market(source, coins, coins, DataMode.REPLAY, "recorded data", NO_END_MS)
-
-
-def _has_candles(source: HistorySource, base: str) -> bool:
-    """Hundreds of coins occur in recorded liquidations only: there is nothing to evaluate of them."""
-    return any(source.candles(base, name, HOUR_MS, 0, NO_END_MS).open_ms.size for name in source.exchanges())
 
 
 async def _stored(options: argparse.Namespace, settings: Settings) -> Market:

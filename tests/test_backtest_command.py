@@ -197,6 +197,15 @@ def test_a_broken_file_is_told_by_its_name_in_one_line(
     assert [line for line in said if name in line] == said[-1:]
 
 
+def test_a_broken_file_of_a_coin_that_nobody_asked_for_is_not_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = recorded(tmp_path / "data", days=10)
+    (data / "ethusdt_perp_okx_1h.csv.gz").write_bytes(b"this is no archive")
+    assert main(["--data", str(data), "--symbols", "BTC", "--out", str(tmp_path / "out")]) == 0
+    assert "### BTC, " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("command", ["run", "sweep", "setups"])
 def test_where_nothing_can_be_written_nothing_is_run(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -76,8 +76,11 @@ class RecordedSource:
 
     @cached_property
     def _coins(self) -> tuple[Coin, ...]:
-        priced = [file.base for file in self._files if file.kind == "candles"]
-        return list_coins(priced, self._liquidations)
+        return list_coins(self.priced(), self._liquidations)
+
+    def priced(self) -> tuple[str, ...]:
+        """Coins that have files of candles, by the names of those; no file is read."""
+        return tuple(dict.fromkeys(file.base for file in self._files if file.kind == "candles"))
 
     def exchanges(self) -> tuple[str, ...]:
         return self._exchanges
