@@ -42,8 +42,6 @@ _PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 _MAX_POINTS = 400
 _DEARER = 2.0
 _HEADLINE = {RECORD_HORIZON: HORIZONS_MS[RECORD_HORIZON]}
-# Factors are ranked in a month of their own past.
-_SEEN_BEFORE_MS = 30 * DAY_MS
 _MINUTE_MS = 60_000
 OnProgress = Callable[[str, float], None]
 
@@ -153,15 +151,16 @@ def _coin(run: Run, index: int, coin: CoinData, config: EngineConfig) -> CoinRep
         coin.history.base,
         coin.inputs,
         coin.history.path.interval_ms,
-        _odd_bars(coin, int(run.evaluations.at_ms[0])),
+        _odd_bars(coin, config, int(run.evaluations.at_ms[0])),
         len(rows),
         covered,
         record,
     )
 
 
-def _odd_bars(coin: CoinData, from_ms: int) -> tuple[OddBars, ...]:
-    """Of the candles that answers were made of, and of the prices that trades were followed on."""
+def _odd_bars(coin: CoinData, config: EngineConfig, from_ms: int) -> tuple[OddBars, ...]:
+    """Of the candles that answers were made of (factors are ranked in a past of their own), and of the prices
+    that trades were followed on."""
     bars, path = hourly_bars(coin.history.context), coin.history.path
     candles = find_odd_bars(
         "hourly candles",
@@ -170,7 +169,7 @@ def _odd_bars(coin: CoinData, from_ms: int) -> tuple[OddBars, ...]:
         bars.high,
         bars.low,
         bars.close,
-        from_ms=from_ms - _SEEN_BEFORE_MS,
+        from_ms=from_ms - int(config.history_days * DAY_MS),
     )
     if path.interval_ms == HOUR_MS:
         return (candles,)  # the path is those candles
