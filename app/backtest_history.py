@@ -156,8 +156,7 @@ class _Reader:
             settled = self._source.funding_settled(self._base, exchange, 0, self._known_end_ms)
             if settled.values.size:
                 break
-        self._name(_PAID, f"{exchange}, at its stamps", settled.open_ms)
-        if settled.values.size and not self.sources[_PAID].startswith(_NOT_RECORDED):
+        if self._name(_PAID, f"{exchange}, at its stamps", settled.open_ms):
             return Settlements(settled.open_ms, settled.values)
         self.sources[_PAID] = f"{_NOT_RECORDED}: not charged"
         return None
@@ -261,14 +260,16 @@ class _Reader:
         series = Series(Unit.SCORE, DAY_MS, stamps, tuple(found.values.tolist()))
         return _reading(series, "alternative_me", stamps[-1])
 
-    def _name(self, name: str, words: str, close_ms: Int64s) -> None:
-        """Say where an input came from, and how far it reaches when it ends early."""
+    def _name(self, name: str, words: str, close_ms: Int64s) -> bool:
+        """Say where an input came from, and how far it reaches when it ends early; False: not even into the
+        period."""
         newest_ms = int(close_ms[-1]) if close_ms.size else 0
         if newest_ms < self._from_ms:
             words = f"{_NOT_RECORDED} in this period" if newest_ms else "none"
         elif newest_ms < self._lived_ms[1] - 2 * DAY_MS:
             words += f", until {day(newest_ms)}"
         self.sources[name] = words
+        return newest_ms >= self._from_ms
 
     def _series(
         self, name: str, found: ValueColumns, unit: Unit, length_ms: int, provider: str, words: str

@@ -111,7 +111,7 @@ def run_weights(options: argparse.Namespace) -> str:
     """What a walk-forward would have chosen, as Markdown. Raises: as `run_backtest`."""
     config, found = _evaluated(options)
     run = found.run
-    record = engine_record(run.evaluations, run.outcomes, config, symbol=None)
+    record = engine_record(run.evaluations, [run.headline], config, symbol=None)
     weights = choose_weights(run.evaluations, run.headline, config)
     return render_weights(weights, is_enough=record.enough_data)
 

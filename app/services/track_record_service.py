@@ -57,7 +57,7 @@ class TrackRecordService:
         clock: Clock,
         keep_s: float = KEEP_S,
     ) -> None:
-        """verify: walks the chains of stored signals. why_no_probability: of signals now; empty: they carry
+        """verify: proves all that is stored. why_no_probability: of signals now; empty: they carry
         one."""
         self._reader = reader
         self._evaluations = evaluations

@@ -94,21 +94,21 @@ def _start(
     return {"type": "http.response.start", "status": status, "headers": raw}
 
 
-async def _until_gone(receive: Receive) -> None:
+async def until_gone(receive: Receive) -> None:
     """Wait until the client has closed its side."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 async def _hang(fault: Fault, reply: Reply, receive: Receive, send: Send) -> int:
-    await _until_gone(receive)
+    await until_gone(receive)
     return 0
 
 
 async def _stall(fault: Fault, reply: Reply, receive: Receive, send: Send) -> int:
     await send(_start(reply.status, reply.headers, reply.content_type, len(reply.body)))
     await send({"type": "http.response.body", "body": reply.body[: _cut(fault, reply)], "more_body": True})
-    await _until_gone(receive)
+    await until_gone(receive)
     return reply.status
 
 
@@ -162,7 +162,7 @@ async def _gzip_bomb(fault: Fault, reply: Reply, receive: Receive, send: Send) -
 
 async def _send_stream(chunks: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
     """Send chunks until they end or the client has gone (sends to a closed socket return in silence)."""
-    gone = asyncio.create_task(_until_gone(receive))
+    gone = asyncio.create_task(until_gone(receive))
     try:
         async for chunk in chunks:
             if gone.done():

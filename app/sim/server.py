@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.sim.fault_delivery import send_faulty, send_reply
+from app.sim.fault_delivery import send_faulty, send_reply, until_gone
 from app.sim.faults import HTTP_KINDS, Fault
 from app.sim.state import SimState
 from app.sim.streams import StreamServer
@@ -165,15 +165,10 @@ async def _read_body(receive: Receive) -> bytes:
             return bytes(body)
 
 
-async def _hang_up(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
 async def _waited(wait: Awaitable[None], receive: Receive) -> bool:
     """Wait as long as the client does; False: it hung up first. A server that stops waits for nobody else."""
     waiting = asyncio.ensure_future(wait)
-    gone = asyncio.ensure_future(_hang_up(receive))
+    gone = asyncio.ensure_future(until_gone(receive))
     try:
         await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
         return waiting.done()

@@ -44,7 +44,7 @@ def break_even_rate(barrier_frac: float, cost_frac: float) -> float:
 
     Worked number: barriers of 0.5 %, costs of 0.10 % -> 0.60.
     """
-    return (barrier_frac + cost_frac) / (2.0 * barrier_frac)
+    return break_even_between(barrier_frac, barrier_frac, cost_frac)
 
 
 def break_even_between(stop_frac: float, target_frac: float, cost_frac: float) -> float:

@@ -59,9 +59,7 @@ def end_note(dialect: str, key: str, seq: int, digest: str, now_ms: int) -> Exec
 class ChainWalk:
     """One walk over all chains of a table."""
 
-    def __init__(
-        self, engine: Access, chains: ChainTable, look: Callable[[RowMapping], str | None] = lambda _: None
-    ) -> None:
+    def __init__(self, engine: Access, chains: ChainTable, look: Callable[[RowMapping], str | None]) -> None:
         """look: called with every row in a thread, what else is wrong with it."""
         self._engine = engine
         self._of = chains

@@ -36,8 +36,8 @@ def outcome_hash_of(outcome: Row) -> str:
 
 def hash_of(entry: Row) -> str:
     """What an entry's hash must be: everything else in it counts."""
-    facts = {column.name: entry[column.name] for column in outcome_ledger.columns}
-    del facts["hash"], facts["prev_hash"]
+    named = [column.name for column in outcome_ledger.columns if column.name not in ("hash", "prev_hash")]
+    facts = {name: entry[name] for name in named}
     return link(entry["prev_hash"], facts)
 
 
@@ -69,7 +69,7 @@ class OutcomeLedger:
                 "prev_hash": head,
                 "ts_init_ms": now_ms,
             }
-            head = hash_of(entry | {"hash": ""})
+            head = hash_of(entry)
             entries.append(entry | {"hash": head})
         await connection.execute(outcome_ledger.insert(), entries)
         key = f"{LEDGER_END_KEY}{self._chain}"
