@@ -176,7 +176,7 @@ async def test_nothing_known_claims_nothing_and_shows_no_rate() -> None:
             signals = (await say(found, who=who)).split("\n\n")[0]
             assert "%" not in signals
             assert ("Nothing is claimed." if who == CHAT else "Tidak ada yang diklaim.") in signals
-    assert "no scheduled evaluation has been recorded" in await say(empty())
+    assert "no scheduled evaluation by the running engine has been recorded" in await say(empty())
     waiting = await say(record(trades(scored=0, is_open=3)))
     assert "none is scored yet. 744 scheduled evaluations in 31 d, 5 of them LONG or SHORT." in waiting
 

@@ -218,7 +218,7 @@ ENGLISH: dict[str, str] = {
     "track.title": "<b>Track record</b>",
     "track.title_coin": "<b>Track record, {coin}</b>",
     "track.off": "Signals: no scored record is kept here.",
-    "track.unrecorded": "Signals: no scheduled evaluation has been recorded yet.",
+    "track.unrecorded": "Signals: no scheduled evaluation by the running engine has been recorded yet.",
     "track.waiting": "Signals: none is scored yet. {evaluations} scheduled evaluations in {span}, "
     "{emitted} of them LONG or SHORT.",
     "track.scored": "<b>{n} signals</b> scored after {horizon}, in {span}",

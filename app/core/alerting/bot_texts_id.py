@@ -221,7 +221,7 @@ INDONESIAN: dict[str, str] = {
     "track.title": "<b>Rekam jejak</b>",
     "track.title_coin": "<b>Rekam jejak, {coin}</b>",
     "track.off": "Sinyal: di sini tidak disimpan rekam yang dinilai.",
-    "track.unrecorded": "Sinyal: belum ada evaluasi terjadwal yang tercatat.",
+    "track.unrecorded": "Sinyal: mesin yang berjalan belum punya evaluasi terjadwal yang tercatat.",
     "track.waiting": "Sinyal: belum ada yang dinilai. {evaluations} evaluasi terjadwal dalam {span}, "
     "{emitted} di antaranya LONG atau SHORT.",
     "track.scored": "<b>{n} sinyal</b> dinilai setelah {horizon}, dalam {span}",

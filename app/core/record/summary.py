@@ -142,8 +142,8 @@ def span_ms(record: TrackRecord) -> int | None:
 def _nothing(record: TrackRecord, stats: TradeStats | None) -> str:
     if record.evaluations == 0:
         return (
-            f"No scheduled evaluation{_coin(record)} has been recorded yet, so nothing is known of how good "
-            "the signals are."
+            f"No scheduled evaluation{_coin(record)} by the running engine has been recorded yet, so nothing "
+            "is known of how good its signals are."
         )
     if stats is None or stats.emitted == 0:
         return (

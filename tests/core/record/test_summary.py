@@ -30,9 +30,12 @@ def test_the_worked_sentence() -> None:
 
 def test_nothing_recorded_claims_nothing() -> None:
     assert summary_of(empty()) == (
-        "No scheduled evaluation has been recorded yet, so nothing is known of how good the signals are."
+        "No scheduled evaluation by the running engine has been recorded yet, so nothing is known of how "
+        "good its signals are."
     )
-    assert summary_of(empty("BTC")).startswith("No scheduled evaluation for BTC has been recorded yet")
+    assert summary_of(empty("BTC")).startswith(
+        "No scheduled evaluation for BTC by the running engine has been recorded yet"
+    )
     assert verdict_of(empty()) is Verdict.NOTHING
 
 
