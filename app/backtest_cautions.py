@@ -97,8 +97,8 @@ def _funding_words(report: BacktestReport) -> tuple[str, ...]:
         return ()
     return (
         f"Funding is not known for {count(report.funding_unknown)} of {count(found.engine.scored)} scored "
-        f"trades at {found.horizon}: they end after the last settlement that is known of their coin, or none "
-        "is. No funding was charged to them from there on.",
+        f"trades at {found.horizon}: not every settlement that was due on their way was recorded. What is "
+        "not known was not charged.",
     )
 
 

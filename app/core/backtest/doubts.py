@@ -58,16 +58,21 @@ _JITTER_MS = 1_000
 def is_funding_known(settlements: Settlements | None, from_ms: Ints, to_ms: Ints) -> Flags:
     """Which trades, held from one moment to the other, saw every settlement that was due.
 
-    Before the first one known and after the last one by more than their usual distance nobody knows what was
-    paid. Worked numbers: settlements every 8 h, the last at 16:00 -> a trade that ends at 23:59 is known, one
-    that ends at 24:00 is not.
+    Before the first one known, after the last one, and where two lie further apart than they usually do,
+    nobody knows what was paid. Worked numbers: settlements every 8 h, the last at 16:00 -> a trade that ends
+    at 23:59 is known, one that ends at 24:00 is not; the one of 08:00 is missing -> a trade from 00:00 to
+    07:59 is known, to 08:00 it is not, and from 08:00 on it is.
     """
     if settlements is None or not settlements.at_ms.size:
         return np.zeros(to_ms.size, dtype=np.bool_)
     at_ms = settlements.at_ms
     period_ms = int(np.median(np.diff(at_ms))) if at_ms.size > 1 else _USUAL_PERIOD_MS
     first_ms, due_ms = int(at_ms[0]) - period_ms, int(at_ms[-1]) + period_ms
-    return np.asarray((from_ms >= first_ms - _JITTER_MS) & (to_ms < due_ms - _JITTER_MS))
+    is_known = np.asarray((from_ms >= first_ms - _JITTER_MS) & (to_ms < due_ms - _JITTER_MS))
+    for before in np.flatnonzero(np.diff(at_ms) > period_ms + _JITTER_MS):
+        lost_from_ms, lost_to_ms = at_ms[before] + period_ms, at_ms[before + 1] - period_ms
+        is_known &= (to_ms < lost_from_ms - _JITTER_MS) | (from_ms >= lost_to_ms - _JITTER_MS)
+    return is_known
 
 
 def count_funding_unknown(

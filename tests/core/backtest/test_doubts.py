@@ -70,6 +70,25 @@ def test_funding_is_known_until_the_next_settlement_would_have_been_due() -> Non
     assert is_funding_known(settlements, from_ms, to_ms).tolist() == [True, False, False, False, True]
 
 
+def test_a_hole_in_the_settlements_is_as_unknown_as_their_end() -> None:
+    """Every 8 h, and the ones of 08:00, 32:00 and 40:00 are missing."""
+    settlements = Settlements(np.array([-16, -8, 0, 16, 24, 48, 56, 64, 72]) * HOUR_MS, np.zeros(9))
+    spans = {
+        (0, 7): True,
+        (0, 8): False,
+        (7, 9): False,
+        (8, 24): True,
+        (24, 31): True,
+        (24, 32): False,
+        (33, 39): False,
+        (39, 41): False,
+        (40, 72): True,
+        (1, 60): False,
+    }
+    from_ms, to_ms = np.array(list(spans)).T * HOUR_MS
+    assert is_funding_known(settlements, from_ms, to_ms).tolist() == list(spans.values())
+
+
 def test_without_settlements_no_funding_is_known() -> None:
     one = np.array([HOUR_MS])
     none = Settlements(np.empty(0, np.int64), np.empty(0))
