@@ -151,10 +151,10 @@ class _Reader:
         return _path(hourly, HOUR_MS), exchange, HOUR_MS
 
     def settlements(self, first: str) -> Settlements | None:
-        """Rates that were paid, of the exchange of the path where it has them."""
+        """Rates that were paid, of the exchange of the path where it has them in the period."""
         for exchange in (first, "Binance", "OKX"):
             settled = self._source.funding_settled(self._base, exchange, 0, self._known_end_ms)
-            if settled.values.size:
+            if settled.open_ms.size and settled.open_ms[-1] >= self._from_ms:
                 break
         if self._name(_PAID, f"{exchange}, at its stamps", settled.open_ms):
             return Settlements(settled.open_ms, settled.values)

@@ -236,6 +236,28 @@ def test_settlements_say_how_far_they_reach(days: int, said: str) -> None:
     assert (found.history.settlements is None) is (days == 4)
 
 
+class UnsettledOnOkx(Unsettled):
+    """Only OKX stops, and OKX has the prices."""
+
+    def funding_settled(self, base: str, exchange: str, start_ms: int, end_ms: int) -> ValueColumns:
+        whole = SyntheticWorld.funding_settled(self, base, exchange, start_ms, end_ms)
+        return super().funding_settled(base, exchange, start_ms, end_ms) if exchange == "OKX" else whole
+
+
+def test_settlements_of_an_exchange_that_ended_make_way_for_one_that_goes_on() -> None:
+    found = load_history(
+        UnsettledOnOkx(11, lambda: SIM_END_MS),
+        "BTC",
+        from_ms=SIM_END_MS - 4 * DAY_MS,
+        to_ms=SIM_END_MS,
+        tier=1,
+        data_mode=DataMode.DEMO,
+        finest_ms=HOUR_MS,
+    )
+    assert dict(found.inputs)["funding paid"] == "Binance, at its stamps"
+    assert found.history.settlements is not None
+
+
 def test_inputs_are_named_and_what_is_not_recorded_is_missing() -> None:
     coin = loaded("recorded")
     inputs = dict(coin.inputs)
