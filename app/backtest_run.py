@@ -161,12 +161,19 @@ def _choose(
         raise ValueError(
             f"no moment can be evaluated: the data ends {day(to_ms)} and the period begins {day(from_ms)}"
         )
-    coins = tuple(coin for base in kept if (coin := load(base, from_ms)) is not None)
+    loaded = {base: coin for base in kept if (coin := load(base, from_ms)) is not None}
+    coins = tuple(coin for coin in loaded.values() if len(coin.history.path))
+    ended = [base for base, coin in loaded.items() if not len(coin.history.path)]
+    if not coins or set(ended) & set(named):
+        raise ValueError(f"no candles of {', '.join(ended)} after {day(from_ms)}")
     _check_step(options.step, coins)
-    left_out = [base for base in spans if base not in kept]
     words = market.words
-    if left_out:
-        words += f"; left out, because they never have enough inputs for a direction: {', '.join(left_out)}"
+    for why, left_out in (
+        ("they never have enough inputs for a direction", [base for base in spans if base not in kept]),
+        (f"their candles end before {day(from_ms)}", ended),
+    ):
+        if left_out:
+            words += f"; left out, because {why}: {', '.join(left_out)}"
     return coins, words, grid(from_ms, to_ms, INTERVAL_MS[options.step])
 
 

@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 
 from app.backtest import main
-from app.backtest_market import resolve_coins
+from app.backtest_market import Market, resolve_coins
+from app.core.domain.context import DataMode
+from app.core.domain.market import DAY_MS
+from app.sim.market import CandleColumns
+from app.sim.world import SyntheticWorld
 from app.store import main as store
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -204,6 +208,41 @@ def test_a_broken_file_of_a_coin_that_nobody_asked_for_is_not_read(
     (data / "ethusdt_perp_okx_1h.csv.gz").write_bytes(b"this is no archive")
     assert main(["--data", str(data), "--symbols", "BTC", "--out", str(tmp_path / "out")]) == 0
     assert "### BTC, " in capsys.readouterr().out
+
+
+END_MS = 1_738_540_800_000  # 2025-02-03 00:00 UTC
+
+
+class Delisted(SyntheticWorld):
+    """A market that ETH left three weeks ago."""
+
+    def candles(
+        self, base: str, exchange: str, interval_ms: int, start_ms: int, end_ms: int
+    ) -> CandleColumns:
+        last_ms = END_MS - 21 * DAY_MS if base == "ETH" else end_ms
+        return super().candles(base, exchange, interval_ms, start_ms, min(end_ms, last_ms))
+
+
+@pytest.mark.parametrize("named", [(), ("--symbols", "BTC,ETH")])
+def test_a_coin_that_ended_before_the_period_is_left_out_by_name_or_refused_by_name(
+    named: tuple[str, ...],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    coins = ("BTC", "ETH")
+    market = Market(Delisted(7, lambda: END_MS), coins, coins, DataMode.DEMO, "a world", END_MS)
+    monkeypatch.setattr("app.backtest_run.open_market", lambda *_: market)
+    flags = ["--demo", "--from", "2025-01-29", "--step", "4h", "--out", str(tmp_path / "out"), *named]
+    status = main(flags)
+    said = capsys.readouterr()
+    if named:
+        assert status == 2
+        assert "no candles of ETH after 2025-01-29" in said.err
+    else:
+        assert status == 0, said.err
+        assert "left out, because their candles end before 2025-01-29: ETH" in said.out
+        assert "### ETH" not in said.out
 
 
 @pytest.mark.parametrize("command", ["run", "sweep", "setups"])
