@@ -93,8 +93,10 @@ class ChainWalk:
 
     def _take(self, rows: Sequence[RowMapping]) -> None:
         for row in rows:
-            chain, seq, digest = row["chain"], row["seq"], row["hash"]
-            for why in (self._fault(row), self._look(row)):
+            chain, digest = row["chain"], row["hash"]
+            # SQLite keeps whatever somebody put there.
+            seq = row["seq"] if isinstance(row["seq"], int) else 0
+            for why in (self._fault(row), self._seen(row)):
                 if why is not None and len(self.broken) < MAX_BROKEN:
                     self.broken.append(Broken(chain, seq, why))
             if self._ends.get(chain) == (seq, digest):
@@ -103,6 +105,12 @@ class ChainWalk:
             self._lasts[chain] = seq
             self._previous = row
         self.rows += len(rows)
+
+    def _seen(self, row: RowMapping) -> str | None:
+        try:
+            return self._look(row)
+        except (ValueError, TypeError):  # such as a time that is no number
+            return "it cannot be read"
 
     def _fault(self, row: RowMapping) -> str | None:
         try:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from app.core.chain import GENESIS
 from app.core.clock import ManualClock
@@ -255,6 +256,29 @@ async def test_tampering_is_found(store: SqlStore, what: str) -> None:
     said = await why(store)
     hour = "2027-01-15 08:00 UTC"
     assert any(finding.format(name=name, hour=hour) in one for one in said), said
+
+
+@pytest.mark.parametrize(
+    ("statement", "finding"),
+    [
+        ("UPDATE signals SET as_of_ms = 'abc'", "it cannot be read"),
+        ("UPDATE outcome_ledger SET seq = 'abc' WHERE seq = 6", "its hash does not fit its content"),
+        ("UPDATE outcome_ledger SET seq = 5.5 WHERE seq = 6", "its hash does not fit its content"),
+    ],
+)
+async def test_what_is_of_no_possible_type_is_refused_or_found(
+    store: SqlStore, statement: str, finding: str
+) -> None:
+    """SQLite keeps any value in any column."""
+    await fill(store)
+    if store._engine.dialect.name == "postgresql":
+        with pytest.raises(DBAPIError):
+            await run(store, statement.replace("5.5", "'5.5'"))
+        return
+    await run(store, statement)
+    report = await store.verify()
+    assert finding in {reason for _, _, reason in report.broken}
+    assert all(isinstance(seq, int) for _, seq, _ in report.broken)
 
 
 async def test_a_forged_outcome_with_a_fitting_entry_breaks_the_next_link(store: SqlStore) -> None:
