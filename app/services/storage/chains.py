@@ -65,6 +65,7 @@ class ChainWalk:
         self._of = chains
         self._look = look
         self._ends: dict[str, tuple[int, str]] = {}
+        self._noted = frozenset[str]()
         self._ties: dict[str, list[str]] = {}
         self._previous: RowMapping | None = None
         self._lasts: dict[str, int] = {}
@@ -83,11 +84,13 @@ class ChainWalk:
             StorageUnavailable: the database does not answer.
         """
         self._ends = await self._noted_ends()  # first: what is written meanwhile only lengthens chains
+        self._noted = frozenset(self._ends)
         self._ties = await self._tied()
         while rows := await self._after(self._previous):
             # Some ten milliseconds: not on the event loop.
             await asyncio.to_thread(self._take, rows)
         self.broken.extend(self._cut_off())
+        self.broken.extend(await self._without_note())
         gone = sorted(chain for chains in self._ties.values() for chain in chains)
         self.broken.extend(Broken(chain, 0, "the row it was tied to is gone") for chain in gone)
 
@@ -139,6 +142,14 @@ class ChainWalk:
                 why = "it is not the row that was written as the end of the chain"
                 found.append(Broken(chain, seq, why))
         return found
+
+    async def _without_note(self) -> list[Broken]:
+        """Chains whose end is noted nowhere: nobody would miss rows that were taken from it."""
+        if self._lasts.keys() <= self._noted:
+            return []
+        noted = await self._noted_ends()  # asked again: a chain may have begun meanwhile
+        why = "where it ends is noted nowhere"
+        return [Broken(chain, seq, why) for chain, seq in self._lasts.items() if chain not in noted]
 
     async def _noted_ends(self) -> dict[str, tuple[int, str]]:
         key = worker_state.c.key

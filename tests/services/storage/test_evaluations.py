@@ -22,7 +22,8 @@ from app.core.domain.stored import Trigger
 from app.core.domain.symbol import Symbol
 from app.core.outcomes.rows import begin
 from app.core.signal_engine import ENGINE_VERSION, evaluate
-from app.services.storage.signal_rows import build_row, place
+from app.services.storage.chains import end_note
+from app.services.storage.signal_rows import SIGNAL_END_KEY, build_row, place
 from app.services.storage.store import SqlStore
 from tests.core.conftest import random_world
 from tests.outcome_facts import HOUR_MS, T0_MS, alert
@@ -206,6 +207,9 @@ async def test_bodies_of_before_the_chance_came_are_read_and_verified_as_they_ar
     row = build_row(signal, context, Trigger.SCHEDULE, chain="old", ts_init_ms=T0_MS)
     old = place(replace(row, body=msgspec.json.encode(told).decode()), 0, GENESIS)
     await store.signals._insert([old])
+    async with store._engine.begin() as connection:
+        dialect = store._engine.dialect.name
+        await connection.execute(end_note(dialect, f"{SIGNAL_END_KEY}old", old.seq, old.hash, T0_MS))
     store.signals.append(*made(2, T0_MS, "ETH"), Trigger.SCHEDULE)
     await store.signals.flush()
     for symbol in ("BTC", "ETH"):

@@ -237,6 +237,11 @@ TAMPERED = {
         "UPDATE evaluation_hours SET symbol = 'ETH'",
         "the evaluation of ETH in the hour of {hour} is gone",
     ),
+    "the end of the ledger cut off with the note of it": (
+        "DELETE FROM outcome_ledger WHERE seq > 4; "
+        "DELETE FROM worker_state WHERE key LIKE 'outcome_chain_end:%'",
+        "where it ends is noted nowhere",
+    ),
     "a noted end nobody can read": (
         "UPDATE worker_state SET value = 'x' WHERE key LIKE 'outcome_chain_end:%'",
         "it is not the row that was written as the end of the chain",
