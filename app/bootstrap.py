@@ -35,11 +35,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """One composed application. `providers_started` is set once plans and instruments were asked for."""
+    """One composed application. `providers_started` is set once plans and instruments were asked for;
+    `settled()` waits until no provider is being asked."""
 
     api: FastAPI
     providers: tuple[Provider, ...]
     providers_started: asyncio.Event
+    settled: Callable[[], Awaitable[None]]
 
 
 def build(
@@ -72,7 +74,7 @@ def build(
         now_ms=base.clock.now_ms,
         monotonic=base.clock.monotonic_s,
     )
-    return Application(api, base.providers, base.providers_started)
+    return Application(api, base.providers, base.providers_started, base.cache.settled)
 
 
 def _api_options(settings: Settings) -> ApiOptions:

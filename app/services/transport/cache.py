@@ -201,10 +201,18 @@ class ResourceCache:
     async def aclose(self) -> None:
         """Stop all loads. Callers still waiting are cancelled."""
         await self.clear()
-        running = (*self._running, *(task for sibling in self._siblings for task in sibling._running))
+        running = self._loads()
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+    async def settled(self) -> None:
+        """Wait until no load is under way, those included that run on behind an answer."""
+        while running := self._loads():
+            await asyncio.gather(*running, return_exceptions=True)
+
+    def _loads(self) -> tuple[asyncio.Task[Cached[object]], ...]:
+        return (*self._running, *(task for sibling in self._siblings for task in sibling._running))
 
     def _flight(self, recipe: _Recipe[T]) -> asyncio.Task[Cached[object]]:
         flight = self._flights.get(recipe.key)

@@ -195,6 +195,25 @@ async def test_a_bug_in_a_background_refresh_is_reported(rig: Rig) -> None:
     assert [type(context["exception"]) for context in reported] == [KeyError]
 
 
+async def test_settled_is_what_has_no_load_behind_an_answer_in_siblings_too(rig: Rig) -> None:
+    sibling = rig.cache.sibling(max_entries=4)
+    await rig.cache.settled()
+    await rig.fetch()
+    rig.advance(1500)
+    rig.origin.gate = asyncio.Event()
+    slow = asyncio.create_task(
+        sibling.fetch("okx:bars", load=rig.origin.load, parse=int, freshness=lambda _value, _ms: FRESH)
+    )
+    assert (await rig.fetch()).state == "stale"
+    waiting = asyncio.create_task(rig.cache.settled())
+    await rig.rest()
+    assert not waiting.done()
+    rig.origin.gate.set()
+    await waiting
+    assert slow.done() or (await slow).state == "miss"
+    assert rig.origin.loads == 3
+
+
 async def test_a_value_from_the_future_is_loaded_again(rig: Rig) -> None:
     await rig.fetch()
     rig.advance(-500)
