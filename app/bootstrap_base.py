@@ -36,6 +36,7 @@ from app.services.storage.warm import StoreWarmCache
 from app.services.streaming.warm_cache import MemoryWarmCache
 from app.services.transport.cache import ResourceCache
 from app.services.transport.circuit import BreakerState
+from app.services.transport.connection import Waits
 from app.services.transport.http import CallRecord
 from app.services.transport.redact import Redactor
 from app.services.transport.redis_link import RedisLink
@@ -54,6 +55,7 @@ class _Common(TypedDict):
     observe: Callable[[CallRecord], None]
     now_ms: Callable[[], int]
     monotonic: Callable[[], float]
+    waits: Waits
     sleep: Callable[[float], Awaitable[None]]
     on_breaker_change: Callable[[str, BreakerState, BreakerState], None]
 
@@ -151,6 +153,7 @@ def build_base(
         observe=observe,
         now_ms=clock.now_ms,
         monotonic=clock.monotonic_s,
+        waits=Waits(settings.connect_timeout_seconds, settings.read_timeout_seconds),
         sleep=sleep,
         on_breaker_change=metrics.observe_breaker,
     )

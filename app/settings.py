@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     rate_limit_per_minute: int = Field(default=120, gt=0)
     trusted_proxy_hops: int = Field(default=0, ge=0, le=10)
     request_deadline_seconds: float = Field(default=8.0, gt=0, le=40)  # assistants hang up after 45 s
+    # Per attempt; all attempts at a provider end after 6 s.
+    connect_timeout_seconds: float = Field(default=2.0, gt=0, le=6)
+    read_timeout_seconds: float = Field(default=4.0, gt=0, le=6)
 
     coinglass_api_key: Secret | None = Field(
         default=None, validation_alias=AliasChoices("COINGLASS_API_KEY", "CG_API_KEY")

@@ -178,6 +178,7 @@ async def live_app(
     given |= {"PLANNER": "off", "WORKER": "off", "HOURLY_EVALUATIONS": "off"}  # tests count calls
     # A busy machine is neither a slow provider nor a sick Redis: whoever tests a deadline sets it.
     given |= {"REQUEST_DEADLINE_SECONDS": "40", "REDIS_TIMEOUT_SECONDS": "5"}
+    given |= {"CONNECT_TIMEOUT_SECONDS": "6", "READ_TIMEOUT_SECONDS": "6"}
     records: list[CallRecord] = []
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="store-"))

@@ -114,3 +114,21 @@ async def test_an_oversized_answer_is_hung_up_on_and_not_read_to_its_end(sim_url
     index = next(item for item in market["inputs"] if item["input"] == "fear_greed")
     assert index["missing"] == "bad_payload"
     assert [call["status"] for call in calls] == [200]
+
+
+async def test_the_wait_for_the_bytes_of_one_answer_is_a_setting(sim_url: str) -> None:
+    sim: Any = type("Sim", (), {"url": sim_url})()
+    async with httpx2.AsyncClient(base_url=f"{sim_url}/__sim__", timeout=30) as control:
+        await control.post("/reset")
+        async with live_app(sim, SystemClock(), {"READ_TIMEOUT_SECONDS": "0.1"}) as app:
+            await control.put("/faults", json=[fault("okx", "hang")])
+            answer = await app.get("/signals/BTC", debug="true")
+        await control.post("/reset")
+    told = {
+        attempt["detail"]
+        for item in inputs(answer.json()).values()
+        for attempt in item["attempts"]
+        if attempt["provider"] == "okx"
+    }
+    assert "no data in time" in told
+    assert "no complete answer before the deadline" not in told

@@ -16,6 +16,7 @@ from app.services.coinglass.parse import PROVIDER
 from app.services.coinglass.provider import DEFAULT_EXCHANGES, CoinGlassProvider
 from app.services.transport.cache import ResourceCache
 from app.services.transport.circuit import BreakerState
+from app.services.transport.connection import WAITS, Waits
 from app.services.transport.http import ClientConfig, UpstreamClient
 from app.services.transport.limits import Quota
 from app.services.transport.planner import BudgetPlanner
@@ -37,6 +38,7 @@ def build_provider(
     observe: Callable[[CallRecord], None],
     now_ms: Callable[[], int],
     monotonic: Callable[[], float],
+    waits: Waits = WAITS,
     exchange_order: tuple[str, ...] = DEFAULT_EXCHANGES,
     liquidation_exchanges: tuple[str, ...] = DEFAULT_EXCHANGES,
     quota: Quota | None = None,
@@ -59,6 +61,7 @@ def build_provider(
             headers={API_KEY_HEADER: api_key},
             secrets=(api_key,),
             now_ms=now_ms,
+            waits=waits,
         )
         # The smallest plan's budget until the account or a usage header says more.
         smallest = CALLS_PER_MINUTE[Plan.HOBBYIST]

@@ -12,6 +12,7 @@ from app.services.okx.client import PROVIDER, check_answer
 from app.services.okx.provider import OkxProvider
 from app.services.transport.cache import ResourceCache
 from app.services.transport.circuit import BreakerState, CircuitBreaker
+from app.services.transport.connection import WAITS, Waits
 from app.services.transport.http import ClientConfig, UpstreamClient
 from app.services.transport.records import CallRecord
 from app.services.transport.resource import ResourceClient
@@ -27,6 +28,7 @@ def build_provider(
     observe: Callable[[CallRecord], None],
     now_ms: Callable[[], int],
     monotonic: Callable[[], float],
+    waits: Waits = WAITS,
     on_breaker_change: Callable[[str, BreakerState, BreakerState], None] | None = None,
     max_liquidation_pages: int = 30,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -34,7 +36,9 @@ def build_provider(
 ) -> OkxProvider:
     """OKX public REST at `base_url`, no key; `sleep` and `transport` are for tests."""
     client = UpstreamClient(
-        ClientConfig(provider=PROVIDER, base_url=base_url, retry_after_s=RATE_WINDOW_S, now_ms=now_ms),
+        ClientConfig(
+            provider=PROVIDER, base_url=base_url, retry_after_s=RATE_WINDOW_S, now_ms=now_ms, waits=waits
+        ),
         breaker=CircuitBreaker(PROVIDER, monotonic=monotonic, on_change=on_breaker_change),
         quota=OkxQuota(monotonic=monotonic, sleep=sleep),
         observe=observe,

@@ -17,6 +17,7 @@ from app.services.sentiment.fear_greed import AlternativeMeProvider
 from app.services.sentiment.lunarcrush import LunarCrushProvider
 from app.services.transport.cache import ResourceCache
 from app.services.transport.circuit import BreakerState, CircuitBreaker
+from app.services.transport.connection import WAITS, Waits
 from app.services.transport.http import ClientConfig, UpstreamClient
 from app.services.transport.limits import Quota
 from app.services.transport.records import CallRecord
@@ -33,6 +34,7 @@ def build_lunarcrush(
     observe: Callable[[CallRecord], None],
     now_ms: Callable[[], int],
     monotonic: Callable[[], float],
+    waits: Waits = WAITS,
     calls_per_minute: int = 10,
     on_breaker_change: Callable[[str, BreakerState, BreakerState], None] | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -55,6 +57,7 @@ def build_lunarcrush(
             # 429 comes without Retry-After.
             retry_after_s=_MINUTE_S,
             now_ms=now_ms,
+            waits=waits,
         ),
         breaker=CircuitBreaker(LUNARCRUSH, monotonic=monotonic, on_change=on_breaker_change),
         quota=Quota(LUNARCRUSH, calls=calls_per_minute, window_s=_MINUTE_S, monotonic=monotonic, sleep=sleep),
@@ -73,13 +76,14 @@ def build_alternative_me(
     observe: Callable[[CallRecord], None],
     now_ms: Callable[[], int],
     monotonic: Callable[[], float],
+    waits: Waits = WAITS,
     on_breaker_change: Callable[[str, BreakerState, BreakerState], None] | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     transport: httpx2.AsyncBaseTransport | None = None,
 ) -> AlternativeMeProvider:
     """alternative.me, public. `sleep` and `transport` are for tests."""
     client = UpstreamClient(
-        ClientConfig(provider=ALTERNATIVE_ME, base_url=base_url, now_ms=now_ms),
+        ClientConfig(provider=ALTERNATIVE_ME, base_url=base_url, now_ms=now_ms, waits=waits),
         breaker=CircuitBreaker(ALTERNATIVE_ME, monotonic=monotonic, on_change=on_breaker_change),
         quota=Quota(ALTERNATIVE_ME, calls=60, window_s=_MINUTE_S, monotonic=monotonic, sleep=sleep),
         observe=observe,

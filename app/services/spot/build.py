@@ -11,6 +11,7 @@ from app.services.spot.client import PROVIDER, CreditMeter
 from app.services.spot.provider import CoinApiProvider
 from app.services.transport.cache import ResourceCache
 from app.services.transport.circuit import BreakerState, CircuitBreaker
+from app.services.transport.connection import WAITS, Waits
 from app.services.transport.http import ClientConfig, UpstreamClient
 from app.services.transport.limits import Quota
 from app.services.transport.records import CallRecord
@@ -25,6 +26,7 @@ def build_provider(
     observe: Callable[[CallRecord], None],
     now_ms: Callable[[], int],
     monotonic: Callable[[], float],
+    waits: Waits = WAITS,
     on_breaker_change: Callable[[str, BreakerState, BreakerState], None] | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     transport: httpx2.AsyncBaseTransport | None = None,
@@ -40,6 +42,7 @@ def build_provider(
             headers={"X-CoinAPI-Key": api_key},
             secrets=(api_key,),
             now_ms=now_ms,
+            waits=waits,
             # The recorded answer states ten requests at a time.
             max_connections=10,
         ),

@@ -26,10 +26,21 @@ def _now_ms() -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """The longest waits of one attempt: for a connection, and for the next bytes of an answer."""
+
+    connect_s: float = 2.0
+    read_s: float = 4.0
+
+
+WAITS = Waits()
+
+
+@dataclass(frozen=True, slots=True)
 class ClientConfig:
     """How to reach one provider. Headers and secrets never appear in the repr.
 
-    connect_s, read_s: per attempt. total_s: all attempts, retries and waits. max_bytes: decoded body.
+    waits: per attempt. total_s: all attempts, retries and pauses. max_bytes: decoded body.
     attempts: HTTP requests at most. retry_after_s: pause after a 429 that does not say how long.
     max_connections: requests under way at a time.
     now_ms: market time, for the health record. wall_ms: wall time, against which HTTP dates are read.
@@ -39,8 +50,7 @@ class ClientConfig:
     base_url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    connect_s: float = 2.0
-    read_s: float = 4.0
+    waits: Waits = WAITS
     total_s: float = 6.0
     max_bytes: int = 8 * 2**20
     attempts: int = 3
@@ -65,7 +75,7 @@ def build_http_client(
         headers={"accept": "application/json", **config.headers, "accept-encoding": ACCEPT_ENCODING},
         # Providers have no sessions: a cookie would only let answers change each other.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        timeout=httpx2.Timeout(config.read_s, connect=config.connect_s),
+        timeout=httpx2.Timeout(config.waits.read_s, connect=config.waits.connect_s),
         limits=httpx2.Limits(
             max_connections=config.max_connections,
             max_keepalive_connections=min(config.max_connections, _MAX_KEEPALIVE),

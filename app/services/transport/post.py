@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping
 import httpx2
 
 from app.core.errors import ProviderError, ProviderTimeout
-from app.services.transport.connection import ClientConfig, build_http_client
+from app.services.transport.connection import ClientConfig, Waits, build_http_client
 from app.services.transport.faults import provider_fault
 from app.services.transport.status import parse_retry_after
 
 _TOTAL_S = 8.0
+_WAITS = Waits(read_s=5.0)
 
 
 def _now_ms() -> int:
@@ -32,8 +33,7 @@ class PostClient:
         name: str,
         url: str,
         *,
-        connect_s: float = 2.0,
-        read_s: float = 5.0,
+        waits: Waits = _WAITS,
         wall_ms: Callable[[], int] = _now_ms,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
@@ -41,7 +41,7 @@ class PostClient:
         self._name = name
         self._url = url
         self._wall_ms = wall_ms
-        config = ClientConfig(name, "", connect_s=connect_s, read_s=read_s, max_connections=8)
+        config = ClientConfig(name, "", waits=waits, max_connections=8)
         self._http = build_http_client(config, transport)
 
     def __repr__(self) -> str:

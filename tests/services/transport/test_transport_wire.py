@@ -16,7 +16,7 @@ import pytest
 from app.core import errors
 from app.services.transport.body import BodyCutShort, BodyDamaged, BodyTooLarge, BoundedBody
 from app.services.transport.circuit import CircuitBreaker
-from app.services.transport.connection import tls_context
+from app.services.transport.connection import Waits, tls_context
 from app.services.transport.http import Answer, ClientConfig, UpstreamClient
 from app.services.transport.limits import Quota
 from app.services.transport.status import raise_for_http_status
@@ -216,7 +216,7 @@ async def test_prices_of_forty_coins_do_not_queue_behind_their_statistics(start_
 
     async with (
         start_server(behave) as server,
-        client_of(server.base_url, max_connections=SEATS, total_s=20.0, read_s=20.0) as client,
+        client_of(server.base_url, max_connections=SEATS, total_s=20.0, waits=Waits(read_s=20.0)) as client,
     ):
         statistics = [asyncio.create_task(get(client, "statistics")) for _ in range(40 * 24)]
         await asyncio.wait_for(under_way.wait(), 5)

@@ -16,6 +16,7 @@ from app.core.alerting.codec import decode_alert, encode_alert
 from app.core.domain.alerts import Delivery, DeliveryState
 from app.core.errors import DeliveryError, DeliveryRateLimited, DeliveryRejected, DeliveryUnavailable
 from app.core.stream_ports import Message
+from app.services.transport.connection import Waits
 from app.services.transport.post import PostClient
 from app.services.webhook.sender import WebhookSender
 from tests.delivery_facts import an_alert
@@ -58,7 +59,7 @@ async def receiving(
     receiver = Receiver(head)
     server = await asyncio.start_server(receiver.handle, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook?key=canary-in-the-address"
-    sender = WebhookSender(PostClient("webhook", url, read_s=0.2), secret=secret)
+    sender = WebhookSender(PostClient("webhook", url, waits=Waits(read_s=0.2)), secret=secret)
     try:
         yield receiver, sender
     finally:
