@@ -199,7 +199,7 @@ async def publish(bus: Bus, given: Iterable[StreamFrame], *, lease_name: str = "
     await bus.leases.give_back(lease)
 
 
-async def eventually(is_so: Callable[[], Any], within_s: float = 10.0) -> None:
+async def eventually(is_so: Callable[[], Any], within_s: float = 30.0) -> None:
     """Return when `is_so()` (which may be awaitable) holds."""
     give_up_s = time.monotonic() + within_s
     while time.monotonic() < give_up_s:

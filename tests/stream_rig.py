@@ -20,7 +20,7 @@ from tests.live_rig import LiveSim, RigClock, live_simulator
 _TURN_S = 0.001
 
 
-async def until(is_so: Callable[[], object], *, within_s: float = 5.0) -> None:
+async def until(is_so: Callable[[], object], *, within_s: float = 30.0) -> None:
     """Wait in real time, a moment at a time, until something on a socket has happened."""
     async with asyncio.timeout(within_s):
         while not is_so():  # noqa: ASYNC110 - what is awaited is at the other end of a socket

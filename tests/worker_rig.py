@@ -231,7 +231,7 @@ class Child:
         return False
 
     async def get(self, path: str) -> httpx2.Response:
-        async with httpx2.AsyncClient(base_url=self.url, timeout=10) as client:
+        async with httpx2.AsyncClient(base_url=self.url, timeout=30) as client:
             return await client.get(path)
 
     async def kill(self) -> None:
@@ -304,7 +304,7 @@ def alerts_config(folder: Path, **changes: object) -> str:
 
 
 async def until(
-    is_so: Callable[[], object] | Callable[[], Awaitable[object]], *, within_s: float = 15.0, why: object = ""
+    is_so: Callable[[], object] | Callable[[], Awaitable[object]], *, within_s: float = 30.0, why: object = ""
 ) -> float:
     """Wait for something another process does; how long it took."""
     begun_s = time.monotonic()

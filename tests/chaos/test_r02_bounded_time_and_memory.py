@@ -107,7 +107,7 @@ async def test_an_oversized_answer_is_hung_up_on_and_not_read_to_its_end(sim_url
             market = (await app.get("/market/BTC")).json()
             # The simulator logs a status when it has stopped sending: the body has no end of its own.
             calls: list[dict[str, Any]] = []
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while not calls or not all(call["status"] for call in calls):
                     calls = (await control.get("/calls")).json()["calls"]
         await control.post("/reset")

@@ -54,7 +54,7 @@ async def test_a_cancellation_at_any_moment_of_a_command_is_heeded(redis_process
             await asyncio.sleep(0)
         was_over = asking.done()
         asking.cancel()
-        await asyncio.wait([asking], timeout=5.0)
+        await asyncio.wait([asking], timeout=30)
         assert asking.cancelled() is not was_over
         cancelled += asking.cancelled()
     assert cancelled >= 2

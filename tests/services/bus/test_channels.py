@@ -37,7 +37,7 @@ async def test_listeners_hear_alerts_and_signals(redis_process: RedisServer, cha
         await sender.edit("redis", ROW, TEXT)
         assert await channels.publish(SIGNALS, "{}") == 1
         heard = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             async for item in listener.listen():
                 if item["type"] == "message":
                     heard.append((item["channel"], item["data"]))

@@ -21,7 +21,7 @@ async def test_listeners_hear_signals_in_order(redis_process: RedisServer) -> No
     channel = SignalChannel(RedisChannels(link, prefix="sig:"))
     async with Redis.from_url(redis_process.url) as redis, redis.pubsub() as listener:
         await listener.subscribe(f"sig:{SIGNALS}")
-        async with running(channel.run()), asyncio.timeout(5):
+        async with running(channel.run()), asyncio.timeout(30):
             for number in range(5):
                 channel.tell(f'{{"n":{number}}}')
             heard = [item["data"] async for item in _first(listener, 5)]

@@ -55,5 +55,5 @@ async def test_a_turn_that_ends_by_an_error_is_over() -> None:
         with pytest.raises(ValueError, match="broken"):
             async with turn():
                 raise ValueError("broken")
-    async with asyncio.timeout(5), turns.patient():
+    async with asyncio.timeout(30), turns.patient():
         pass

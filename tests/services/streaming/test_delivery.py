@@ -426,7 +426,7 @@ class TestLife:
         await asyncio.sleep(0)
         await rig.keep(an_alert())
         service.wake()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await sent.wait()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -467,7 +467,7 @@ class TestLife:
         assert not running.done()
         await rig.keep(an_alert(2), chats=(OTHER,))
         service.wake()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await sent.wait()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -79,7 +79,7 @@ async def test_what_the_database_does_not_take_waits_in_order_and_is_stored_when
         await rig.keeper.keep([verdict(3)])
         assert (rig.keeper.waiting, rig.woken, rig.keeper.trouble) == (3, 0, "away")
         running = asyncio.create_task(rig.keeper.run())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await rig.all_stored.wait()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -83,7 +83,7 @@ async def test_a_seat_given_to_one_who_just_left_goes_to_the_next() -> None:
     await settle()
     seats.give("a")
     leaving.cancel()
-    await asyncio.wait_for(late, 5)
+    await asyncio.wait_for(late, 30)
     assert queue.seated == ["a"]
     seats.give("a")
     await seats.take("a", 0)
