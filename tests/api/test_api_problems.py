@@ -85,10 +85,14 @@ async def test_given_request_id_comes_back_and_an_unsafe_one_does_not(rig: Any) 
     assert "script" not in answer.headers["x-request-id"]
 
 
+@pytest.fixture
+def patient_rig(make_rig: Any) -> Any:
+    return make_rig(rate_limit_per_minute=1_000_000)
+
+
 @given(text=st.text(min_size=1, max_size=60))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_no_symbol_text_makes_a_server_error(make_rig: Any, text: str) -> None:
-    rig = make_rig(rate_limit_per_minute=1_000_000)
-    async with rig.client() as client:
+async def test_no_symbol_text_makes_a_server_error(patient_rig: Any, text: str) -> None:
+    async with patient_rig.client() as client:
         answer = await client.get("/signals", params={"symbols": text.encode("utf-8", "replace").decode()})
     assert answer.status_code in {200, 400}
