@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 SERVICE_SKIPS = frozenset({"no redis-server", "no postgres", "no chromium", "no promtool", "no make"})
 
@@ -19,6 +20,9 @@ SERVICE_SKIPS = frozenset({"no redis-server", "no postgres", "no chromium", "no 
 def pytest_configure() -> None:
     # Thousands of tests leave a million objects to walk: often done, that is a tenth of the time they take.
     gc.set_threshold(700, 10, 60)
+    # How long an example takes says how busy the machine is, not whether the code is right.
+    settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("untimed")
 
 
 def skip_reason(report: pytest.TestReport | pytest.CollectReport) -> str:

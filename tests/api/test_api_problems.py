@@ -91,7 +91,7 @@ def patient_rig(make_rig: Any) -> Any:
 
 
 @given(text=st.text(min_size=1, max_size=60))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 async def test_no_symbol_text_makes_a_server_error(patient_rig: Any, text: str) -> None:
     async with patient_rig.client() as client:
         answer = await client.get("/signals", params={"symbols": text.encode("utf-8", "replace").decode()})

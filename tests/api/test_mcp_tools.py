@@ -192,7 +192,7 @@ def drawn(questions: st.SearchStrategy[dict[str, Any]]) -> list[dict[str, Any]]:
     """A handful of questions that hypothesis chose, always the same: asking is the caller's, in its loop."""
     found: list[dict[str, Any]] = []
 
-    @settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=8, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(questions)
     def collect(arguments: dict[str, Any]) -> None:
         found.append(arguments)

@@ -100,11 +100,11 @@ async def test_beyond_the_bound_rows_are_turned_away_and_counted(
 async def test_a_frozen_server_holds_nobody_for_ever(
     server: PostgresServer, store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_bulk, "STATEMENT_TIMEOUT_S", 0.5)
-    monkeypatch.setattr(postgres_bulk, "CONNECT_TIMEOUT_S", 0.5)
     events = liquidations(2_000)
     store.market.put(events[:1_000])
     await store.market.flush()
+    monkeypatch.setattr(postgres_bulk, "STATEMENT_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(postgres_bulk, "CONNECT_TIMEOUT_S", 0.5)
     await store.market._backend.close()  # connect anew, with the short patience
     server.freeze()
     try:

@@ -25,7 +25,6 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 PROBLEM = "application/problem+json"
 BOUNDED = settings(
     max_examples=15,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),

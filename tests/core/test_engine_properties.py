@@ -22,7 +22,7 @@ SEEDS = st.integers(0, 10_000)
 POINTS = st.sampled_from([30, 90, 130, 400])
 INPUTS = [item for item in Capability if item is not Capability.PRICE]
 ABSENT = st.sets(st.sampled_from(INPUTS), max_size=4)
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 
 
 def quiet_world(make_world: MakeWorld, points: int = 701) -> Any:

@@ -245,7 +245,7 @@ class TestStopped:
         (report,) = await rig.run(candles.source())
         assert report.outcome is Outcome.STOPPED
 
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     @given(kills=st.lists(st.integers(1, 12), max_size=4), page_bars=st.integers(20, 120))
     def test_killed_anywhere_and_resumed_it_ends_as_in_one_go(self, kills: list[int], page_bars: int) -> None:
         """Rows and flags alike; a kill loses what is not flushed, as a real one does."""

@@ -150,7 +150,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(STEPS)
 def test_wherever_it_restarts_no_message_is_sent_twice(
     steps: list[tuple[str, int, int, float, float, str]],

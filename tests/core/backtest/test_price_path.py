@@ -89,7 +89,7 @@ def one_by_one(
     return found
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(0, 2**31),
     st.sampled_from([0, 0, 3, 40]),

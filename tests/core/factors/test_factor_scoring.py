@@ -118,7 +118,7 @@ def test_columns_are_neutral_and_not_ok_before_the_data_and_after_it_is_stale(
 
 
 @pytest.mark.parametrize("factor", ALL)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 1_000), points=st.sampled_from([60, 130, 400]))
 def test_words_agree_with_the_sign(make_world: MakeWorld, factor: Factor, seed: int, points: int) -> None:
     result = score_factor(factor, make_world(seed, points=points).context(), CONFIG)
@@ -133,7 +133,7 @@ def test_words_agree_with_the_sign(make_world: MakeWorld, factor: Factor, seed: 
 @pytest.mark.parametrize("factor", ALL)
 @pytest.mark.parametrize("points", [60, 300])
 @given(seed=st.integers(0, 50), shift=st.floats(-3.0, 3.0), more=st.floats(0.0, 3.0))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_each_factor_is_monotone_in_its_evidence_for_a_fixed_history(
     make_world: MakeWorld, factor: Factor, points: int, seed: int, shift: float, more: float
 ) -> None:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.domain.heatmap import BUCKETS_BY_WIDTH, GridLimits, GridRow, HeatmapGrid
@@ -98,7 +98,6 @@ def test_what_does_not_fit_even_then_is_cut_smallest_first_and_said() -> None:
     assert len(found.rows) == 3
 
 
-@settings(deadline=None)
 @given(TILES, LIMITS, WIDTHS)
 def test_the_grid_is_bounded_and_sums_to_its_tiles(
     tiles: list[TileRow], limits: GridLimits, width: int | None
@@ -118,7 +117,6 @@ def test_the_grid_is_bounded_and_sums_to_its_tiles(
     assert [row.low_usd for row in found.rows] == sorted(row.low_usd for row in found.rows)
 
 
-@settings(deadline=None)
 @given(TILES, LIMITS)
 def test_swapping_the_sides_mirrors_the_grid(tiles: list[TileRow], limits: GridLimits) -> None:
     one, other = grid(tiles, limits=limits), grid(mirrored(tiles), limits=limits)
@@ -127,7 +125,6 @@ def test_swapping_the_sides_mirrors_the_grid(tiles: list[TileRow], limits: GridL
     assert (other.long_usd, other.short_usd) == (one.short_usd, one.long_usd)
 
 
-@settings(deadline=None)
 @given(TILES)
 def test_coarser_rows_keep_the_sums(tiles: list[TileRow]) -> None:
     by_width = [grid(tiles, buckets_per_row=width) for width in BUCKETS_BY_WIDTH.values()]

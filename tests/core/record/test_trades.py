@@ -148,7 +148,7 @@ def test_the_engine_is_compared_on_the_same_blocks() -> None:
     assert (same.engine_minus.mean, same.engine_minus.low, same.engine_minus.high) == (0.0, 0.0, 0.0)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), hours=st.integers(1, 200), times=st.floats(1.1, 5.0))
 def test_counts_add_up_mirrors_agree_and_costs_cost(seed: int, hours: int, times: float) -> None:
     evaluations = make_evaluations(hours, seed=seed)

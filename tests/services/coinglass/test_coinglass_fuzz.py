@@ -143,7 +143,7 @@ def numbers_in(value: Any) -> list[float]:
 
 
 @pytest.mark.parametrize("parser", HISTORIES)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(body=bodies)
 def test_a_history_is_finite_and_in_order_or_refused(parser: Callable[..., Any], body: bytes) -> None:
     try:
@@ -154,7 +154,7 @@ def test_a_history_is_finite_and_in_order_or_refused(parser: Callable[..., Any],
 
 
 @pytest.mark.parametrize("parser", LISTS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(body=bodies)
 def test_a_list_has_only_finite_figures_or_is_refused(parser: Callable[..., Any], body: bytes) -> None:
     try:
@@ -164,7 +164,7 @@ def test_a_list_has_only_finite_figures_or_is_refused(parser: Callable[..., Any]
     assert all(math.isfinite(number) for number in numbers_in(value))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(body=bodies, status=st.sampled_from([200, 200, 400, 401, 403, 404, 429, 500, 599, 302]))
 def test_the_envelope_check_raises_nothing_but_provider_errors(body: bytes, status: int) -> None:
     try:

@@ -240,7 +240,7 @@ def test_a_row_that_is_none_beside_others_is_left_out(rows: list[Any]) -> None:
     assert found == [{"exchange": "Binance", "a": 1}]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(endpoint=st.sampled_from(sorted(ENDPOINTS)), data=anything)
 def test_whatever_comes_is_finite_or_refused(endpoint: str, data: Any) -> None:
     try:

@@ -30,7 +30,7 @@ def walk(data: list[Any], cursor: str = "") -> list[list[Any]]:
         cursor = shown.following
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=st.integers(0, 3_000), width=st.integers(1, 400))
 def test_rows_without_a_time_are_walked_from_the_start_and_seen_once(rows: int, width: int) -> None:
     data = [{"n": n, "text": "x" * width} for n in range(rows)]
@@ -39,7 +39,7 @@ def test_rows_without_a_time_are_walked_from_the_start_and_seen_once(rows: int, 
     assert all(len(json.dumps(part)) <= MAX_CHARS * 1.2 for part in pages)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps=st.lists(st.integers(0, 2), min_size=4, max_size=1_500), is_falling=st.booleans())
 def test_rows_with_a_time_are_walked_from_the_newest_and_seen_once(
     steps: list[int], is_falling: bool

@@ -212,7 +212,7 @@ def test_an_unknown_plan_may_try() -> None:
     assert check(PRICE, None, **(PAIR | {"interval": "1m"}))["interval"] == "1m"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     endpoint=st.sampled_from(sorted(ROWS)),
     names=st.lists(

@@ -331,7 +331,7 @@ TIMES = st.lists(st.integers(0, 120_000), min_size=1, max_size=40, unique=True).
     cuts=st.lists(st.integers(0, 120_000), min_size=0, max_size=6, unique=True),
     replays=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 async def test_every_event_counts_at_most_once_and_outside_outages_exactly_once(
     times: list[int], seed: Any, cuts: list[int], replays: bool
 ) -> None:
