@@ -21,7 +21,7 @@ __all__ = ["demo", "own_redis", "postgres", "postgres_template"]
 _NUMBERS = count()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """`python -m app.main --demo` without keys and with a rate limit that no test reaches."""
     folder = tmp_path_factory.mktemp("chaos-demo")

@@ -12,8 +12,8 @@ from tests.services.transport.conftest import own_redis
 __all__ = ["demo", "own_redis"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """`python -m app.main --demo`, as `make demo` starts it."""
+    """`python -m app.main --demo`, as `make demo` starts it. It works all the time: it ends with its questions."""
     with running("--demo", folder=tmp_path_factory.mktemp("demo")) as service:
         yield service

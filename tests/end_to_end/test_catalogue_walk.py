@@ -24,6 +24,11 @@ async def ask(rig: Rig, endpoint: str, **params: str) -> Any:
     return await rig.app.client.get(f"/coinglass/endpoints/{endpoint}", params=params)
 
 
+def few_rows(row: Any) -> dict[str, str]:
+    """Where the number of rows may be asked for: thousands of them say no more than some."""
+    return {"limit": "40"} if any(param["name"] == "limit" for param in row["params"]) else {}
+
+
 def numbers_in(node: Any, name: str = "") -> Iterator[tuple[str, float]]:
     if isinstance(node, dict):
         for key, value in node.items():
@@ -68,7 +73,7 @@ async def test_every_endpoint_answers_or_says_which_plan_has_it_without_a_call(p
         for place, (endpoint, row) in enumerate(ROWS.items()):
             if place % BATCH == 0:
                 rig.advance(61)
-            params = good_params(row)
+            params = good_params(row) | few_rows(row)
             rig.sim.forget_calls()
             answer = await ask(rig, endpoint, **params)
             calls = rig.sim.calls("coinglass")
