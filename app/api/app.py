@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from app.api.answer_cache import AnswerCache
@@ -82,26 +82,26 @@ def create_api(
     documents = _Documents(app, options)
     app.openapi = documents.whole  # type: ignore[method-assign]  # the framework's documented hook
     # First, because the router tries them in order and this is the busiest one.
-    app.include_router(signal_routes(options, shared.signals))
-    app.include_router(index_routes(options, openapi=documents.whole, actions=documents.actions))
-    app.include_router(health_routes(services.health, now_ms=now_ms))
-    app.include_router(metrics_routes(options, metrics_text))
-    app.include_router(market_routes(shared.market))
-    app.include_router(symbol_routes(shared.symbols))
-    app.include_router(derivatives_routes(shared.coin))
-    app.include_router(list_routes(shared.wide, shared.coin, cache))
-    app.include_router(heatmap_routes(options, services.heatmap, large))
-    app.include_router(liquidity_routes(shared.liquidity))
-    app.include_router(history_routes(shared.coin, services.history, services.replay))
-    app.include_router(flow_routes(FlowAnswers(options, services.flow, cache)))
-    app.include_router(alert_routes(shared.alerts))
-    app.include_router(record_routes(options, services.record, now_ms=now_ms))
-    app.include_router(track_routes(shared.track))
-    app.include_router(export_routes(options, Downloads(services.exports), now_ms=now_ms))
-    app.include_router(status_routes(options, services.budget, now_ms=now_ms))
-    app.include_router(catalog_routes(options, services.catalog, now_ms=now_ms))
+    _take_over(app, signal_routes(options, shared.signals))
+    _take_over(app, index_routes(options, openapi=documents.whole, actions=documents.actions))
+    _take_over(app, health_routes(services.health, now_ms=now_ms))
+    _take_over(app, metrics_routes(options, metrics_text))
+    _take_over(app, market_routes(shared.market))
+    _take_over(app, symbol_routes(shared.symbols))
+    _take_over(app, derivatives_routes(shared.coin))
+    _take_over(app, list_routes(shared.wide, shared.coin, cache))
+    _take_over(app, heatmap_routes(options, services.heatmap, large))
+    _take_over(app, liquidity_routes(shared.liquidity))
+    _take_over(app, history_routes(shared.coin, services.history, services.replay))
+    _take_over(app, flow_routes(FlowAnswers(options, services.flow, cache)))
+    _take_over(app, alert_routes(shared.alerts))
+    _take_over(app, record_routes(options, services.record, now_ms=now_ms))
+    _take_over(app, track_routes(shared.track))
+    _take_over(app, export_routes(options, Downloads(services.exports), now_ms=now_ms))
+    _take_over(app, status_routes(options, services.budget, now_ms=now_ms))
+    _take_over(app, catalog_routes(options, services.catalog, now_ms=now_ms))
     if services.telegram is not None:
-        app.include_router(telegram_routes(services.telegram))
+        _take_over(app, telegram_routes(services.telegram))
     if door is not None:
         app.router.routes.append(McpRoute(door))
     install_problem_handlers(app)
@@ -109,6 +109,11 @@ def create_api(
     if options.cors_origins:
         _allow_origins(app, options)
     return app
+
+
+def _take_over(app: FastAPI, router: APIRouter) -> None:
+    """Its routes as they are: an included router makes them anew for the first question that passes it."""
+    app.router.routes.extend(router.routes)
 
 
 def _shared_answers(
