@@ -15,6 +15,7 @@ from app.core.chat_ports import Conversation, Reply
 from app.core.domain.alerts import Language
 from app.core.stream_ports import Message
 from app.services.telegram.bot import BotConfig, TelegramBot
+from app.services.transport.connection import tls_context
 from tests.live_rig import LiveSim, RigClock, live_simulator
 
 TOKEN = "1:canary-token"
@@ -127,7 +128,7 @@ async def bot_rig(
 
     async with (
         live_simulator(clock) as sim,
-        httpx2.AsyncClient(base_url=sim.url, timeout=30) as client,
+        httpx2.AsyncClient(base_url=sim.url, verify=tls_context(), timeout=30) as client,
     ):
         bot = TelegramBot(
             BotConfig(

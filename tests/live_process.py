@@ -18,6 +18,7 @@ from pathlib import Path
 
 import httpx2
 
+from app.services.transport.connection import tls_context
 from app.settings import SETTING_NAMES
 from tests.live_rig import closed_port
 
@@ -35,7 +36,7 @@ class Service:
     output: Path
 
     def get(self, path: str, **options: object) -> httpx2.Response:
-        with httpx2.Client(base_url=self.url, timeout=30) as client:
+        with httpx2.Client(base_url=self.url, verify=tls_context(), timeout=30) as client:
             return client.get(path, **options)  # type: ignore[arg-type]
 
     def terminate(self) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 
 from app.api.mcp_options import McpOptions
+from app.services.transport.connection import tls_context
 from tests.api.conftest import Rig
 from tests.live_rig import listening
 
@@ -99,6 +100,6 @@ async def mcp_rig(headers: Mapping[str, str] | None = None, **options: Any) -> A
     async with (
         rig.app.router.lifespan_context(rig.app),
         listening(rig.app) as url,
-        httpx2.AsyncClient(base_url=url, headers=headers, timeout=30) as client,
+        httpx2.AsyncClient(base_url=url, verify=tls_context(), headers=headers, timeout=30) as client,
     ):
         yield McpRig(rig, url, client)

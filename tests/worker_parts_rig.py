@@ -23,6 +23,7 @@ from app.bootstrap_stream import StreamProcess, build_stream
 from app.bootstrap_use_cases import UseCases, build_use_cases
 from app.core.domain.alerts import StoredAlert
 from app.services.streaming.pipeline import Pipeline
+from app.services.transport.connection import tls_context
 from app.settings import load_settings
 from app.simulator_child import provider_settings
 from tests.live_rig import LiveSim, RigClock, forget_logging, live_simulator
@@ -160,7 +161,7 @@ class WorkerRig:
 
     async def messages(self) -> list[str]:
         """Texts of the chat as a reader sees them now."""
-        async with httpx2.AsyncClient(base_url=self.sim.url) as client:
+        async with httpx2.AsyncClient(base_url=self.sim.url, verify=tls_context()) as client:
             answer = (await client.get("/__sim__/telegram/messages")).json()
         return [message["text"] for message in answer["messages"]]
 

@@ -26,6 +26,7 @@ from sqlalchemy import text
 
 from app.core.clock import SystemClock
 from app.services.storage.engine import open_engine
+from app.services.transport.connection import tls_context
 from app.sim.telegram import TelegramServer
 from app.simulator_child import provider_settings
 from tests.live_process import ROOT, clean_environment
@@ -231,7 +232,7 @@ class Child:
         return False
 
     async def get(self, path: str) -> httpx2.Response:
-        async with httpx2.AsyncClient(base_url=self.url, timeout=30) as client:
+        async with httpx2.AsyncClient(base_url=self.url, verify=tls_context(), timeout=30) as client:
             return await client.get(path)
 
     async def kill(self) -> None:

@@ -14,6 +14,6 @@ __all__ = ["demo", "own_redis"]
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """`python -m app.main --demo`, as `make demo` starts it. It works all the time: it ends with its questions."""
+    """`python -m app.main --demo`, as `make demo` starts it. It works as long as it lives."""
     with running("--demo", folder=tmp_path_factory.mktemp("demo")) as service:
         yield service

@@ -13,6 +13,7 @@ import httpx2
 import pytest
 import uvicorn
 
+from app.services.transport.connection import tls_context
 from app.sim.app import SimConfig, create_simulator
 from app.sim.clocks import SimClock
 from app.sim.world import SyntheticWorld
@@ -114,7 +115,7 @@ async def served() -> AsyncIterator[Served]:
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     base_url = f"http://127.0.0.1:{port}"
-    async with httpx2.AsyncClient(base_url=base_url, timeout=30.0) as client:
+    async with httpx2.AsyncClient(base_url=base_url, verify=tls_context(), timeout=30.0) as client:
         yield Served(client, clock, ticker, app, port)
     server.should_exit = server.force_exit = True
     await task

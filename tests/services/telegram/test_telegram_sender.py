@@ -24,6 +24,7 @@ from app.core.errors import (
 )
 from app.core.stream_ports import Message
 from app.services.telegram.sender import TelegramSender, cut
+from app.services.transport.connection import tls_context
 from app.sim.wire import BAD_KEY
 from tests.live_rig import LiveSim, RigClock, closed_port, fault, live_simulator
 
@@ -53,13 +54,13 @@ async def sender(sim: LiveSim) -> AsyncIterator[TelegramSender]:
 
 
 async def messages(sim: LiveSim) -> list[dict[str, Any]]:
-    async with httpx2.AsyncClient(base_url=sim.url) as client:
+    async with httpx2.AsyncClient(base_url=sim.url, verify=tls_context()) as client:
         listed: list[dict[str, Any]] = (await client.get("/__sim__/telegram/messages")).json()["messages"]
         return listed
 
 
 async def chats(sim: LiveSim, **what: Any) -> None:
-    async with httpx2.AsyncClient(base_url=sim.url) as client:
+    async with httpx2.AsyncClient(base_url=sim.url, verify=tls_context()) as client:
         assert (await client.put("/__sim__/telegram/chats", json=what)).status_code == 200
 
 
