@@ -116,7 +116,11 @@ class Rig:
     app: LiveApp
 
     async def signal(self, symbol: str = "BTC", **params: Any) -> dict[str, Any]:
-        return await self.app.signal(symbol, **params)
+        """The debug answer, when nothing that was asked for it runs on behind it: the next step of the clock
+        would end its deadline."""
+        body = await self.app.signal(symbol, **params)
+        await self.app.application.settled()
+        return body
 
     def advance(self, seconds: float) -> None:
         self.clock.advance(int(seconds * 1000))
