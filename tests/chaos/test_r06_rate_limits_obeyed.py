@@ -25,15 +25,15 @@ def too_many(retry_after: str | None) -> dict[str, Any]:
     return fault("coinglass", "status", {"status": 429, "headers": headers})
 
 
-def in_twenty_seconds() -> str:
-    return formatdate(time.time() + 20, usegmt=True)
+def in_two_minutes() -> str:
+    return formatdate(time.time() + 120, usegmt=True)
 
 
 @pytest.mark.parametrize(
     ("retry_after", "pause_s"),
     [
         (lambda: "20", 20),
-        (in_twenty_seconds, 20),
+        (in_two_minutes, 120),
         (lambda: None, DEFAULT_PAUSE_S),
         (lambda: "soon", DEFAULT_PAUSE_S),
     ],
@@ -53,20 +53,20 @@ async def test_no_call_before_its_time_and_the_old_value_with_its_age(
         assert asked_at_s
         assert_stale_but_served(refused)
 
-        rig.advance(pause_s - 5)  # longer than a call waits in line
+        rig.advance(pause_s / 2)  # longer than a call waits in line
         assert_stale_but_served(await rig.signal())
         assert len(rig.sim.calls("coinglass")) == len(asked_at_s)  # not one more
 
         rig.sim.break_with()
-        rig.advance(6)
+        rig.advance(pause_s / 2 + 1)
         await rig.signal()  # a machine that stalls gives the old value once more, the new one behind it
         rig.advance(6)
         healed = await rig.signal()
         again_at_s = [call["atS"] for call in rig.sim.calls("coinglass")][len(asked_at_s) :]
     assert again_at_s
-    assert min(again_at_s) - min(asked_at_s) >= pause_s - 1  # HTTP dates have whole seconds
+    assert min(again_at_s) - min(asked_at_s) >= 0.9 * pause_s  # a date was written before we asked
     assert inputs(healed)["funding"]["cache"] == "hit"
-    assert factors(healed)["funding"]["ageS"] < 100
+    assert factors(healed)["funding"]["ageS"] < 300  # the bar of 11:00
 
 
 def assert_stale_but_served(body: dict[str, Any]) -> None:
