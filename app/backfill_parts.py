@@ -31,6 +31,7 @@ from app.services.storage.retention import Keep
 from app.services.storage.store import SqlStore
 from app.services.storage.tables import TABLE_OF
 from app.services.transport.cache import ResourceCache
+from app.services.transport.connection import Waits
 from app.services.transport.records import CallRecord
 from app.services.transport.redis_link import RedisLink
 from app.services.transport.shared_limits import SharedQuota
@@ -129,6 +130,7 @@ async def open_providers(
             monotonic=clock.monotonic_s,
         )
     key = settings.coinglass_api_key
+    waits = Waits(settings.connect_timeout_seconds, settings.read_timeout_seconds)
     providers: tuple[HistoryProvider, ...] = (
         build_okx(
             base_url=settings.okx_base_url,
@@ -136,6 +138,7 @@ async def open_providers(
             observe=_ignore,
             now_ms=clock.now_ms,
             monotonic=clock.monotonic_s,
+            waits=waits,
             sleep=sleep,
         ),
         build_coinglass(
@@ -145,6 +148,7 @@ async def open_providers(
             observe=_ignore,
             now_ms=clock.now_ms,
             monotonic=clock.monotonic_s,
+            waits=waits,
             sleep=sleep,
             exchange_order=settings.exchanges,
             quota=quota,

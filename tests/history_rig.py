@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -42,11 +42,13 @@ class HistoryRig:
 
 
 @asynccontextmanager
-async def history_rig(*, plan: str = "professional") -> AsyncIterator[HistoryRig]:
+async def history_rig(
+    settings: Mapping[str, str] | None = None, *, plan: str = "professional"
+) -> AsyncIterator[HistoryRig]:
     clock = RigClock()
     async with live_simulator(clock, plan=plan) as sim:
         rig = HistoryRig(clock, sim, (), [])
-        settings = load_settings({"DATA_MODE": "demo", **provider_settings(sim.url)})
-        async with open_providers(settings, clock, sleep=rig.sleep) as providers:
+        given = {"DATA_MODE": "demo", **provider_settings(sim.url), **(settings or {})}
+        async with open_providers(load_settings(given), clock, sleep=rig.sleep) as providers:
             rig.providers = providers
             yield rig

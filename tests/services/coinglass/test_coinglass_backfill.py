@@ -20,7 +20,7 @@ from app.core.domain.stored import (
     TakerRow,
 )
 from app.core.domain.symbol import Symbol
-from app.core.errors import ProviderNoData, ProviderPlanLimited
+from app.core.errors import ProviderNoData, ProviderPlanLimited, ProviderTimeout
 from app.core.history_ports import HistorySource
 from app.services.backfill_plan import BackfillRequest
 from app.services.backfill_report import Outcome
@@ -184,3 +184,11 @@ class TestBothProviders:
         reports = await fill(rig, MemoryStore(), days=3, interval="1h")
         failed = [(report.provider, report.series) for report in reports if report.outcome is Outcome.ERROR]
         assert failed == [("coinglass", "candles")]
+
+
+@pytest.mark.parametrize("provider", ["coinglass", "okx"])
+async def test_the_wait_for_the_bytes_of_one_answer_is_a_setting_here_too(provider: str) -> None:
+    async with history_rig({"READ_TIMEOUT_SECONDS": "0.1"}) as rig:
+        rig.sim.break_with(fault(provider, "hang"))
+        with pytest.raises(ProviderTimeout, match="no data in time"):
+            await day(rig.source(provider, SeriesName.CANDLES))
