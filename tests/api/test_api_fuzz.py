@@ -146,7 +146,7 @@ def fuzz(rig: Any, operation_id: str, checks: list[Any], valid: dict[str, Any] |
         answer = case.call()
         case.validate_response(answer, checks=checks)
         assert answer.status_code == 200
-    quiet = settings(max_examples=8, derandomize=True, suppress_health_check=list(HealthCheck))
+    quiet = settings(max_examples=12, derandomize=True, suppress_health_check=list(HealthCheck))
     quiet(_given(operation)(send))()
 
 
