@@ -34,6 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         with ExitStack() as stack:
             clock, settings = prepare(settings, stack)
             listener = stack.enter_context(_listen(settings))
+            if settings.data_mode == "demo" and settings.runs_worker_embedded():
+                from app.demo_past import fill_past_day  # the market's own arithmetic, for nothing else
+
+                fill_past_day(settings, clock)
             application = build(settings, clock=clock)
             sys.stdout.write(_what_to_open(settings))
             sys.stdout.flush()

@@ -74,6 +74,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.bootstrap_messages",
         "app.bootstrap_poller",
         "app.data_modes",
+        "app.demo_past",
         "app.main",
         "app.worker",
         # The study of recorded cascades and its report.
