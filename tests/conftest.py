@@ -14,7 +14,9 @@ from collections.abc import Generator
 import pytest
 from hypothesis import HealthCheck, settings
 
-SERVICE_SKIPS = frozenset({"no redis-server", "no postgres", "no chromium", "no promtool", "no make"})
+SERVICE_SKIPS = frozenset(
+    {"no redis-server", "no postgres", "no chromium", "no dashboard build", "no promtool", "no make"}
+)
 
 
 def pytest_configure() -> None:
