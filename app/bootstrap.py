@@ -16,6 +16,8 @@ from fastapi import FastAPI
 
 from app import __version__
 from app.api.app import Lifespan, create_api
+from app.api.live_hub import LiveHub
+from app.api.live_limits import LiveLimits
 from app.api.mcp_options import McpOptions
 from app.api.options import ApiKey, ApiOptions
 from app.bootstrap_base import Base, build_base
@@ -36,12 +38,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Application:
     """One composed application. `providers_started` is set once plans and instruments were asked for;
-    `settled()` waits until no provider is being asked."""
+    `settled()` waits until no provider is being asked. live: the hub of the live feed."""
 
     api: FastAPI
     providers: tuple[Provider, ...]
     providers_started: asyncio.Event
     settled: Callable[[], Awaitable[None]]
+    live: LiveHub
 
 
 def build(
@@ -70,11 +73,12 @@ def build(
         replace(use_cases.api, telegram=webhook),
         metrics_text=base.metrics.metrics_text,
         observe=base.metrics.observe_request,
+        observe_live=base.metrics.live,
         lifespan=_lifespan(base, use_cases, _beside(stream, pushed)),
         now_ms=base.clock.now_ms,
         monotonic=base.clock.monotonic_s,
     )
-    return Application(api, base.providers, base.providers_started, base.cache.settled)
+    return Application(api, base.providers, base.providers_started, base.cache.settled, api.state.live)
 
 
 def _api_options(settings: Settings) -> ApiOptions:
@@ -91,6 +95,10 @@ def _api_options(settings: Settings) -> ApiOptions:
         trusted_proxy_hops=settings.trusted_proxy_hops,
         rate_limit_per_minute=settings.rate_limit_per_minute,
         mcp=_mcp_options(settings, public_url),
+        origins=McpOptions.of(
+            public_url, more_origins=settings.cors_origins, local=settings.is_local()
+        ).origins,
+        live=LiveLimits(updates_per_second=settings.live_updates_per_second, speed=settings.market_speed()),
     )
 
 

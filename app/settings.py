@@ -94,6 +94,7 @@ class Settings(BaseSettings):
     mcp_allowed_hosts: Hosts = ()
     mcp_allowed_origins: NamedOrigins = ()
     rate_limit_per_minute: int = Field(default=120, gt=0)
+    live_updates_per_second: float = Field(default=4.0, gt=0, le=60)
     trusted_proxy_hops: int = Field(default=0, ge=0, le=10)
     request_deadline_seconds: float = Field(default=8.0, gt=0, le=40)  # assistants hang up after 45 s
     # Per attempt; all attempts at a provider end after 6 s.

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from app.api.live_limits import LiveLimits
 from app.api.mcp_options import McpOptions
 from app.core.domain.context import DataMode
 from app.core.errors import ConfigurationError
@@ -58,7 +59,8 @@ class ApiOptions:
     public_url: the address clients use, without trailing slash. trusted_proxy_hops: reverse proxies in
     front that append to X-Forwarded-For; 0 ignores the header. max_in_flight: requests answered at once
     by the process, max_in_flight_per_client: by one key or address. reuse_s: seconds an encoded signal
-    answer may be served again. mcp: whom the MCP door answers, None without that door.
+    answer may be served again. mcp: whom the MCP door answers, None without that door. origins: of pages that
+    may open the live feed. live: how much of it there is.
     """
 
     public_url: str
@@ -75,6 +77,8 @@ class ApiOptions:
     reuse_s: float = 1.0
     has_dashboard: bool = False
     mcp: McpOptions | None = None
+    origins: tuple[str, ...] = ()
+    live: LiveLimits = field(default_factory=LiveLimits)
 
     def __post_init__(self) -> None:
         # The settings explain each of these; this fails closed for whoever builds the API without them.

@@ -75,6 +75,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.bootstrap_poller",
         "app.data_modes",
         "app.main",
+        "app.web_server",
+        "app.web_sockets",
         "app.worker",
         # The study of recorded cascades and its report.
         "app.flow_study",
