@@ -17,7 +17,8 @@ from fastapi import FastAPI
 from app import __version__
 from app.api.app import Lifespan, create_api
 from app.api.mcp_options import McpOptions
-from app.api.options import ApiKey, ApiOptions
+from app.api.options import ApiKey, ApiOptions, digest_of
+from app.api.origins import allowed_origins
 from app.bootstrap_base import Base, build_base
 from app.bootstrap_use_cases import UseCases, build_use_cases
 from app.core.clock import Clock, SystemClock
@@ -79,6 +80,7 @@ def build(
 
 def _api_options(settings: Settings) -> ApiOptions:
     public_url = settings.public_url or f"http://localhost:{settings.port}"
+    token = settings.dashboard_token
     return ApiOptions(
         public_url=public_url,
         data_mode=DataMode(settings.data_mode),
@@ -91,6 +93,8 @@ def _api_options(settings: Settings) -> ApiOptions:
         trusted_proxy_hops=settings.trusted_proxy_hops,
         rate_limit_per_minute=settings.rate_limit_per_minute,
         mcp=_mcp_options(settings, public_url),
+        origins=allowed_origins(public_url, settings.cors_origins, local=settings.is_local()),
+        dashboard_token_digest=digest_of(token.get_secret_value()) if token is not None else None,
     )
 
 
