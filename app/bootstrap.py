@@ -19,7 +19,8 @@ from app.api.app import Lifespan, create_api
 from app.api.live_hub import LiveHub
 from app.api.live_limits import LiveLimits
 from app.api.mcp_options import McpOptions
-from app.api.options import ApiKey, ApiOptions
+from app.api.options import ApiKey, ApiOptions, digest_of
+from app.api.origins import allowed_origins
 from app.bootstrap_base import Base, build_base
 from app.bootstrap_use_cases import UseCases, build_use_cases
 from app.core.clock import Clock, SystemClock
@@ -83,6 +84,7 @@ def build(
 
 def _api_options(settings: Settings) -> ApiOptions:
     public_url = settings.public_url or f"http://localhost:{settings.port}"
+    token = settings.dashboard_token
     return ApiOptions(
         public_url=public_url,
         data_mode=DataMode(settings.data_mode),
@@ -95,9 +97,8 @@ def _api_options(settings: Settings) -> ApiOptions:
         trusted_proxy_hops=settings.trusted_proxy_hops,
         rate_limit_per_minute=settings.rate_limit_per_minute,
         mcp=_mcp_options(settings, public_url),
-        origins=McpOptions.of(
-            public_url, more_origins=settings.cors_origins, local=settings.is_local()
-        ).origins,
+        origins=allowed_origins(public_url, settings.cors_origins, local=settings.is_local()),
+        dashboard_token_digest=digest_of(token.get_secret_value()) if token is not None else None,
         live=LiveLimits(updates_per_second=settings.live_updates_per_second, speed=settings.market_speed()),
     )
 

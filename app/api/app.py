@@ -84,7 +84,7 @@ def create_api(
         options.live, data_mode=options.data_mode, now_ms=now_ms, monotonic=monotonic, observe=observe_live
     )
     lifespan = _and_inside(lifespan, lambda: feeding(hub, services.live, options, now_ms))
-    sessions = Sessions(options, wall_ms=now_ms)
+    sessions = Sessions(options, wall_ms=lambda: time.time_ns() // 1_000_000)
     app = FastAPI(
         title=TITLE,
         version=options.version,
