@@ -16,8 +16,11 @@ from fastapi import FastAPI
 
 from app import __version__
 from app.api.app import Lifespan, create_api
+from app.api.live_hub import LiveHub
+from app.api.live_limits import LiveLimits
 from app.api.mcp_options import McpOptions
-from app.api.options import ApiKey, ApiOptions
+from app.api.options import ApiKey, ApiOptions, digest_of
+from app.api.origins import allowed_origins
 from app.bootstrap_base import Base, build_base
 from app.bootstrap_use_cases import UseCases, build_use_cases
 from app.core.clock import Clock, SystemClock
@@ -36,12 +39,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Application:
     """One composed application. `providers_started` is set once plans and instruments were asked for;
-    `settled()` waits until no provider is being asked."""
+    `settled()` waits until no provider is being asked. live: the hub of the live feed."""
 
     api: FastAPI
     providers: tuple[Provider, ...]
     providers_started: asyncio.Event
     settled: Callable[[], Awaitable[None]]
+    live: LiveHub
 
 
 def build(
@@ -70,15 +74,17 @@ def build(
         replace(use_cases.api, telegram=webhook),
         metrics_text=base.metrics.metrics_text,
         observe=base.metrics.observe_request,
+        observe_live=base.metrics.live,
         lifespan=_lifespan(base, use_cases, _beside(stream, pushed)),
         now_ms=base.clock.now_ms,
         monotonic=base.clock.monotonic_s,
     )
-    return Application(api, base.providers, base.providers_started, base.cache.settled)
+    return Application(api, base.providers, base.providers_started, base.cache.settled, api.state.live)
 
 
 def _api_options(settings: Settings) -> ApiOptions:
     public_url = settings.public_url or f"http://localhost:{settings.port}"
+    token = settings.dashboard_token
     return ApiOptions(
         public_url=public_url,
         data_mode=DataMode(settings.data_mode),
@@ -91,6 +97,9 @@ def _api_options(settings: Settings) -> ApiOptions:
         trusted_proxy_hops=settings.trusted_proxy_hops,
         rate_limit_per_minute=settings.rate_limit_per_minute,
         mcp=_mcp_options(settings, public_url),
+        origins=allowed_origins(public_url, settings.cors_origins, local=settings.is_local()),
+        dashboard_token_digest=digest_of(token.get_secret_value()) if token is not None else None,
+        live=LiveLimits(updates_per_second=settings.live_updates_per_second, speed=settings.market_speed()),
     )
 
 

@@ -25,6 +25,7 @@ from app.core.domain.symbol import Symbol
 from app.core.errors import ConfigurationError
 from app.core.heatmap.composite import Swings
 from app.core.ports import Fetched, Provider
+from app.core.stream_ports import WarmCache
 from app.services.alert_service import AlertService
 from app.services.bus.channels import RedisChannels
 from app.services.bus.signals import SignalChannel
@@ -40,6 +41,9 @@ from app.services.heatmap_service import HeatmapService, SwingsNow
 from app.services.history_recorder import HistoryRecorder
 from app.services.history_service import HistoryService
 from app.services.liquidity_service import LiquidityService
+from app.services.live_cards import CardShelf
+from app.services.live_service import LiveParts, LiveService
+from app.services.live_warm import SharedReading
 from app.services.open_interest_replay import OpenInterestReplay
 from app.services.record_service import RecordService
 from app.services.signal_service import SignalService, resolver
@@ -160,6 +164,7 @@ def build_use_cases(base: Base) -> UseCases:
     resolve = use_cases.resolve
     dependencies = _dependencies(store, base.redis)
     record = RecordService(log=store.signals, recorder=recorder, resolve=resolve)
+    alerts = AlertService(store.alerts, resolve=resolve)
     services = ApiServices(
         signals=use_cases,
         market=use_cases,
@@ -179,17 +184,11 @@ def build_use_cases(base: Base) -> UseCases:
         replay=OpenInterestReplay(bars=store.bars, upstream=derivatives, recorder=recorder, clock=clock),
         record=record,
         exports=ExportService(store.exports, resolve=resolve),
-        flow=FlowService(
-            base.warm,
-            resolve=resolve,
-            config=base.flow,
-            clock=clock,
-            no_worker=_no_worker(settings),
-            speed=settings.market_speed(),
-        ),
-        alerts=AlertService(store.alerts, resolve=resolve),
+        flow=_flow(base, base.warm, resolve),
+        alerts=alerts,
         track=kept.track,
         symbols=SymbolService(providers),
+        live=_live(base, use_cases, alerts, record),
     )
     return UseCases(
         api=services,
@@ -203,6 +202,40 @@ def build_use_cases(base: Base) -> UseCases:
         dependencies=dependencies,
         channel=channel,
         recording=record_stages(base, kept, use_cases.scheduled, candles),
+    )
+
+
+def _flow(base: Base, warm: WarmCache, resolve: Resolve) -> FlowService:
+    return FlowService(
+        warm,
+        resolve=resolve,
+        config=base.flow,
+        clock=base.clock,
+        no_worker=_no_worker(base.settings),
+        speed=base.settings.market_speed(),
+    )
+
+
+def _live(base: Base, signals: SignalService, alerts: AlertService, record: RecordService) -> LiveService:
+    """What the dashboard shows; in memory twice a second, over Redis or the database once."""
+    settings, clock = base.settings, base.clock
+    is_memory = base.redis is None and settings.runs_worker_embedded()
+    read_every_s = 0.5 if is_memory else 1.0
+    warm = SharedReading(base.warm, keep_s=0.9 * read_every_s, monotonic=clock.monotonic_s)
+    watched = tuple((coin, True) for coin in settings.symbols)
+    return LiveService(
+        LiveParts(
+            coins=lambda: watched,
+            warm=warm,
+            flow=_flow(base, warm, signals.resolve),
+            config=base.flow,
+            cards=CardShelf(evaluate=signals.untold, monotonic=clock.monotonic_s),
+            alerts=alerts,
+            signals=record,
+            clock=clock,
+            read_every_s=read_every_s,
+            speed=settings.market_speed(),
+        )
     )
 
 

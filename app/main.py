@@ -13,17 +13,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-import uvicorn
-
 from app.bootstrap import Application, build
 from app.bootstrap_base import settle_memory
 from app.core.errors import ConfigurationError
 from app.data_modes import prepare
 from app.settings import Settings, SettingsError, load_settings
-
-# The web server closes idle keep-alive connections after this; load balancers want it above their own 60 s.
-KEEP_ALIVE_S = 75
-GRACEFUL_STOP_S = 10
+from app.web_server import web_server
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,19 +79,9 @@ def _listen(settings: Settings) -> socket.socket:
 
 
 def _serve(application: Application, listener: socket.socket) -> None:
-    config = uvicorn.Config(
-        application.api,
-        access_log=False,  # request counts and times are on /metrics, without query strings
-        log_config=None,  # one redacting log chain for everything, set up by bootstrap
-        server_header=False,
-        ws="none",  # no route is a WebSocket: loading the protocol would only delay the start
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=GRACEFUL_STOP_S,
-        proxy_headers=False,  # X-Forwarded-For is read by our own rule (TRUSTED_PROXY_HOPS)
-    )
     # uvicorn stops gracefully and then raises the signal again: being told to stop is not a failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.Server(config).run(sockets=[listener])
+    web_server(application.api, close_listeners=application.live.close).run(sockets=[listener])
 
 
 def _what_to_open(settings: Settings) -> str:

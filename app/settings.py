@@ -51,6 +51,7 @@ __all__ = [
 ]
 
 MIN_API_KEY_CHARS = 16
+MAX_TOKEN_CHARS = 200  # a longer one is not read at the login
 _PROJECT_ROOT = Path(__file__).resolve().parent.parent
 _DATABASE_URL = "sqlite:///data/signals.db"
 _PLACEHOLDER = re.compile(
@@ -89,11 +90,13 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     api_keys: ApiKeys = ()
+    dashboard_token: Secret | None = None
     cors_origins: Origins = ()
     mcp: bool = True
     mcp_allowed_hosts: Hosts = ()
     mcp_allowed_origins: NamedOrigins = ()
     rate_limit_per_minute: int = Field(default=120, gt=0)
+    live_updates_per_second: float = Field(default=4.0, gt=0, le=60)
     trusted_proxy_hops: int = Field(default=0, ge=0, le=10)
     request_deadline_seconds: float = Field(default=8.0, gt=0, le=40)  # assistants hang up after 45 s
     # Per attempt; all attempts at a provider end after 6 s.
@@ -162,6 +165,9 @@ class Settings(BaseSettings):
         problems = []
         if self.data_mode == "replay" and self.replay_data is None:
             problems.append("REPLAY_DATA: DATA_MODE=replay needs the folder with the recorded data")
+        token = self.dashboard_token
+        if token is not None and len(token.get_secret_value()) > MAX_TOKEN_CHARS:
+            problems.append(f"DASHBOARD_TOKEN: at most {MAX_TOKEN_CHARS} characters")
         problems += _message_problems(self)
         if self.env == "prod":
             problems += _production_problems(self)
@@ -219,7 +225,7 @@ class Settings(BaseSettings):
     def secret_values(self) -> tuple[str, ...]:
         """Every secret in the clear, for the redaction of logs and errors; never log this."""
         held = [self.coinglass_api_key, self.coinapi_key, self.lunarcrush_api_key, self.telegram_bot_token]
-        held += [self.telegram_webhook_secret, self.alert_webhook_secret]
+        held += [self.telegram_webhook_secret, self.alert_webhook_secret, self.dashboard_token]
         held += [key.key for key in self.api_keys]
         values = [secret.get_secret_value() for secret in held if secret is not None]
         values += [self.alert_webhook_url] if self.alert_webhook_url is not None else []
@@ -266,7 +272,7 @@ def _production_problems(settings: Settings) -> list[str]:
         secret: SecretStr | None = getattr(settings, name)
         if secret is not None and _PLACEHOLDER.fullmatch(secret.get_secret_value()):
             problems.append(f"{name.upper()}: this is a placeholder, not a key")
-    for name in ("telegram_webhook_secret", "alert_webhook_secret"):
+    for name in ("dashboard_token", "telegram_webhook_secret", "alert_webhook_secret"):
         weakness = _weakness(getattr(settings, name))
         problems += [f"{name.upper()}: this {weakness}"] if weakness else []
     if "*" in settings.cors_origins:

@@ -16,6 +16,8 @@ from fastapi.middleware.cors import CORSMiddleware
 from app.api.answer_cache import AnswerCache
 from app.api.deps import ApiServices
 from app.api.edge import DATA_MODE_HEADER, Edge, RequestObserver
+from app.api.live_feed import feeding
+from app.api.live_hub import LiveHub, LiveObserver
 from app.api.mcp_door import McpDoor, McpRoute, Opened
 from app.api.mcp_options import McpOptions
 from app.api.openapi import TITLE, build_actions, build_openapi
@@ -33,6 +35,7 @@ from app.api.routes_heatmap import heatmap_routes
 from app.api.routes_history import history_routes
 from app.api.routes_index import index_routes
 from app.api.routes_liquidity import LiquidityAnswers, liquidity_routes
+from app.api.routes_live import LiveAnswers, live_routes, socket_route
 from app.api.routes_market import MarketAnswers, market_routes
 from app.api.routes_metrics import metrics_routes
 from app.api.routes_record import record_routes
@@ -41,6 +44,7 @@ from app.api.routes_status import status_routes
 from app.api.routes_symbols import SymbolAnswers, symbol_routes
 from app.api.routes_telegram import telegram_routes
 from app.api.routes_track import TrackAnswers, track_routes
+from app.api.session import Sessions
 from app.api.shared_answers import SharedAnswers
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -55,6 +59,7 @@ def create_api(
     monotonic: Callable[[], float] = time.monotonic,
     lifespan: Lifespan | None = None,
     observe: RequestObserver | None = None,
+    observe_live: LiveObserver | None = None,
 ) -> FastAPI:
     """Build the app.
 
@@ -66,16 +71,24 @@ def create_api(
         monotonic: seconds for rate limits and the reuse of answers.
         lifespan: start and stop of what the use cases stand on.
         observe: told about every answer, for metrics.
+        observe_live: told about the clients of the live feed.
+
+    The hub of the live feed is `app.state.live`.
     """
     cache = AnswerCache(reuse_s=options.answer_reuse_s, monotonic=monotonic)
     # Pictures and grids are up to 100 kB each: a cache of their own, and a small one.
     large = AnswerCache(reuse_s=options.answer_reuse_s, monotonic=monotonic, max_entries=32)
     shared = _shared_answers(options, services, cache, large, now_ms)
     door = None if options.mcp is None else _mcp_door(options, options.mcp, shared)
+    hub = LiveHub(
+        options.live, data_mode=options.data_mode, now_ms=now_ms, monotonic=monotonic, observe=observe_live
+    )
+    lifespan = _and_inside(lifespan, lambda: feeding(hub, services.live, options, now_ms))
+    sessions = Sessions(options, wall_ms=lambda: time.time_ns() // 1_000_000)
     app = FastAPI(
         title=TITLE,
         version=options.version,
-        lifespan=lifespan if door is None else _around(door, lifespan),
+        lifespan=lifespan if door is None else _and_inside(lifespan, door.running),
         redirect_slashes=False,
         telemetry={"tracing": False},
     )
@@ -100,6 +113,10 @@ def create_api(
     _take_over(app, export_routes(options, Downloads(services.exports), now_ms=now_ms))
     _take_over(app, status_routes(options, services.budget, now_ms=now_ms))
     _take_over(app, catalog_routes(options, services.catalog, now_ms=now_ms))
+    live = LiveAnswers(options, services.live, cache, now_ms)
+    _take_over(app, live_routes(options, hub, services.live, live))
+    app.router.routes.append(socket_route(options, hub, services.live, sessions, monotonic))
+    app.state.live = hub
     if services.telegram is not None:
         _take_over(app, telegram_routes(services.telegram))
     if door is not None:
@@ -147,15 +164,17 @@ def _mcp_door(options: ApiOptions, served: McpOptions, shared: SharedAnswers) ->
     return McpDoor(build)
 
 
-def _around(door: McpDoor, lifespan: Lifespan | None) -> Lifespan:
-    """The door inside of everything else: it is shut before what its tools stand on ends."""
+def _and_inside(
+    lifespan: Lifespan | None, inner: Callable[[], AbstractAsyncContextManager[None]]
+) -> Lifespan:
+    """`inner` inside of everything else: it is over before what it stands on ends."""
 
     @asynccontextmanager
     async def both(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             if lifespan is not None:
                 await stack.enter_async_context(lifespan(app))
-            await stack.enter_async_context(door.running())
+            await stack.enter_async_context(inner())
             yield
 
     return both

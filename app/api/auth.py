@@ -12,20 +12,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from fastapi import Request
+from starlette.types import Scope as AsgiScope
 
 from app.api.errors import MissingScope
 from app.api.options import ApiKey, ApiOptions, Scope, digest_of
 
 ALL_SCOPES = frozenset(Scope)
-_MAX_KEY_CHARS = 200
+MAX_KEY_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One caller: a key's name or an address, and what it may do."""
+    """One caller. identity: what it is counted under. name: of its key or token, None without one."""
 
     identity: str
     scopes: frozenset[Scope]
+    name: str | None = None
 
 
 def find_key(authorization: str | None, keys: tuple[ApiKey, ...]) -> ApiKey | None:
@@ -34,7 +36,7 @@ def find_key(authorization: str | None, keys: tuple[ApiKey, ...]) -> ApiKey | No
     Every configured key is compared, in constant time each, so timing says nothing about which one failed.
     """
     scheme, _, presented = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or len(presented) > _MAX_KEY_CHARS:
+    if scheme.lower() != "bearer" or len(presented) > MAX_KEY_CHARS:
         return None
     digest = digest_of(presented.strip())
     found = None
@@ -59,6 +61,14 @@ def client_address(peer: str | None, forwarded: str | None, trusted_hops: int) -
             if address is not None:
                 return address
     return _network(peer or "") or "unknown"
+
+
+def address_of(scope: AsgiScope, options: ApiOptions) -> str:
+    """`client_address` of a request or WebSocket, from its ASGI scope."""
+    forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    peer = scope.get("client")
+    text = b",".join(forwarded).decode("latin-1") or None
+    return client_address(peer[0] if peer else None, text, options.trusted_proxy_hops)
 
 
 @lru_cache(maxsize=4096)

@@ -22,6 +22,7 @@ from app.core.domain.flow_answer import (
 from app.core.domain.heatmap import HeatmapAnswer, HeatmapQuery
 from app.core.domain.history import HistoryAnswer, HistoryRequest, ReplayedInterest
 from app.core.domain.liquidity_answer import LiquidityAnswer
+from app.core.domain.live import LiveCard
 from app.core.domain.sentiment import SentimentAnswer
 from app.core.domain.signal import Mode
 from app.core.domain.status import ReadyReport
@@ -29,6 +30,8 @@ from app.core.domain.stored import ExportQuery, Page, SignalQuery, StoredSignal
 from app.core.domain.symbol import Symbol, SymbolMatches
 from app.core.domain.track_record import ChainAnswer, RecordAnswer, SignalStats
 from app.core.domain.views import Parts, View, ViewQuery
+from app.services.live_demand import Demand
+from app.services.live_service import LiveSink
 
 
 class SignalUseCase(Protocol):
@@ -237,6 +240,27 @@ class TrackUseCase(Protocol):
         ...
 
 
+class LiveUseCase(Protocol):
+    """What the dashboard shows, gathered while somebody listens."""
+
+    @property
+    def demand(self) -> Demand:
+        """Who listens."""
+        ...
+
+    async def gathered(self, within_s: float) -> None:
+        """Return when the feed shows what is there now, or after that time."""
+        ...
+
+    async def cards(self) -> Sequence[LiveCard]:
+        """One of every watched coin; what cannot be had is a card that says why."""
+        ...
+
+    async def run(self, sink: LiveSink) -> None:
+        """Gather until cancelled."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TelegramWebhook:
     """Where pushed updates go.
@@ -269,4 +293,5 @@ class ApiServices:
     alerts: AlertUseCase
     track: TrackUseCase
     symbols: SymbolUseCase
+    live: LiveUseCase
     telegram: TelegramWebhook | None = None

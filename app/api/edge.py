@@ -93,7 +93,8 @@ class Edge:
         started_s, method = self._monotonic(), _known_method(scope)
         if method == "HEAD":
             # GET without its body, on every route. A copy: the server frames by the method it received.
-            scope, send = {**scope, "method": "GET"}, _without_body(send)
+            # is_head: an answer without an end would go on being made for nobody.
+            scope, send = {**scope, "method": "GET", "is_head": True}, _without_body(send)
         headers = _read_headers(scope)
         exchange = _Exchange(_request_id(headers.get(b"x-request-id")))
         scope["request_id"] = exchange.request_id.decode()

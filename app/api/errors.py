@@ -86,6 +86,18 @@ class Overloaded(ServiceError):
         super().__init__("too many requests in progress; try again in a second")
 
 
+class TooManyClients(ServiceError):
+    """As many live clients as this process, or one address, may have."""
+
+    code = "too_many_clients"
+    http_status = 503
+    retryable = True
+    retry_after_s = 10
+
+    def __init__(self) -> None:
+        super().__init__("too many live clients; try again later, or ask the routes")
+
+
 class WrongHost(ServiceError):
     """The MCP door was called under a name that is not on its list."""
 

@@ -90,6 +90,7 @@ def _no_services() -> ApiServices:
         alerts=never,
         track=never,
         symbols=never,
+        live=never,
     )
 
 

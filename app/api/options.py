@@ -1,17 +1,18 @@
 """Everything the HTTP layer is told about its deployment: one frozen value, passed in, never read from env.
 
-Keys are held as SHA-256 digests only, so neither this object nor its repr can leak one. Built by the
-composition root from the settings.
+Keys are held as SHA-256 digests only, so this object cannot leak one; its repr does not even hold those,
+because sessions are signed with them. Built by the composition root from the settings.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from app.api.live_limits import LiveLimits
 from app.api.mcp_options import McpOptions
 from app.core.domain.context import DataMode
 from app.core.errors import ConfigurationError
@@ -32,7 +33,7 @@ class ApiKey:
     """One accepted bearer key: a name for logs, the SHA-256 of the key, and what it may do."""
 
     name: str
-    digest: bytes
+    digest: bytes = field(repr=False)
     scopes: frozenset[Scope]
 
     @classmethod
@@ -58,7 +59,9 @@ class ApiOptions:
     public_url: the address clients use, without trailing slash. trusted_proxy_hops: reverse proxies in
     front that append to X-Forwarded-For; 0 ignores the header. max_in_flight: requests answered at once
     by the process, max_in_flight_per_client: by one key or address. reuse_s: seconds an encoded signal
-    answer may be served again. mcp: whom the MCP door answers, None without that door.
+    answer may be served again. mcp: whom the MCP door answers, None without that door. origins: browser
+    origins whose pages may change anything (`origins.allowed_origins`). dashboard_token_digest: of the token
+    that opens the dashboard, with every scope; None without one. live: how much live feed there is.
     """
 
     public_url: str
@@ -75,6 +78,9 @@ class ApiOptions:
     reuse_s: float = 1.0
     has_dashboard: bool = False
     mcp: McpOptions | None = None
+    origins: tuple[str, ...] = ()
+    dashboard_token_digest: bytes | None = field(default=None, repr=False)
+    live: LiveLimits = field(default_factory=LiveLimits)
 
     def __post_init__(self) -> None:
         # The settings explain each of these; this fails closed for whoever builds the API without them.
@@ -90,8 +96,8 @@ class ApiOptions:
 
     @property
     def auth_required(self) -> bool:
-        """Keys are asked for in production, and wherever someone configured any."""
-        return self.is_prod or bool(self.api_keys)
+        """Keys are asked for in production, and wherever someone configured any, or a dashboard token."""
+        return self.is_prod or bool(self.api_keys) or self.dashboard_token_digest is not None
 
     @property
     def answer_reuse_s(self) -> float:

@@ -34,7 +34,7 @@ def alerts(
         timestamp=iso_utc(now_ms),
         data_mode=data_mode,
         symbol=query.symbol,
-        items=[_item(found, now_ms) for found in page.rows],
+        items=[item(found, now_ms) for found in page.rows],
         next=page.cursor,
         note=_note(page, query),
     )
@@ -45,7 +45,7 @@ def alert(found: StoredAlert, *, now_ms: int) -> schema.AlertResponse:
     body = found.alert
     return schema.AlertResponse(
         timestamp=iso_utc(now_ms),
-        alert=_item(found, now_ms),
+        alert=item(found, now_ms),
         sources=list(body.sources[: schema.MAX_NAMES]),
         feeds=[clip(feed, NAME_CHARS) for feed in body.feeds[: schema.MAX_NAMES]],
         evidence=[
@@ -73,7 +73,8 @@ def _note(page: Page[StoredAlert], query: AlertQuery) -> str | None:
     return "no alert is stored: the worker has not run, or has found nothing yet"
 
 
-def _item(found: StoredAlert, now_ms: int) -> schema.AlertItem:
+def item(found: StoredAlert, now_ms: int) -> schema.AlertItem:
+    """One alert as lists show it."""
     body = found.alert
     return schema.AlertItem(
         id=body.id,

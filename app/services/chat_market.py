@@ -23,6 +23,7 @@ from app.core.domain.formatting import (
 from app.core.domain.liquidity import DEFAULT_TIMEFRAME, Setup
 from app.core.domain.market import DAY_MS, Series
 from app.core.domain.quality import Missing, MissingReason, Reading
+from app.core.domain.sentiment import fear_class
 from app.core.domain.signal import FactorScore, FactorStatus, Mode, Signal
 from app.core.domain.symbol import Symbol
 from app.core.domain.views import Part, Parts, View, ViewQuery
@@ -36,8 +37,6 @@ MAX_WHALES = 6
 MAX_REASONS = 3
 MIN_HISTORY = 30  # bars, below which a percentile says nothing
 _ANY_COIN = "BTC"  # of an index that is the same for every coin
-# Classes of the index by its own publisher, upper ends inclusive.
-_FEAR_CLASSES = ((24, "extreme_fear"), (44, "fear"), (55, "neutral"), (74, "greed"), (100, "extreme_greed"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +129,6 @@ def reading_of(part: Part, kind: type[T]) -> Reading[T] | Missing:
     return Reading(
         found.value, found.provider, found.endpoint, found.ts_event_ms, found.ts_init_ms, found.cache
     )
-
-
-def fear_class(value: float) -> str:
-    """24 -> `extreme_fear`, 25 -> `fear`, 50 -> `neutral`."""
-    return next(name for end, name in _FEAR_CLASSES if round(value) <= end)
 
 
 def value_before(series: Series, back_ms: int) -> float | None:

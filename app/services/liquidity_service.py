@@ -157,14 +157,17 @@ class LiquidityService:
         levels = table.level[table.taken_at == NEVER]
         return Swings(tuple(levels.tolist()), float(found.bars.atr[-1]))
 
-    async def of_context(self, context: EnhancedSignalContext) -> LiquidityAnswer:
+    async def of_context(self, context: EnhancedSignalContext, *, is_told: bool = True) -> LiquidityAnswer:
         """The same for the hour, out of what a signal has gathered anyway: no further call is made.
+
+        is_told: False for an answer whose probabilities nobody is shown, so that they are not kept.
 
         Raises:
             NoPriceAvailable: the context has no price.
         """
         answer = await asyncio.to_thread(self._answer, context, DEFAULT_TIMEFRAME, context.candles, {})
-        self._on_answer(answer)
+        if is_told:
+            self._on_answer(answer)
         return answer
 
     def _answer(

@@ -61,8 +61,8 @@ class Confluent(Protocol):
         """Raises: InvalidParameter, NoPriceAvailable."""
         ...
 
-    async def of_context(self, context: EnhancedSignalContext) -> LiquidityAnswer:
-        """For the hour, without a further call. Raises: NoPriceAvailable."""
+    async def of_context(self, context: EnhancedSignalContext, *, is_told: bool = True) -> LiquidityAnswer:
+        """For the hour, without a further call; kept by nobody unless told. Raises: NoPriceAvailable."""
         ...
 
 
@@ -131,21 +131,33 @@ class SignalService:
         self._on_signal(answer.signal, answer.context, Trigger.SCHEDULE)
         return None
 
+    async def untold(self, symbol: Symbol) -> SignalAnswer:
+        """The answer in balanced mode as everybody gets it, told to nobody: neither counted nor kept.
+
+        Raises:
+            UnknownSymbol, NoPriceAvailable: as of `signal`.
+        """
+        return await self._answer(self.resolve(symbol.base), Mode.BALANCED, DEFAULT_TIMEFRAME, is_told=False)
+
     def _is_timely(self, signal: Signal, moment: Moment) -> bool:
         # In a fast replay answering takes hours of the market: there, only what it was made of counts.
         told_ms = signal.as_of_ms if signal.data_mode is DataMode.REPLAY else self._clock.now_ms()
         return moment.holds(signal.as_of_ms) and moment.holds(told_ms)
 
-    async def _answer(self, symbol: Symbol, mode: Mode, timeframe: str) -> SignalAnswer:
+    async def _answer(
+        self, symbol: Symbol, mode: Mode, timeframe: str, *, is_told: bool = True
+    ) -> SignalAnswer:
         started_s = self._clock.monotonic_s()
-        context, confluence = await self._gather(symbol, timeframe)
+        context, confluence = await self._gather(symbol, timeframe, is_told=is_told)
         found, why_not = (None, confluence) if isinstance(confluence, str) else (confluence, "")
         signal = evaluate(context, self._engine, mode, found, why_not)
         probability, no_probability = self._chance(signal.direction, signal.score)
         signal = replace(signal, probability=probability, no_probability=no_probability)
         return SignalAnswer(signal, context, (self._clock.monotonic_s() - started_s) * 1000)
 
-    async def _gather(self, symbol: Symbol, timeframe: str) -> tuple[EnhancedSignalContext, Confluence | str]:
+    async def _gather(
+        self, symbol: Symbol, timeframe: str, *, is_told: bool
+    ) -> tuple[EnhancedSignalContext, Confluence | str]:
         """The context, and the confluence or why there is none. The hour's needs no call of its own."""
         if self._liquidity is None:
             return await self._contexts.gather(symbol), "not computed"
@@ -155,7 +167,7 @@ class SignalService:
         context = await self._contexts.gather(symbol)
         if isinstance(context.price, Missing):
             return context, "no price"
-        return context, summarise(await self._liquidity.of_context(context))
+        return context, summarise(await self._liquidity.of_context(context, is_told=is_told))
 
     async def market(self, text: str) -> MarketAnswer:
         """Raw readings of all providers: the engine's inputs and what else they know."""

@@ -20,6 +20,7 @@ from app.core.domain.budget import BudgetReport, BudgetRow
 from app.core.domain.catalog import CatalogAnswer, EndpointInfo
 from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
 from app.core.domain.flow_config import FlowConfig
+from app.core.domain.live import LiveCard
 from app.core.domain.market import (
     HOUR_MS,
     Candles,
@@ -59,6 +60,8 @@ from app.services.export_service import ExportService
 from app.services.flow_service import FlowService
 from app.services.history_recorder import HistoryRecorder
 from app.services.history_service import HistoryService
+from app.services.live_demand import Demand
+from app.services.live_service import LiveSink
 from app.services.open_interest_replay import OpenInterestReplay
 from app.services.record_service import RecordService
 from app.services.streaming.warm_cache import MemoryWarmCache
@@ -293,6 +296,23 @@ class FakeHealth:
         )
 
 
+class FakeLive:
+    """A sink to push by hand, and cards as the test sets them."""
+
+    def __init__(self) -> None:
+        self.demand = Demand(monotonic=lambda: 0.0)
+        self.shown: tuple[LiveCard, ...] = ()
+
+    async def cards(self) -> tuple[LiveCard, ...]:
+        return self.shown
+
+    async def gathered(self, within_s: float) -> None:
+        """At once."""
+
+    async def run(self, sink: LiveSink) -> None:
+        """Nothing by itself."""
+
+
 class Rig:
     """One app with fakes, a hand-moved monotonic clock and a client."""
 
@@ -307,6 +327,7 @@ class Rig:
         self.warm = MemoryWarmCache(now_ms=lambda: NOW_MS, monotonic=lambda: self.now_s)
         self.alerts = FakeAlerts()
         self.track = FakeTrack(KNOWN)
+        self.live = FakeLive()
         self.observed: list[dict[str, Any]] = []
         defaults = {"public_url": "https://signals.example.com", "data_mode": DataMode.DEMO, "version": "9.9"}
         self.options = ApiOptions(**{**defaults, **options})
@@ -341,6 +362,7 @@ class Rig:
                 alerts=AlertService(self.alerts, resolve=self.derivatives.resolve),
                 track=self.track,
                 symbols=FakeSymbols(),
+                live=self.live,
             ),
             metrics_text=lambda: b"signals_total 1\n",
             now_ms=lambda: NOW_MS,

@@ -76,6 +76,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.data_modes",
         "app.demo_past",
         "app.main",
+        "app.web_server",
+        "app.web_sockets",
         "app.worker",
         # The study of recorded cascades and its report.
         "app.flow_study",

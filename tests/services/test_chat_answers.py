@@ -13,9 +13,10 @@ from app.core.domain.context import DataMode
 from app.core.domain.flow import CascadeNow, FlowSnapshot, LiquidationWindow, Phase
 from app.core.domain.liquidity import EntryKind, Setup, Target
 from app.core.domain.market import Series, Unit
+from app.core.domain.sentiment import fear_class
 from app.core.domain.stored import LiquidatedSide, LiquidationRow
 from app.core.heatmap.buckets import bucket_of
-from app.services.chat_market import fear_class, percentile_of_newest, plan_lines, short_wallet, value_before
+from app.services.chat_market import percentile_of_newest, plan_lines, short_wallet, value_before
 from app.services.chat_text import Voice
 from app.sim.telegram_text import entity_error, visible_length
 from tests.chat_rig import CHAT, OTHER, LiveChat, live_chat

@@ -1,4 +1,7 @@
-"""Market sentiment of one coin, as it is answered. Standard library and domain only."""
+"""Market sentiment of one coin, as it is answered, and the words of the market-wide index.
+
+Standard library and domain only.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,14 @@ from dataclasses import dataclass
 
 from app.core.domain.liquidity_answer import LiquidityAnswer
 from app.core.domain.signal import FactorScore
+
+# Classes of the fear & greed index by its own publisher, upper ends inclusive.
+_FEAR_CLASSES = ((24, "extreme_fear"), (44, "fear"), (55, "neutral"), (74, "greed"), (100, "extreme_greed"))
+
+
+def fear_class(value: float) -> str:
+    """The index in words: 24 -> `extreme_fear`, 25 -> `fear`, 50 -> `neutral`."""
+    return next(name for end, name in _FEAR_CLASSES if round(value) <= end)
 
 
 @dataclass(frozen=True, slots=True)
