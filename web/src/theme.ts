@@ -21,8 +21,9 @@ export function isDark(): boolean {
 export const themeChanges = ref(0);
 
 export function applyTheme(): void {
-  if (theme.value === 'system') delete document.documentElement.dataset['theme'];
-  else document.documentElement.dataset['theme'] = theme.value;
+  document.documentElement.dataset['theme'] = isDark() ? 'dark' : 'light';
+  const bar = cssColor('--panel');
+  document.querySelectorAll('meta[name="theme-color"]').forEach((meta) => meta.setAttribute('content', bar));
   themeChanges.value += 1;
 }
 
@@ -38,4 +39,4 @@ export function cssColor(token: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(token).trim();
 }
 
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => (themeChanges.value += 1));
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', applyTheme);
