@@ -11,6 +11,7 @@ export interface Palette {
   muted: string;
   line: string;
   strong: string;
+  raised: string;
   accent: string;
   bull: string;
   bear: string;
@@ -24,6 +25,7 @@ const TOKENS: Record<keyof Palette, readonly [string, string]> = {
   muted: ['--text-faint', '#8697a6'],
   line: ['--line', '#273340'],
   strong: ['--line-strong', '#3a4a5b'],
+  raised: ['--raised', '#1b242e'],
   accent: ['--accent', '#8ab4ff'],
   bull: ['--bull', '#2ecfae'],
   bear: ['--bear', '#ff8a66'],
@@ -63,6 +65,14 @@ export function translucent(hex: string, opacity: number): string {
   if (!match) return hex;
   const [r, g, b] = match.slice(1).map((part) => Number.parseInt(part, 16));
   return `rgba(${r}, ${g}, ${b}, ${Math.round(opacity * 1000) / 1000})`;
+}
+
+/** `share` of one #rrggbb colour over another, opaque. */
+export function mixed(over: string, under: string, share: number): string {
+  const parts = [over, under].map((hex) => [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)));
+  const [top = [], bottom = []] = parts;
+  const sum = top.map((part, n) => Math.round(part * share + (bottom[n] ?? 0) * (1 - share)));
+  return `rgb(${sum.join(', ')})`;
 }
 
 /** The palette of now; follows the page's switch and the system's. */
