@@ -3,7 +3,7 @@
  * The service sends that file as it is, so it never compresses anything while it serves.
  */
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
 import type { Plugin } from 'vite';
@@ -23,7 +23,7 @@ export function gzipNeighbours(): Plugin {
     name: 'gzip-neighbours',
     apply: 'build',
     configResolved(config) {
-      folder = join(config.root, config.build.outDir);
+      folder = resolve(config.root, config.build.outDir);
     },
     closeBundle() {
       for (const path of filesUnder(folder).filter((name) => TEXT_FILE.test(name))) {
