@@ -53,7 +53,7 @@ export function frameOptions(palette: Palette): DeepPartial<ChartOptions> {
       attributionLogo: false,
     },
     grid: { vertLines: grid, horzLines: grid },
-    rightPriceScale: { borderColor: palette.line },
+    rightPriceScale: { borderColor: palette.line, entireTextOnly: true },
     timeScale: { borderColor: palette.line, timeVisible: true, secondsVisible: false, tickMarkFormatter: tick },
     crosshair: { mode: CrosshairMode.Normal, vertLine: crosshair, horzLine: crosshair },
     localization: { timeFormatter: (time: Time) => MOMENT.format(dateOf(time)) },

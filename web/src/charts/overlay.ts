@@ -40,6 +40,8 @@ type DrawTarget = Parameters<IPrimitivePaneRenderer['draw']>[0];
 const LABEL_PX = 14;
 const FONT = '11px system-ui, -apple-system, "Segoe UI", sans-serif';
 const MARGIN_SHARE = 0.16;
+/** A pane this narrow has no room for more than a zone's name. */
+const NARROW_PX = 480;
 
 export class Overlay implements ISeriesPrimitive<Time> {
   private attachedTo: SeriesAttachedParameter<Time, SeriesType> | null = null;
@@ -166,21 +168,21 @@ export class Overlay implements ISeriesPrimitive<Time> {
       context.font = FONT;
       context.textBaseline = 'middle';
       const left: Span[] = [];
-      for (const box of this.boxes(pane)) this.labelZone(context, box, left);
+      for (const box of this.boxes(pane)) this.labelZone(context, box, pane, left);
       for (const level of this.content.levels) this.labelLevel(context, level, pane, left);
       this.labelClusters(context, pane);
       context.restore();
     });
   }
 
-  private labelZone(context: CanvasRenderingContext2D, box: ZoneBox, taken: Span[]): void {
+  private labelZone(context: CanvasRenderingContext2D, box: ZoneBox, pane: PaneScale, taken: Span[]): void {
     const middle = box.isLine ? box.top - LABEL_PX / 2 : (box.top + box.bottom) / 2;
     const place = freePlace(middle, LABEL_PX, taken);
     if (!place) return;
     taken.push(place);
     const colour = box.zone.direction === 'bullish' ? this.palette.bull : this.palette.bear;
-    const state = box.zone.state.replaceAll('_', ' ');
-    this.write(context, `${box.zone.label} · ${state}`, 6, (place.top + place.bottom) / 2, 'left', colour);
+    const state = pane.width < NARROW_PX ? '' : ` · ${box.zone.state.replaceAll('_', ' ')}`;
+    this.write(context, box.zone.label + state, 6, (place.top + place.bottom) / 2, 'left', colour);
   }
 
   private labelLevel(context: CanvasRenderingContext2D, level: Level, pane: PaneScale, taken: Span[]): void {

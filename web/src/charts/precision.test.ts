@@ -4,12 +4,13 @@ import { precisionOf } from './precision';
 
 it.each([
   [1_270_859, 0],
-  [127_085.9, 1],
+  [127_085.9, 0],
+  [96_200, 1],
   [4677.09, 2],
   [150.2, 3],
   [3.21, 5],
-  [0.8793, 6],
-  [0.0000118, 10],
+  [0.8793, 5],
+  [0.0000118, 9],
   [1e-9, 12],
 ])('gives %d an axis of %d decimals', (price, precision) => {
   expect(precisionOf(price)).toEqual({ precision, minMove: Number(`1e-${precision}`) });
