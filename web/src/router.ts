@@ -1,0 +1,25 @@
+/** The pages and their addresses; each page is a file of its own that loads when it is first visited. */
+import { createRouter, createWebHistory } from 'vue-router';
+
+export const router = createRouter({
+  history: createWebHistory('/dashboard/'),
+  routes: [
+    { path: '/', name: 'overview', component: () => import('./pages/OverviewPage.vue'), meta: { title: 'Overview' } },
+    { path: '/coin/:symbol?', name: 'coin', component: () => import('./coin/CoinPage.vue'), meta: { title: 'Coin' } },
+    { path: '/flow', name: 'flow', component: () => import('./pages/FlowPage.vue'), meta: { title: 'Flow' } },
+    {
+      path: '/record/:symbol?',
+      name: 'record',
+      component: () => import('./pages/RecordPage.vue'),
+      meta: { title: 'Record' },
+    },
+    { path: '/status', name: 'status', component: () => import('./pages/StatusPage.vue'), meta: { title: 'Status' } },
+    { path: '/:rest(.*)*', name: 'missing', component: () => import('./pages/MissingPage.vue'), meta: { title: 'Not found' } },
+  ],
+  scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+});
+
+router.afterEach((to) => {
+  const symbol = typeof to.params['symbol'] === 'string' && to.params['symbol'] ? `${to.params['symbol']} · ` : '';
+  document.title = `${symbol}${String(to.meta['title'] ?? '')} · Futures signals`;
+});
