@@ -1,4 +1,4 @@
-"""Draws the PNG icons from the same shapes as public/icons/icon.svg: `python scripts/icons.py` (needs Pillow)."""
+"""Draws the PNG icons from the shapes of public/icons/icon.svg: `python scripts/icons.py` (needs Pillow)."""
 
 from pathlib import Path
 
@@ -11,7 +11,9 @@ UP = ((24, 23), (24, 13), (19, 8), (12, 22))
 OVERSAMPLE = 4
 
 
-def _line(draw: ImageDraw.ImageDraw, points: tuple[tuple[int, int], ...], scale: float, shift: float, colour: tuple) -> None:
+def _line(
+    draw: ImageDraw.ImageDraw, points: tuple[tuple[int, int], ...], scale: float, shift: float, colour: tuple
+) -> None:
     width = 3.2 * scale
     at = [(x * scale + shift, y * scale + shift) for x, y in points]
     draw.line(at, fill=colour, width=round(width), joint="curve")
