@@ -136,7 +136,7 @@ def build_use_cases(base: Base) -> UseCases:
         return await liquidity.swings(symbol)
 
     heatmap = _heatmap(base, contexts, resolver(providers), swings)
-    derivatives = _derivatives(settings, providers, heatmap, clock, resolver(providers), stream)
+    derivatives = _derivatives(base, heatmap, resolver(providers), stream)
     liquidity = LiquidityService(
         contexts=contexts,
         derivatives=derivatives,
@@ -171,7 +171,7 @@ def build_use_cases(base: Base) -> UseCases:
             price_providers=order[Capability.PRICE],
             dependencies=dependencies,
             data_mode=DataMode(settings.data_mode),
-            try_price=lambda: contexts.price(Symbol(settings.symbols[0]), READY_PROBE_S),
+            try_price=lambda: contexts.price(_first_coin(base), READY_PROBE_S),
         ),
         heatmap=heatmap,
         liquidity=liquidity,
@@ -258,22 +258,22 @@ def _heatmap(base: Base, contexts: ContextService, resolve: Resolve, swings: Swi
     )
 
 
+def _first_coin(base: Base) -> Symbol:
+    """Of the watchlist; one has to be asked for also when somebody switched all of them off."""
+    return Symbol((*base.watchlist.symbols(), *base.settings.symbols)[0])
+
+
 def _derivatives(
-    settings: Settings,
-    providers: tuple[Provider, ...],
-    heatmap: HeatmapService,
-    clock: Clock,
-    resolve: Resolve,
-    stream: StreamSource,
+    base: Base, heatmap: HeatmapService, resolve: Resolve, stream: StreamSource
 ) -> DerivativesService:
-    views = [source for provider in providers for source in provider.views()]
+    views = [source for provider in base.providers for source in provider.views()]
     return DerivativesService(
         # The own record is asked last: it says what happened, providers estimate what may.
         sources=[*views, heatmap.view_source()],
         resolve=resolve,
-        clock=clock,
-        deadline_s=settings.request_deadline_seconds,
-        watch=[Symbol(base) for base in settings.symbols],
+        clock=base.clock,
+        deadline_s=base.settings.request_deadline_seconds,
+        watch=lambda: [Symbol(coin) for coin in base.watchlist.symbols()],
         shortcuts=stream.views(),
     )
 

@@ -19,10 +19,12 @@ from app.core.domain.alerts import ChatSettings, Language
 from app.core.domain.context import DataMode
 from app.core.domain.status import ReadyReport, ReadyStatus
 from app.core.domain.symbol import Symbol, resolve_symbol
+from app.core.domain.watchlist import StoredCoin
 from app.core.errors import StorageUnavailable
 from app.services.chat_book import ChatBook
 from app.services.chat_service import ChatService
 from app.services.storage.store import SqlStore
+from app.services.watchlist import Watchlist
 from app.settings import load_settings
 from app.simulator_child import provider_settings
 from tests.live_rig import RigClock, forget_logging, live_simulator
@@ -39,7 +41,7 @@ class MemoryStore:
     """A settings store that can go away."""
 
     rows: dict[str, str] = field(default_factory=dict)
-    coins: dict[str, bool] = field(default_factory=dict)
+    coins: dict[str, StoredCoin] = field(default_factory=dict)
     is_away: bool = False
     state: dict[str, str] = field(default_factory=dict)
 
@@ -63,13 +65,19 @@ class MemoryStore:
         self._ask()
         self.state[key] = value
 
-    async def watchlist(self) -> tuple[tuple[str, bool], ...]:
+    async def watchlist(self) -> tuple[StoredCoin, ...]:
         self._ask()
-        return tuple(self.coins.items())
+        return tuple(self.coins.values())
 
-    async def watch(self, symbol: str, *, is_on: bool) -> None:
+    async def watch(self, symbol: str, *, is_on: bool, is_removed: bool = False, added_ms: int) -> None:
         self._ask()
-        self.coins[symbol] = is_on
+        known = self.coins.get(symbol)
+        first_ms = added_ms if known is None else known.added_ms
+        self.coins[symbol] = StoredCoin(symbol, is_on, is_removed, first_ms)
+
+    async def unwatch(self, symbol: str) -> None:
+        self._ask()
+        self.coins.pop(symbol, None)
 
 
 class _Resolving:
@@ -79,9 +87,13 @@ class _Resolving:
         return resolve_symbol(text, KNOWN)
 
 
-def make_book(store: Any, *chats: ChatSettings, **more: Any) -> ChatBook:
+def make_watchlist(store: Any) -> Watchlist:
+    return Watchlist(configured=SYMBOLS, store=store)
+
+
+def make_book(store: Any, *chats: ChatSettings) -> ChatBook:
     defaults = chats or (ChatSettings(CHAT), ChatSettings(OTHER, language=Language.ID))
-    return ChatBook(defaults=defaults, symbols=SYMBOLS, store=store, **more)
+    return ChatBook(defaults=defaults, watchlist=make_watchlist(store), store=store)
 
 
 def make_chat(book: ChatBook, clock: Clock, inquiries: Any = None, **more: Any) -> ChatService:
