@@ -31,6 +31,7 @@ from app.services.bus.signals import SignalChannel
 from app.services.calibration_service import CalibrationService, CandlesNow
 from app.services.charts.heatmap_png import HeatmapPngPainter
 from app.services.charts.zones_png import ZonePngPainter
+from app.services.coin_service import CoinService
 from app.services.context_service import ContextService, IsFresh, SourceOrder
 from app.services.derivatives_service import DerivativesService
 from app.services.export_service import ExportService
@@ -43,6 +44,7 @@ from app.services.liquidity_service import LiquidityService
 from app.services.open_interest_replay import OpenInterestReplay
 from app.services.record_service import RecordService
 from app.services.signal_service import SignalService, resolver
+from app.services.stats_service import StatsService
 from app.services.storage.store import SqlStore
 from app.services.streaming.minute_interest import MinuteInterest
 from app.services.streaming.stages import Stages
@@ -190,6 +192,11 @@ def build_use_cases(base: Base) -> UseCases:
         alerts=AlertService(store.alerts, resolve=resolve),
         track=kept.track,
         symbols=SymbolService(providers),
+        coins=CoinService(base.watchlist, resolve=resolve),
+        stats=StatsService(
+            watchlist=base.watchlist, signals=kept.track, alerts=store.alerts, store=store, clock=clock
+        ),
+        candles=liquidity,
     )
     return UseCases(
         api=services,

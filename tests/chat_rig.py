@@ -19,35 +19,26 @@ from app.core.domain.alerts import ChatSettings, Language
 from app.core.domain.context import DataMode
 from app.core.domain.status import ReadyReport, ReadyStatus
 from app.core.domain.symbol import Symbol, resolve_symbol
-from app.core.domain.watchlist import StoredCoin
-from app.core.errors import StorageUnavailable
 from app.services.chat_book import ChatBook
 from app.services.chat_service import ChatService
 from app.services.storage.store import SqlStore
-from app.services.watchlist import Watchlist
 from app.settings import load_settings
 from app.simulator_child import provider_settings
 from tests.live_rig import RigClock, forget_logging, live_simulator
+from tests.watch_facts import MemoryCoins, make_watchlist
 
 CHAT = "telegram:-1001"
 OTHER = "telegram:42"
 FOREIGN = "telegram:666"
-SYMBOLS = ("BTC", "ETH", "SOL")
 KNOWN = frozenset({"BTC", "ETH", "SOL", "PEPE", "DOGE"})
 
 
 @dataclass(slots=True)
-class MemoryStore:
+class MemoryStore(MemoryCoins):
     """A settings store that can go away."""
 
     rows: dict[str, str] = field(default_factory=dict)
-    coins: dict[str, StoredCoin] = field(default_factory=dict)
-    is_away: bool = False
     state: dict[str, str] = field(default_factory=dict)
-
-    def _ask(self) -> None:
-        if self.is_away:
-            raise StorageUnavailable("the database does not answer")
 
     async def chat_settings(self, chat: str) -> str | None:
         self._ask()
@@ -65,30 +56,12 @@ class MemoryStore:
         self._ask()
         self.state[key] = value
 
-    async def watchlist(self) -> tuple[StoredCoin, ...]:
-        self._ask()
-        return tuple(self.coins.values())
-
-    async def watch(self, symbol: str, *, is_on: bool, is_removed: bool = False, added_ms: int) -> None:
-        self._ask()
-        known = self.coins.get(symbol)
-        first_ms = added_ms if known is None else known.added_ms
-        self.coins[symbol] = StoredCoin(symbol, is_on, is_removed, first_ms)
-
-    async def unwatch(self, symbol: str) -> None:
-        self._ask()
-        self.coins.pop(symbol, None)
-
 
 class _Resolving:
     """The one thing that settings need of the market: which coins there are."""
 
     def resolve(self, text: str) -> Symbol:
         return resolve_symbol(text, KNOWN)
-
-
-def make_watchlist(store: Any) -> Watchlist:
-    return Watchlist(configured=SYMBOLS, store=store)
 
 
 def make_book(store: Any, *chats: ChatSettings) -> ChatBook:

@@ -16,6 +16,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from app.api.answer_cache import AnswerCache
 from app.api.deps import ApiServices
 from app.api.edge import DATA_MODE_HEADER, Edge, RequestObserver
+from app.api.idempotency import IdempotentWrites
 from app.api.mcp_door import McpDoor, McpRoute, Opened
 from app.api.mcp_options import McpOptions
 from app.api.openapi import TITLE, build_actions, build_openapi
@@ -23,7 +24,9 @@ from app.api.openapi_parts import JsonObject
 from app.api.options import ApiOptions
 from app.api.problems import install_problem_handlers
 from app.api.routes_alerts import AlertAnswers, alert_routes
+from app.api.routes_candles import candle_routes
 from app.api.routes_catalog import catalog_routes
+from app.api.routes_coins import coin_routes
 from app.api.routes_derivatives import CoinParts, derivatives_routes
 from app.api.routes_derivatives_lists import MarketWide, list_routes
 from app.api.routes_export import Downloads, export_routes
@@ -100,6 +103,9 @@ def create_api(
     _take_over(app, export_routes(options, Downloads(services.exports), now_ms=now_ms))
     _take_over(app, status_routes(options, services.budget, now_ms=now_ms))
     _take_over(app, catalog_routes(options, services.catalog, now_ms=now_ms))
+    keys = IdempotentWrites(monotonic=monotonic)
+    _take_over(app, coin_routes(options, services.coins, services.stats, keys, cache, now_ms=now_ms))
+    _take_over(app, candle_routes(options, services.candles, large, now_ms=now_ms))
     if services.telegram is not None:
         _take_over(app, telegram_routes(services.telegram))
     if door is not None:

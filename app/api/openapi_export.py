@@ -90,6 +90,9 @@ def _no_services() -> ApiServices:
         alerts=never,
         track=never,
         symbols=never,
+        coins=never,
+        stats=never,
+        candles=never,
     )
 
 

@@ -54,6 +54,7 @@ from app.core.domain.status import (
 from app.core.domain.symbol import Symbol, SymbolMatches, resolve_symbol, search_symbols
 from app.core.errors import ProviderNotConfigured
 from app.services.alert_service import AlertService
+from app.services.coin_service import CoinService
 from app.services.coinglass.explorer import Explorer
 from app.services.export_service import ExportService
 from app.services.flow_service import FlowService
@@ -61,13 +62,16 @@ from app.services.history_recorder import HistoryRecorder
 from app.services.history_service import HistoryService
 from app.services.open_interest_replay import OpenInterestReplay
 from app.services.record_service import RecordService
+from app.services.stats_service import StatsService
 from app.services.streaming.warm_cache import MemoryWarmCache
 from tests.derivatives_facts import FakeDerivatives
 from tests.flow_facts import FakeAlerts
 from tests.heatmap_facts import HeatmapRig
 from tests.liquidity_rig import LiquidityRig
+from tests.memory_store import MemoryStore
 from tests.stored_facts import FakeStore
 from tests.track_facts import FakeTrack
+from tests.watch_facts import MemoryCoins, make_watchlist
 
 NOW_MS = 1_772_000_000_000
 KNOWN = frozenset({"BTC", "ETH", "SOL", "PEPE", "DOGE", "BTT", "FD", "FDUSD", *(f"C{n}" for n in range(30))})
@@ -307,6 +311,8 @@ class Rig:
         self.warm = MemoryWarmCache(now_ms=lambda: NOW_MS, monotonic=lambda: self.now_s)
         self.alerts = FakeAlerts()
         self.track = FakeTrack(KNOWN)
+        self.coins = MemoryCoins()
+        self.watchlist = make_watchlist(self.coins)
         self.observed: list[dict[str, Any]] = []
         defaults = {"public_url": "https://signals.example.com", "data_mode": DataMode.DEMO, "version": "9.9"}
         self.options = ApiOptions(**{**defaults, **options})
@@ -341,6 +347,16 @@ class Rig:
                 alerts=AlertService(self.alerts, resolve=self.derivatives.resolve),
                 track=self.track,
                 symbols=FakeSymbols(),
+                coins=CoinService(self.watchlist, resolve=self.derivatives.resolve),
+                stats=StatsService(
+                    watchlist=self.watchlist,
+                    signals=self.track,
+                    alerts=self.alerts,
+                    store=MemoryStore(),
+                    clock=ManualClock(NOW_MS),
+                    live_clients=lambda: 3,
+                ),
+                candles=self.liquidity.service,
             ),
             metrics_text=lambda: b"signals_total 1\n",
             now_ms=lambda: NOW_MS,

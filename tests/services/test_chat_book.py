@@ -75,7 +75,7 @@ async def test_an_outage_keeps_the_change_in_memory_and_saves_it_later() -> None
 
 async def test_a_change_during_an_outage_at_start_does_not_undo_what_was_stored_before() -> None:
     stored = ChatSettings(CHAT, thresholds={"BTC": 5e6}, cooldown_s=120)
-    store = MemoryStore({CHAT: encode_settings(stored)}, is_away=True)
+    store = MemoryStore(rows={CHAT: encode_settings(stored)}, is_away=True)
     book = make_book(store)
     await book.change(CHAT, cooldown(600))
     store.is_away = False
@@ -99,7 +99,7 @@ async def test_a_command_during_a_reload_wins_over_what_was_being_read() -> None
             await asyncio.sleep(0)
             return text
 
-    store = SlowStore({CHAT: encode_settings(ChatSettings(CHAT, cooldown_s=120))})
+    store = SlowStore(rows={CHAT: encode_settings(ChatSettings(CHAT, cooldown_s=120))})
     book = make_book(store)
     await book.load()
     reload = asyncio.create_task(book.load())
@@ -112,7 +112,7 @@ async def test_a_command_during_a_reload_wins_over_what_was_being_read() -> None
 async def test_only_the_configuration_says_who_may_ask_and_which_severities_go_where() -> None:
     urgent = frozenset({Severity.URGENT})
     store = MemoryStore(
-        {CHAT: encode_settings(ChatSettings(FOREIGN)), FOREIGN: encode_settings(ChatSettings(FOREIGN))}
+        rows={CHAT: encode_settings(ChatSettings(FOREIGN)), FOREIGN: encode_settings(ChatSettings(FOREIGN))}
     )
     book = make_book(store, ChatSettings(CHAT, severities=urgent))
     await book.load()
@@ -124,7 +124,7 @@ async def test_only_the_configuration_says_who_may_ask_and_which_severities_go_w
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"cooldownS":"x"}', "null"])
 async def test_unreadable_settings_leave_the_defaults(text: str, caplog: pytest.LogCaptureFixture) -> None:
-    book = make_book(MemoryStore({OTHER: text}))
+    book = make_book(MemoryStore(rows={OTHER: text}))
     assert await book.load() is True
     assert book.get(OTHER) == ChatSettings(OTHER, language=Language.ID)
     assert "not readable" in caplog.text

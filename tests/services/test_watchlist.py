@@ -12,30 +12,29 @@ from app.core.domain.watchlist import MAX_COINS, StoredCoin, WatchChange, Watche
 from app.core.errors import NotWatched, WatchlistFull
 from app.services.storage.store import SqlStore
 from app.services.watchlist import MAX_PENDING, Watchlist
-from tests.chat_rig import SYMBOLS, MemoryStore
-
-NOW_MS = 1_764_936_000_000
-
-
-def make(store: Any, *configured: str) -> Watchlist:
-    return Watchlist(configured=configured or SYMBOLS, store=store, now_ms=lambda: NOW_MS)
+from tests.watch_facts import NOW_MS, SYMBOLS, MemoryCoins, make_watchlist
 
 
 async def restarted(store: Any, *configured: str) -> Watchlist:
-    watchlist = make(store, *configured)
+    watchlist = make_watchlist(store, *configured)
     assert await watchlist.load() is True
     return watchlist
 
 
-class HeldStore(MemoryStore):
+class HeldStore(MemoryCoins):
     """Reads take as long as a test wants."""
 
-    def hold(self) -> None:
+    reading: asyncio.Event | None = None
+    may_go = asyncio.Event()
+
+    def hold(self) -> asyncio.Event:
+        """From now on, until `may_go` is set; the event says that a read has begun."""
         self.reading, self.may_go = asyncio.Event(), asyncio.Event()
+        return self.reading
 
     async def watchlist(self) -> tuple[StoredCoin, ...]:
-        found = await MemoryStore.watchlist(self)
-        if hasattr(self, "reading"):
+        found = await MemoryCoins.watchlist(self)
+        if self.reading is not None:
             self.reading.set()
             await self.may_go.wait()
         return found
@@ -43,7 +42,7 @@ class HeldStore(MemoryStore):
 
 class TestStates:
     async def test_coins_of_the_configuration_come_first_and_added_ones_in_their_order(self) -> None:
-        watchlist = make(MemoryStore())
+        watchlist = make_watchlist(MemoryCoins())
         for coin in ("PEPE", "DOGE"):
             assert await watchlist.add(coin) == WatchChange(coin, did_change=True, is_saved=True)
         assert watchlist.symbols() == ("BTC", "ETH", "SOL", "PEPE", "DOGE")
@@ -53,7 +52,7 @@ class TestStates:
         )
 
     async def test_adding_what_is_there_changes_nothing_and_switches_on_what_is_off(self) -> None:
-        watchlist = make(MemoryStore())
+        watchlist = make_watchlist(MemoryCoins())
         assert (await watchlist.add("BTC")).did_change is False
         await watchlist.toggle("BTC")
         assert watchlist.symbols() == ("ETH", "SOL")
@@ -61,7 +60,7 @@ class TestStates:
         assert watchlist.symbols() == SYMBOLS
 
     async def test_a_switch_flips_or_goes_where_it_is_told(self) -> None:
-        watchlist = make(MemoryStore())
+        watchlist = make_watchlist(MemoryCoins())
         assert (await watchlist.toggle("ETH")).did_change is True
         assert (await watchlist.toggle("ETH", is_on=False)).did_change is False
         assert watchlist.symbols() == ("BTC", "SOL")
@@ -70,7 +69,7 @@ class TestStates:
         assert watchlist.symbols() == SYMBOLS
 
     async def test_what_is_not_in_the_list_cannot_be_switched_or_removed(self) -> None:
-        watchlist = make(MemoryStore())
+        watchlist = make_watchlist(MemoryCoins())
         await watchlist.remove("BTC")
         for coin in ("DOGE", "BTC"):
             with pytest.raises(NotWatched):
@@ -80,23 +79,23 @@ class TestStates:
         assert [coin.symbol for coin in watchlist.all()] == ["ETH", "SOL"]
 
     async def test_a_removed_coin_of_the_configuration_stays_out_until_it_is_added(self) -> None:
-        store = MemoryStore()
-        await make(store).remove("ETH")
+        store = MemoryCoins()
+        await make_watchlist(store).remove("ETH")
         again = await restarted(store)
         assert again.symbols() == ("BTC", "SOL")
         await again.add("ETH")
         assert again.symbols() == (await restarted(store)).symbols() == SYMBOLS
 
     async def test_a_removed_coin_that_was_added_leaves_nothing_behind(self) -> None:
-        store = MemoryStore()
-        watchlist = make(store)
+        store = MemoryCoins()
+        watchlist = make_watchlist(store)
         await watchlist.add("DOGE")
         await watchlist.remove("DOGE")
         assert (watchlist.symbols(), store.coins) == (SYMBOLS, {})
 
     async def test_a_coin_that_left_the_configuration_stays_if_somebody_wanted_it(self) -> None:
-        store = MemoryStore()
-        before = make(store, "BTC", "ETH", "SOL")
+        store = MemoryCoins()
+        before = make_watchlist(store, "BTC", "ETH", "SOL")
         await before.remove("ETH")
         await before.toggle("SOL")
         after = await restarted(store, "BTC")
@@ -106,7 +105,7 @@ class TestStates:
         ]
 
     async def test_the_list_is_bounded_with_the_coins_that_are_off(self) -> None:
-        watchlist = make(MemoryStore())
+        watchlist = make_watchlist(MemoryCoins())
         for number in range(MAX_COINS - len(SYMBOLS)):
             await watchlist.add(f"C{number}")
         await watchlist.toggle("C0")
@@ -122,8 +121,8 @@ class TestListeners:
     async def test_each_change_is_told_once_with_the_coins_that_are_on(self) -> None:
         told: list[tuple[str, ...]] = []
         off = StoredCoin("ETH", is_on=False, is_removed=False, added_ms=1)
-        store = MemoryStore(coins={"ETH": off})
-        watchlist = make(store)
+        store = MemoryCoins(coins={"ETH": off})
+        watchlist = make_watchlist(store)
         watchlist.subscribe(told.append)
         await watchlist.load()
         await watchlist.load()
@@ -132,7 +131,7 @@ class TestListeners:
         assert told == [("BTC", "SOL"), ("BTC", "SOL", "PEPE")]
 
     async def test_a_coin_that_goes_while_it_is_off_is_told_too(self) -> None:
-        watchlist = make(MemoryStore())
+        watchlist = make_watchlist(MemoryCoins())
         await watchlist.toggle("ETH")
         told: list[tuple[str, ...]] = []
         watchlist.subscribe(told.append)
@@ -141,18 +140,18 @@ class TestListeners:
 
     async def test_a_change_is_told_before_it_is_saved(self) -> None:
         store = HeldStore()
-        watchlist = make(store)
+        watchlist = make_watchlist(store)
         told: list[tuple[str, ...]] = []
         watchlist.subscribe(told.append)
-        store.hold()
-        reading = asyncio.create_task(watchlist.load())
-        await store.reading.wait()
+        reading = store.hold()
+        reload = asyncio.create_task(watchlist.load())
+        await reading.wait()
         adding = asyncio.create_task(watchlist.add("DOGE"))
         await asyncio.sleep(0)
         assert (told, watchlist.unsaved(), store.coins) == ([(*SYMBOLS, "DOGE")], 1, {})
         store.may_go.set()
         assert (await adding).is_saved is True
-        await reading
+        await reload
 
 
 class TestStore:
@@ -166,7 +165,7 @@ class TestStore:
             return store
 
         store = await opened()
-        watchlist = make(store.state)
+        watchlist = make_watchlist(store.state)
         await watchlist.add("PEPE")
         await watchlist.toggle("BTC")
         await watchlist.remove("ETH")
@@ -178,8 +177,8 @@ class TestStore:
         assert again.symbols() == ("SOL", "PEPE")
 
     async def test_an_outage_costs_no_change(self) -> None:
-        store = MemoryStore(is_away=True)
-        watchlist = make(store)
+        store = MemoryCoins(is_away=True)
+        watchlist = make_watchlist(store)
         assert await watchlist.add("PEPE") == WatchChange("PEPE", did_change=True, is_saved=False)
         assert (await watchlist.remove("ETH")).is_saved is False
         assert await watchlist.load() is False
@@ -191,8 +190,8 @@ class TestStore:
         assert (await restarted(store)).all() == watchlist.all()
 
     async def test_the_last_wish_of_an_outage_is_the_one_that_is_kept(self) -> None:
-        store = MemoryStore()
-        watchlist = make(store)
+        store = MemoryCoins()
+        watchlist = make_watchlist(store)
         await watchlist.add("PEPE")
         store.is_away = True
         await watchlist.remove("PEPE")
@@ -204,7 +203,7 @@ class TestStore:
         assert (watchlist.symbols(), store.coins) == (SYMBOLS, {})
 
     async def test_what_waits_for_the_database_is_bounded(self, caplog: pytest.LogCaptureFixture) -> None:
-        watchlist = make(MemoryStore(is_away=True))
+        watchlist = make_watchlist(MemoryCoins(is_away=True))
         for number in range(MAX_PENDING + 5):
             await watchlist.add(f"C{number}")
             await watchlist.remove(f"C{number}")
@@ -212,7 +211,7 @@ class TestStore:
         assert caplog.text.count("too many wait") == 5
 
     async def test_processes_see_each_other_s_changes_and_undo_none(self) -> None:
-        store = MemoryStore()
+        store = MemoryCoins()
         web, worker = await restarted(store), await restarted(store)
         await asyncio.gather(web.add("DOGE"), worker.remove("ETH"))
         await web.load()
@@ -225,9 +224,9 @@ class TestStore:
     async def test_a_change_during_a_reload_is_not_undone_by_what_was_being_read(self) -> None:
         store = HeldStore()
         watchlist = await restarted(store)
-        store.hold()
+        reading = store.hold()
         reload = asyncio.create_task(watchlist.load())
-        await store.reading.wait()
+        await reading.wait()
         adding = asyncio.create_task(watchlist.add("DOGE"))
         await asyncio.sleep(0)
         store.may_go.set()
@@ -238,9 +237,9 @@ class TestStore:
     async def test_whoever_goes_away_while_a_change_is_saved_leaves_it_in_force(self) -> None:
         store = HeldStore()
         watchlist = await restarted(store)
-        store.hold()
+        reading = store.hold()
         reload = asyncio.create_task(watchlist.load())
-        await store.reading.wait()
+        await reading.wait()
         adding = asyncio.create_task(watchlist.add("DOGE"))
         await asyncio.sleep(0)
         adding.cancel()
@@ -250,8 +249,8 @@ class TestStore:
         assert (watchlist.unsaved(), [*store.coins]) == (0, ["DOGE"])
 
     async def test_it_runs_until_stopped_through_an_outage(self) -> None:
-        store = MemoryStore(is_away=True, coins={"DOGE": StoredCoin("DOGE", True, False, 1)})
-        watchlist = make(store)
+        store = MemoryCoins(is_away=True, coins={"DOGE": StoredCoin("DOGE", True, False, 1)})
+        watchlist = make_watchlist(store)
         heard = asyncio.Event()
         watchlist.subscribe(lambda _: heard.set())
         running = asyncio.create_task(watchlist.run())
