@@ -42,6 +42,7 @@ from app.services.transport.redact import Redactor
 from app.services.transport.redis_link import RedisLink
 from app.services.transport.shared import RedisStore
 from app.services.transport.shared_limits import SharedQuota
+from app.services.watchlist import Watchlist
 from app.settings import Settings, SignalsConfig, load_signals_config
 from app.telemetry import Metrics, configure_logging
 
@@ -78,22 +79,27 @@ class Base:
     okx: OkxProvider
     providers: tuple[Provider, ...]
     store: SqlStore
+    watchlist: Watchlist
     warm: WarmCache
     providers_started: asyncio.Event
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Store and providers from their start to their end.
+        """Store, watchlist and providers from their start to their end.
 
         Nothing is awaited at the start: a provider that hangs must not keep the process from living.
         """
         self.store.start()
-        starting = asyncio.create_task(_start(self.providers, self.providers_started))
+        tasks = [
+            asyncio.create_task(_start(self.providers, self.providers_started)),
+            asyncio.create_task(self.watchlist.run()),
+        ]
         try:
             yield
         finally:
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self.store.close()
             await self.cache.aclose()
             await asyncio.gather(*(provider.close() for provider in self.providers))
@@ -177,6 +183,8 @@ def build_base(
         keep=Keep(**settings.retention_days()),
     )
     metrics.watch_store(store.status)
+    watchlist = Watchlist(configured=settings.symbols, store=store.state, now_ms=clock.now_ms)
+    watchlist.subscribe(coinglass.watch)
     return Base(
         settings=settings,
         signals=signals,
@@ -192,6 +200,7 @@ def build_base(
         okx=okx,
         providers=providers,
         store=store,
+        watchlist=watchlist,
         warm=_warm_cache(settings, redis, prefix, clock, store),
         providers_started=asyncio.Event(),
     )

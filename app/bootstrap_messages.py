@@ -81,7 +81,7 @@ def build_chats(base: Base) -> ChatBook:
         )
         for name in systems
     ]
-    return ChatBook(defaults=chats, symbols=settings.symbols, store=base.store.state)
+    return ChatBook(defaults=chats, watchlist=base.watchlist, store=base.store.state)
 
 
 def build_messengers(base: Base) -> Messengers:

@@ -17,7 +17,6 @@ from app.core.domain.symbol import Symbol
 from app.core.signal_engine import ENGINE_VERSION
 from app.services.calibration_service import CandlesNow
 from app.services.chance_service import ChanceService
-from app.services.chat_book import watched_coins
 from app.services.evaluation_outcomes import EvaluationOutcomes
 from app.services.hourly_evaluations import Evaluate, HourlyEvaluations
 from app.services.record_reading import RecordReader
@@ -99,5 +98,6 @@ def record_stages(base: Base, record: Record, evaluate: Evaluate, candles: Candl
 
 
 async def _watched(base: Base) -> Sequence[str]:
-    """The coins that the worker follows, as the store has them. Raises: StorageUnavailable."""
-    return watched_coins(base.settings.symbols, dict(await base.store.state.watchlist()))
+    """The coins that are followed, as the store has them where it answers: an hour is evaluated once."""
+    await base.watchlist.load()
+    return base.watchlist.symbols()

@@ -132,7 +132,8 @@ class _Builder:
         if self.role in (Role.ALL, Role.INGEST):
             switch = self._switch()
             links = switch.links
-            watcher = Watcher(watch=switch.watch, listed=self.book.symbols, warm=self.base.warm)
+            watcher = Watcher(watch=switch.watch, listed=self.base.watchlist.symbols, warm=self.base.warm)
+            self.base.watchlist.subscribe(watcher.wake)
             loops |= {"sources": self._feed(switch), "watch": watcher.run}
         if self.role in (Role.ALL, Role.DETECT):
             loops |= {"poll": self.poller.run, "outcomes": self.outcomes.run, "hours": self._baselines().run}
@@ -297,7 +298,7 @@ class _Builder:
         )
 
     def _polled_coins(self) -> list[Symbol]:
-        return [Symbol(coin) for coin in self.book.symbols() if self._pipeline_of(coin) is not None]
+        return [Symbol(coin) for coin in self.base.watchlist.symbols() if self._pipeline_of(coin) is not None]
 
     def _pipeline_of(self, symbol: str) -> Pipeline | None:
         """The one that judges this coin in this process."""

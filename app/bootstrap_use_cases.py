@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from app.api.deps import ApiServices
 from app.bootstrap_base import Base
+from app.bootstrap_live import flow_of, live_of
 from app.bootstrap_record import record_of, record_stages
 from app.core.alerting.signal_message import encode_signal
 from app.core.clock import Clock
@@ -25,28 +26,25 @@ from app.core.domain.symbol import Symbol
 from app.core.errors import ConfigurationError
 from app.core.heatmap.composite import Swings
 from app.core.ports import Fetched, Provider
-from app.core.stream_ports import WarmCache
 from app.services.alert_service import AlertService
 from app.services.bus.channels import RedisChannels
 from app.services.bus.signals import SignalChannel
 from app.services.calibration_service import CalibrationService, CandlesNow
 from app.services.charts.heatmap_png import HeatmapPngPainter
 from app.services.charts.zones_png import ZonePngPainter
+from app.services.coin_service import CoinService
 from app.services.context_service import ContextService, IsFresh, SourceOrder
 from app.services.derivatives_service import DerivativesService
 from app.services.export_service import ExportService
-from app.services.flow_service import NO_WORKER, FlowService
 from app.services.health_service import HealthService
 from app.services.heatmap_service import HeatmapService, SwingsNow
 from app.services.history_recorder import HistoryRecorder
 from app.services.history_service import HistoryService
 from app.services.liquidity_service import LiquidityService
-from app.services.live_cards import CardShelf
-from app.services.live_service import LiveParts, LiveService
-from app.services.live_warm import SharedReading
 from app.services.open_interest_replay import OpenInterestReplay
 from app.services.record_service import RecordService
 from app.services.signal_service import SignalService, resolver
+from app.services.stats_service import StatsService
 from app.services.storage.store import SqlStore
 from app.services.streaming.minute_interest import MinuteInterest
 from app.services.streaming.stages import Stages
@@ -140,7 +138,7 @@ def build_use_cases(base: Base) -> UseCases:
         return await liquidity.swings(symbol)
 
     heatmap = _heatmap(base, contexts, resolver(providers), swings)
-    derivatives = _derivatives(settings, providers, heatmap, clock, resolver(providers), stream)
+    derivatives = _derivatives(base, heatmap, resolver(providers), stream)
     liquidity = LiquidityService(
         contexts=contexts,
         derivatives=derivatives,
@@ -165,6 +163,7 @@ def build_use_cases(base: Base) -> UseCases:
     dependencies = _dependencies(store, base.redis)
     record = RecordService(log=store.signals, recorder=recorder, resolve=resolve)
     alerts = AlertService(store.alerts, resolve=resolve)
+    live = live_of(base, use_cases, alerts, record)
     services = ApiServices(
         signals=use_cases,
         market=use_cases,
@@ -176,7 +175,7 @@ def build_use_cases(base: Base) -> UseCases:
             price_providers=order[Capability.PRICE],
             dependencies=dependencies,
             data_mode=DataMode(settings.data_mode),
-            try_price=lambda: contexts.price(Symbol(settings.symbols[0]), READY_PROBE_S),
+            try_price=lambda: contexts.price(_first_coin(base), READY_PROBE_S),
         ),
         heatmap=heatmap,
         liquidity=liquidity,
@@ -184,11 +183,21 @@ def build_use_cases(base: Base) -> UseCases:
         replay=OpenInterestReplay(bars=store.bars, upstream=derivatives, recorder=recorder, clock=clock),
         record=record,
         exports=ExportService(store.exports, resolve=resolve),
-        flow=_flow(base, base.warm, resolve),
+        flow=flow_of(base, base.warm, resolve),
         alerts=alerts,
         track=kept.track,
         symbols=SymbolService(providers),
-        live=_live(base, use_cases, alerts, record),
+        live=live,
+        coins=CoinService(base.watchlist, resolve=resolve),
+        stats=StatsService(
+            watchlist=base.watchlist,
+            signals=kept.track,
+            alerts=store.alerts,
+            store=store,
+            clock=clock,
+            live_clients=lambda: live.demand.listeners,
+        ),
+        candles=liquidity,
     )
     return UseCases(
         api=services,
@@ -202,40 +211,6 @@ def build_use_cases(base: Base) -> UseCases:
         dependencies=dependencies,
         channel=channel,
         recording=record_stages(base, kept, use_cases.scheduled, candles),
-    )
-
-
-def _flow(base: Base, warm: WarmCache, resolve: Resolve) -> FlowService:
-    return FlowService(
-        warm,
-        resolve=resolve,
-        config=base.flow,
-        clock=base.clock,
-        no_worker=_no_worker(base.settings),
-        speed=base.settings.market_speed(),
-    )
-
-
-def _live(base: Base, signals: SignalService, alerts: AlertService, record: RecordService) -> LiveService:
-    """What the dashboard shows; in memory twice a second, over Redis or the database once."""
-    settings, clock = base.settings, base.clock
-    is_memory = base.redis is None and settings.runs_worker_embedded()
-    read_every_s = 0.5 if is_memory else 1.0
-    warm = SharedReading(base.warm, keep_s=0.9 * read_every_s, monotonic=clock.monotonic_s)
-    watched = tuple((coin, True) for coin in settings.symbols)
-    return LiveService(
-        LiveParts(
-            coins=lambda: watched,
-            warm=warm,
-            flow=_flow(base, warm, signals.resolve),
-            config=base.flow,
-            cards=CardShelf(evaluate=signals.untold, monotonic=clock.monotonic_s),
-            alerts=alerts,
-            signals=record,
-            clock=clock,
-            read_every_s=read_every_s,
-            speed=settings.market_speed(),
-        )
     )
 
 
@@ -291,34 +266,23 @@ def _heatmap(base: Base, contexts: ContextService, resolve: Resolve, swings: Swi
     )
 
 
+def _first_coin(base: Base) -> Symbol:
+    """Of the watchlist; one has to be asked for also when somebody switched all of them off."""
+    return Symbol((*base.watchlist.symbols(), *base.settings.symbols)[0])
+
+
 def _derivatives(
-    settings: Settings,
-    providers: tuple[Provider, ...],
-    heatmap: HeatmapService,
-    clock: Clock,
-    resolve: Resolve,
-    stream: StreamSource,
+    base: Base, heatmap: HeatmapService, resolve: Resolve, stream: StreamSource
 ) -> DerivativesService:
-    views = [source for provider in providers for source in provider.views()]
+    views = [source for provider in base.providers for source in provider.views()]
     return DerivativesService(
         # The own record is asked last: it says what happened, providers estimate what may.
         sources=[*views, heatmap.view_source()],
         resolve=resolve,
-        clock=clock,
-        deadline_s=settings.request_deadline_seconds,
-        watch=[Symbol(base) for base in settings.symbols],
+        clock=base.clock,
+        deadline_s=base.settings.request_deadline_seconds,
+        watch=lambda: [Symbol(coin) for coin in base.watchlist.symbols()],
         shortcuts=stream.views(),
-    )
-
-
-def _no_worker(settings: Settings) -> str:
-    """A worker beside this process may well run, and publish where this one does not look."""
-    if settings.runs_worker_embedded():
-        return NO_WORKER
-    where = "DATABASE_URL, without REDIS_URL," if settings.redis_url is None else "REDIS_URL"
-    return (
-        "no worker publishes: run `python -m app.worker` with the same "
-        f"{where} as this process, or set WORKER=embedded"
     )
 
 

@@ -36,6 +36,7 @@ from app.services.streaming.delivery import DeliveryOptions, DeliveryService
 from app.services.streaming.keeper import AlertKeeper
 from app.services.streaming.outcome_tracker import OutcomeTracker
 from app.services.streaming.pipeline import Pipeline, PipelineParts
+from app.services.watchlist import Watchlist
 from bench.report import Figure
 
 EVENTS_PER_S = 5_000
@@ -124,7 +125,9 @@ async def worker(folder: str) -> AsyncIterator[Worker]:
     delivery = DeliveryService(
         store.alerts,
         {HOOK: hook, "telegram": person},
-        chats=ChatBook(defaults=chats, symbols=(), store=store.state),
+        chats=ChatBook(
+            defaults=chats, watchlist=Watchlist(configured=(), store=store.state), store=store.state
+        ),
         addresses=ChatAddresses(store.state),
         clock=clock,
         options=DeliveryOptions(owner="bench", data_mode="demo"),

@@ -19,33 +19,26 @@ from app.core.domain.alerts import ChatSettings, Language
 from app.core.domain.context import DataMode
 from app.core.domain.status import ReadyReport, ReadyStatus
 from app.core.domain.symbol import Symbol, resolve_symbol
-from app.core.errors import StorageUnavailable
 from app.services.chat_book import ChatBook
 from app.services.chat_service import ChatService
 from app.services.storage.store import SqlStore
 from app.settings import load_settings
 from app.simulator_child import provider_settings
 from tests.live_rig import RigClock, forget_logging, live_simulator
+from tests.watch_facts import MemoryCoins, make_watchlist
 
 CHAT = "telegram:-1001"
 OTHER = "telegram:42"
 FOREIGN = "telegram:666"
-SYMBOLS = ("BTC", "ETH", "SOL")
 KNOWN = frozenset({"BTC", "ETH", "SOL", "PEPE", "DOGE"})
 
 
 @dataclass(slots=True)
-class MemoryStore:
+class MemoryStore(MemoryCoins):
     """A settings store that can go away."""
 
     rows: dict[str, str] = field(default_factory=dict)
-    coins: dict[str, bool] = field(default_factory=dict)
-    is_away: bool = False
     state: dict[str, str] = field(default_factory=dict)
-
-    def _ask(self) -> None:
-        if self.is_away:
-            raise StorageUnavailable("the database does not answer")
 
     async def chat_settings(self, chat: str) -> str | None:
         self._ask()
@@ -63,14 +56,6 @@ class MemoryStore:
         self._ask()
         self.state[key] = value
 
-    async def watchlist(self) -> tuple[tuple[str, bool], ...]:
-        self._ask()
-        return tuple(self.coins.items())
-
-    async def watch(self, symbol: str, *, is_on: bool) -> None:
-        self._ask()
-        self.coins[symbol] = is_on
-
 
 class _Resolving:
     """The one thing that settings need of the market: which coins there are."""
@@ -79,9 +64,9 @@ class _Resolving:
         return resolve_symbol(text, KNOWN)
 
 
-def make_book(store: Any, *chats: ChatSettings, **more: Any) -> ChatBook:
+def make_book(store: Any, *chats: ChatSettings) -> ChatBook:
     defaults = chats or (ChatSettings(CHAT), ChatSettings(OTHER, language=Language.ID))
-    return ChatBook(defaults=defaults, symbols=SYMBOLS, store=store, **more)
+    return ChatBook(defaults=defaults, watchlist=make_watchlist(store), store=store)
 
 
 def make_chat(book: ChatBook, clock: Clock, inquiries: Any = None, **more: Any) -> ChatService:

@@ -24,6 +24,7 @@ from app.services.streaming.chat_addresses import ChatAddresses
 from app.services.streaming.delivery import DeliveryOptions, DeliveryService
 from app.services.streaming.delivery_status import DeliveryRecord
 from app.services.streaming.pacing import Pace
+from app.services.watchlist import Watchlist
 from tests.delivery_facts import T0_MS
 
 CHAT, OTHER = "telegram:-100", "telegram:7"
@@ -131,7 +132,8 @@ class DeliveryRig:
 
 def chat_book(store: SqlStore, *chats: str) -> ChatBook:
     """Chats that are configured and have set nothing."""
-    return ChatBook(defaults=[ChatSettings(chat) for chat in chats], symbols=(), store=store.state)
+    watchlist = Watchlist(configured=(), store=store.state)
+    return ChatBook(defaults=[ChatSettings(chat) for chat in chats], watchlist=watchlist, store=store.state)
 
 
 def digest_size(text: str) -> int:

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from app.core.domain.alerts import (
     Alert,
@@ -228,6 +229,10 @@ class FakeAlerts:
         start = read_cursor(query.cursor)
         stop = start + query.limit
         return Page(tuple(found[start:stop]), write_cursor(stop) if stop < len(found) else None)
+
+    async def counts(self, since_ms: int) -> Mapping[DropReason | None, int]:
+        self._check()
+        return Counter(row.drop_reason for row in self.rows if row.alert.ts_event_ms >= since_ms)
 
     async def one(self, alert_id: str) -> StoredAlert | None:
         self._check()

@@ -24,6 +24,7 @@ from app.core.domain.stored import (
     StoreStatus,
     TakerRow,
 )
+from app.core.domain.watchlist import StoredCoin
 from app.core.errors import StorageUnavailable
 
 _SERIES: dict[type, SeriesName] = {
@@ -127,10 +128,10 @@ class MemoryStore:
             raise StorageUnavailable("the database does not answer")
 
     # The rest of `StateStore`, which the backfill does not use.
-    async def watchlist(self) -> tuple[tuple[str, bool], ...]:
+    async def watchlist(self) -> tuple[StoredCoin, ...]:
         raise NotImplementedError
 
-    async def watch(self, symbol: str, *, is_on: bool) -> None:
+    async def watch(self, symbol: str, *, is_on: bool, is_removed: bool = False, added_ms: int) -> None:
         raise NotImplementedError
 
     async def unwatch(self, symbol: str) -> None:

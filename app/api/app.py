@@ -16,6 +16,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from app.api.answer_cache import AnswerCache
 from app.api.deps import ApiServices
 from app.api.edge import DATA_MODE_HEADER, Edge, RequestObserver
+from app.api.idempotency import IdempotentWrites
 from app.api.live_feed import feeding
 from app.api.live_hub import LiveHub, LiveObserver
 from app.api.mcp_door import McpDoor, McpRoute, Opened
@@ -25,7 +26,9 @@ from app.api.openapi_parts import JsonObject
 from app.api.options import ApiOptions
 from app.api.problems import install_problem_handlers
 from app.api.routes_alerts import AlertAnswers, alert_routes
+from app.api.routes_candles import candle_routes
 from app.api.routes_catalog import catalog_routes
+from app.api.routes_coins import coin_routes
 from app.api.routes_dashboard import dashboard_routes
 from app.api.routes_derivatives import CoinParts, derivatives_routes
 from app.api.routes_derivatives_lists import MarketWide, list_routes
@@ -123,6 +126,9 @@ def create_api(
     app.state.live = hub
     _take_over(app, session_routes(options, sessions))
     _take_over(app, dashboard_routes(options.dashboard))
+    keys = IdempotentWrites(monotonic=monotonic)
+    _take_over(app, coin_routes(options, services.coins, services.stats, keys, cache, now_ms=now_ms))
+    _take_over(app, candle_routes(options, services.candles, large, now_ms=now_ms))
     if services.telegram is not None:
         _take_over(app, telegram_routes(services.telegram))
     if door is not None:

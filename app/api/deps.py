@@ -23,13 +23,17 @@ from app.core.domain.heatmap import HeatmapAnswer, HeatmapQuery
 from app.core.domain.history import HistoryAnswer, HistoryRequest, ReplayedInterest
 from app.core.domain.liquidity_answer import LiquidityAnswer
 from app.core.domain.live import LiveCard
+from app.core.domain.market import Candles
+from app.core.domain.quality import Missing, Reading
 from app.core.domain.sentiment import SentimentAnswer
+from app.core.domain.service_stats import ServiceStats
 from app.core.domain.signal import Mode
 from app.core.domain.status import ReadyReport
 from app.core.domain.stored import ExportQuery, Page, SignalQuery, StoredSignal
 from app.core.domain.symbol import Symbol, SymbolMatches
 from app.core.domain.track_record import ChainAnswer, RecordAnswer, SignalStats
 from app.core.domain.views import Parts, View, ViewQuery
+from app.core.domain.watchlist import WatchChange, WatchedCoin
 from app.services.live_demand import Demand
 from app.services.live_service import LiveSink
 
@@ -261,6 +265,42 @@ class LiveUseCase(Protocol):
         ...
 
 
+class CoinUseCase(Protocol):
+    """The coins that are followed."""
+
+    def coins(self) -> tuple[WatchedCoin, ...]: ...
+
+    async def add(self, text: str) -> WatchChange:
+        """Raises: InvalidParameter, UnknownSymbol, WatchlistFull."""
+        ...
+
+    async def remove(self, text: str) -> WatchChange:
+        """Raises: InvalidParameter, UnknownSymbol, NotWatched."""
+        ...
+
+    async def toggle(self, text: str, *, is_on: bool | None) -> WatchChange:
+        """None: to what it is not. Raises: InvalidParameter, UnknownSymbol, NotWatched."""
+        ...
+
+
+class StatsUseCase(Protocol):
+    """How much there is."""
+
+    async def stats(self) -> ServiceStats:
+        """Never raises."""
+        ...
+
+
+class CandlesUseCase(Protocol):
+    """Closed candles of one coin."""
+
+    def resolve(self, text: str) -> Symbol:
+        """Raises: InvalidParameter, UnknownSymbol."""
+        ...
+
+    async def closed_candles(self, symbol: Symbol, interval: str) -> Reading[Candles] | Missing: ...
+
+
 @dataclass(frozen=True, slots=True)
 class TelegramWebhook:
     """Where pushed updates go.
@@ -294,4 +334,7 @@ class ApiServices:
     track: TrackUseCase
     symbols: SymbolUseCase
     live: LiveUseCase
+    coins: CoinUseCase
+    stats: StatsUseCase
+    candles: CandlesUseCase
     telegram: TelegramWebhook | None = None

@@ -65,6 +65,16 @@ class NoSuchFile(ServiceError):
         super().__init__("the dashboard has no such file")
 
 
+class IdempotencyMismatch(ServiceError):
+    """A key of the caller's own was used for another write before."""
+
+    code = "idempotency_mismatch"
+    http_status = 409
+
+    def __init__(self) -> None:
+        super().__init__("this Idempotency-Key was used for another route or body; every write needs its own")
+
+
 class BodyTooLarge(ServiceError):
     """The request body is over the cap."""
 

@@ -91,6 +91,9 @@ def _no_services() -> ApiServices:
         track=never,
         symbols=never,
         live=never,
+        coins=never,
+        stats=never,
+        candles=never,
     )
 
 

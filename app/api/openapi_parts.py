@@ -18,6 +18,7 @@ PROBLEM_TEXTS = {
     401: "No valid key.",
     403: "The key lacks the scope, or changes are not taken from the page's origin.",
     404: "Unknown symbol; `near` names look-alikes.",
+    409: "The list is full, or the Idempotency-Key was used for another write.",
     413: "The request body is too large.",
     429: "Over the rate limit; Retry-After says when to ask again.",
     503: "Too many requests in progress; Retry-After says when to ask again.",

@@ -9,6 +9,8 @@ URLs with a query.
     |- InputError
     |  |- UnknownSymbol              404, names near matches
     |  |- UnknownEndpoint            404, of a provider's catalogue
+    |  |- NotWatched                404, not in the service's list of coins
+    |  |- WatchlistFull             409, the list takes no further coin
     |  |- PlanTooLow                 400, names the plan that would do
     |  `- InvalidParameter           400
     |- NoPriceAvailable              503, no provider has a usable price
@@ -110,6 +112,27 @@ class UnknownSymbol(InputError):
         super().__init__(f"no provider lists the symbol {symbol!r}{hint}")
         self.symbol = symbol
         self.near = near
+
+
+class NotWatched(InputError):
+    """A coin that is not in the service's watchlist, so nothing of it can be switched or removed."""
+
+    code = "not_watched"
+    http_status = 404
+
+    def __init__(self, symbol: str) -> None:
+        super().__init__(f"{symbol} is not in the watchlist; GET /api/coins shows what is")
+        self.symbol = symbol
+
+
+class WatchlistFull(InputError):
+    """The watchlist takes no further coin."""
+
+    code = "watchlist_full"
+    http_status = 409
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the watchlist has {limit} coins, which is all it takes; remove one first")
 
 
 class NoPriceAvailable(ServiceError):

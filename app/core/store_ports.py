@@ -28,6 +28,7 @@ from app.core.domain.stored import (
     TileRow,
     Trigger,
 )
+from app.core.domain.watchlist import StoredCoin
 
 
 class MarketWriter(Protocol):
@@ -113,17 +114,27 @@ class ExportReader(Protocol):
         ...
 
 
-class StateStore(Protocol):
+class WatchStore(Protocol):
+    """The list of followed coins as it survives a restart."""
+
+    async def watchlist(self) -> tuple[StoredCoin, ...]:
+        """In the order they were added."""
+        ...
+
+    async def watch(self, symbol: str, *, is_on: bool, is_removed: bool = False, added_ms: int) -> None:
+        """Add a coin at the end, or change one that is there in its place; `added_ms` stays as it was."""
+        ...
+
+    async def unwatch(self, symbol: str) -> None:
+        """Its row goes; one that is not there is no error."""
+        ...
+
+
+class StateStore(WatchStore, Protocol):
     """Small state that survives a restart."""
 
     async def get_state(self, key: str) -> str | None: ...
     async def put_state(self, key: str, value: str) -> None: ...
-    async def watchlist(self) -> tuple[tuple[str, bool], ...]:
-        """(symbol, is it switched on), in the order they were added."""
-        ...
-
-    async def watch(self, symbol: str, *, is_on: bool) -> None: ...
-    async def unwatch(self, symbol: str) -> None: ...
     async def chat_settings(self, chat: str) -> str | None:
         """JSON text, None for a chat that set nothing."""
         ...

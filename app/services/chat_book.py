@@ -10,46 +10,38 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
 from app.core.alerting.codec import decode_settings, encode_settings
 from app.core.chat_ports import SettingsStore
 from app.core.domain.alerts import ChatSettings
-from app.core.errors import InputError, ServiceError, StorageUnavailable
+from app.core.errors import InputError, ServiceError, StorageUnavailable, WatchlistFull
+from app.services.watchlist import Watchlist
 
 # Under this key the delivery notes the new id of a chat that moved (a group that became a supergroup).
 ADDRESS_KEY = "chat_address:"
 RELOAD_S = 15.0
 FIRST_LOAD_S = 1.0
-MAX_SYMBOLS = 200
 MAX_PENDING = 200
 # From settings to new settings; made again on what the store holds when that could not be read before.
 Edit: TypeAlias = Callable[[ChatSettings], ChatSettings]
 _log = logging.getLogger(__name__)
 
 
-def watched_coins(configured: Sequence[str], added: Mapping[str, bool]) -> tuple[str, ...]:
-    """Coins the service follows, the configured ones first. added: those of the watchlist -> followed."""
-    merged = dict.fromkeys([*configured, *added])
-    return tuple(coin for coin in merged if added.get(coin, True))[:MAX_SYMBOLS]
-
-
 class ChatBook:
-    """Settings of all destinations, and the service's watchlist."""
+    """Settings of all destinations; the service's watchlist is another's, and asked for them."""
 
     def __init__(
         self,
         *,
         defaults: Sequence[ChatSettings],
-        symbols: Sequence[str],
+        watchlist: Watchlist,
         store: SettingsStore,
-        on_symbols: Callable[[Sequence[str]], None] | None = None,
     ) -> None:
         """defaults: one per destination, as configured: its severities always count, the rest until it sets
-        something else. symbols: coins that are followed anyway. on_symbols: told when what is followed
-        changes."""
+        something else. watchlist: of the process, loaded by somebody else."""
         self._defaults = {settings.chat: settings for settings in defaults}
         self._settings = dict(self._defaults)
         self._by_spelling = {chat.lower(): chat for chat in self._defaults}  # @names know no case
@@ -57,11 +49,8 @@ class ChatBook:
         self._version = dict.fromkeys(self._defaults, 0)
         self._read: set[str] = set()  # chats whose stored settings are known
         self._moved: dict[str, str] = {}  # present id -> chat as configured
-        self._symbols = tuple(symbols)
-        self._added: dict[str, bool] = {}  # coin -> followed, in the order they were added
-        self._unsaved_coins: set[str] = set()
+        self._watchlist = watchlist
         self._store = store
-        self._on_symbols = on_symbols
 
     def all(self) -> Sequence[ChatSettings]:
         """Current settings, in the order of the configuration."""
@@ -77,11 +66,11 @@ class ChatBook:
 
     def symbols(self) -> Sequence[str]:
         """Coins the service follows, the configured ones first."""
-        return watched_coins(self._symbols, self._added)
+        return self._watchlist.symbols()
 
     def unsaved(self) -> int:
         """Chats and coins of which something is in memory only."""
-        return sum(bool(edits) for edits in self._pending.values()) + len(self._unsaved_coins)
+        return sum(bool(edits) for edits in self._pending.values()) + self._watchlist.unsaved()
 
     async def change(self, chat: str, edit: Edit) -> bool:
         """Make a change, in force at once; whether it is saved too.
@@ -115,18 +104,10 @@ class ChatBook:
 
     async def watch(self, coin: str) -> bool:
         """Follow a coin; whether that is saved too. A full list is left as it is."""
-        before = self.symbols()
-        if coin in before or len(before) >= MAX_SYMBOLS:
-            return True
-        self._added[coin] = True
-        self._unsaved_coins.add(coin)
-        self._tell(before)
         try:
-            await self._save_coins()
-        except StorageUnavailable as error:
-            _log.warning("a watched coin is not saved", extra={"coin": coin, "why": str(error)})
-            return False
-        return True
+            return (await self._watchlist.add(coin)).is_saved
+        except WatchlistFull:
+            return True
 
     async def run(self) -> None:
         """Save what is unsaved and read what other processes changed, until cancelled."""
@@ -140,7 +121,6 @@ class ChatBook:
             for chat in self._defaults:
                 await (self._save(chat) if self._pending[chat] else self._refresh(chat))
                 await self._refresh_address(chat)
-            await self._refresh_coins()
         except StorageUnavailable:
             return False
         return True
@@ -189,25 +169,6 @@ class ChatBook:
             _log.warning("settings of a chat are not readable", extra={"chat": chat, "why": str(error)[:200]})
             return None
         return replace(stored, chat=chat, severities=self._defaults[chat].severities)
-
-    async def _refresh_coins(self) -> None:
-        """Raises: StorageUnavailable."""
-        await self._save_coins()
-        before = self.symbols()
-        stored = dict(await self._store.watchlist())
-        self._added = stored | {coin: self._added[coin] for coin in self._unsaved_coins}
-        self._tell(before)
-
-    async def _save_coins(self) -> None:
-        """Raises: StorageUnavailable."""
-        for coin in sorted(self._unsaved_coins):
-            await self._store.watch(coin, is_on=True)
-            self._unsaved_coins.discard(coin)
-
-    def _tell(self, before: Sequence[str]) -> None:
-        now = self.symbols()
-        if self._on_symbols is not None and tuple(before) != tuple(now):
-            self._on_symbols(now)
 
 
 def _disabled(settings: ChatSettings) -> ChatSettings:

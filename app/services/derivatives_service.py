@@ -56,13 +56,13 @@ class DerivativesService:
         resolve: Callable[[str], Symbol],
         clock: Clock,
         deadline_s: float,
-        watch: Sequence[Symbol] = (),
+        watch: Callable[[], Sequence[Symbol]] = tuple,
         shortcuts: Iterable[ViewSource] = (),
     ) -> None:
         """sources: best first; the order within a view is the order of asking.
 
-        watch: the coins of the list of markets where nobody lists them all. shortcuts: looked at before all
-        sources and left without a word when they have nothing: that is no fallback.
+        watch: the coins of the list of markets where nobody lists them all, as they are now. shortcuts:
+        looked at before all sources and left without a word when they have nothing: that is no fallback.
         """
         by_view: dict[View, list[ViewSource]] = {}
         for source in sources:
@@ -72,7 +72,7 @@ class DerivativesService:
         self._resolve = resolve
         self._clock = clock
         self._deadline_s = deadline_s
-        self._watch = tuple(watch)[:MAX_WATCHED]
+        self._watch = watch
 
     def resolve(self, text: str) -> Symbol:
         """Any usual spelling to a known coin. Raises: InvalidParameter, UnknownSymbol."""
@@ -85,16 +85,19 @@ class DerivativesService:
         return dict(zip(views, found, strict=True))
 
     async def _best(self, view: View, query: ViewQuery, deadline_at_s: float) -> Part:
-        if view is not View.ALL_MARKETS or not self._watch:
+        watched = self._watch()[:MAX_WATCHED] if view is View.ALL_MARKETS else ()
+        if not watched:
             return await self._part(view, query, deadline_at_s)
         now_s = self._clock.monotonic_s()
         # Half the time, so that a list that hangs leaves the other half for the coins of the watchlist.
         whole = await self._part(view, query, now_s + (deadline_at_s - now_s) / 2)
-        return whole if isinstance(whole.found, Reading) else await self._watched(whole, deadline_at_s)
+        return (
+            whole if isinstance(whole.found, Reading) else await self._watched(whole, watched, deadline_at_s)
+        )
 
-    async def _watched(self, whole: Part, deadline_at_s: float) -> Part:
+    async def _watched(self, whole: Part, watched: Sequence[Symbol], deadline_at_s: float) -> Part:
         """The markets of the watchlist coin by coin, largest open interest first; `whole` when none came."""
-        queries = [ViewQuery(symbol=symbol) for symbol in self._watch]
+        queries = [ViewQuery(symbol=symbol) for symbol in watched]
         parts = await asyncio.gather(
             *(self._part(View.COIN_MARKET, query, deadline_at_s) for query in queries)
         )

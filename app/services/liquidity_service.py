@@ -127,11 +127,15 @@ class LiquidityService:
         """Candles, zones and clusters as PNG. Raises: InvalidParameter, NoPriceAvailable."""
         return await self._painter.paint(await self.analyse(symbol, timeframe))
 
-    async def candles(self, symbol: Symbol, interval: str) -> Candles | None:
-        """Closed candles of any offered size, None when they are not to be had now."""
-        found = _candles_of(
+    async def closed_candles(self, symbol: Symbol, interval: str) -> Reading[Candles] | Missing:
+        """Closed candles of any offered size with their source, or why there are none."""
+        return _candles_of(
             await self._derivatives.parts([View.CANDLES], ViewQuery(symbol=symbol, interval=interval))
         )
+
+    async def candles(self, symbol: Symbol, interval: str) -> Candles | None:
+        """The same, None when they are not to be had now."""
+        found = await self.closed_candles(symbol, interval)
         return None if isinstance(found, Missing) else found.value
 
     async def swings(self, symbol: Symbol) -> Swings | AbsentPart:

@@ -26,6 +26,11 @@ class Demand:
     def is_wanted(self) -> bool:
         return self._listeners > 0 or self._monotonic() < self._until_s
 
+    @property
+    def listeners(self) -> int:
+        """How many listen now."""
+        return self._listeners
+
     def enter(self) -> None:
         """Somebody listens from now on."""
         self._listeners += 1

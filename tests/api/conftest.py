@@ -55,6 +55,7 @@ from app.core.domain.status import (
 from app.core.domain.symbol import Symbol, SymbolMatches, resolve_symbol, search_symbols
 from app.core.errors import ProviderNotConfigured
 from app.services.alert_service import AlertService
+from app.services.coin_service import CoinService
 from app.services.coinglass.explorer import Explorer
 from app.services.export_service import ExportService
 from app.services.flow_service import FlowService
@@ -64,13 +65,16 @@ from app.services.live_demand import Demand
 from app.services.live_service import LiveSink
 from app.services.open_interest_replay import OpenInterestReplay
 from app.services.record_service import RecordService
+from app.services.stats_service import StatsService
 from app.services.streaming.warm_cache import MemoryWarmCache
 from tests.derivatives_facts import FakeDerivatives
 from tests.flow_facts import FakeAlerts
 from tests.heatmap_facts import HeatmapRig
 from tests.liquidity_rig import LiquidityRig
+from tests.memory_store import MemoryStore
 from tests.stored_facts import FakeStore
 from tests.track_facts import FakeTrack
+from tests.watch_facts import MemoryCoins, make_watchlist
 
 NOW_MS = 1_772_000_000_000
 KNOWN = frozenset({"BTC", "ETH", "SOL", "PEPE", "DOGE", "BTT", "FD", "FDUSD", *(f"C{n}" for n in range(30))})
@@ -329,6 +333,8 @@ class Rig:
         self.alerts = FakeAlerts()
         self.track = FakeTrack(KNOWN)
         self.live = FakeLive()
+        self.coins = MemoryCoins()
+        self.watchlist = make_watchlist(self.coins)
         self.observed: list[dict[str, Any]] = []
         defaults = {"public_url": "https://signals.example.com", "data_mode": DataMode.DEMO, "version": "9.9"}
         self.options = ApiOptions(**{**defaults, **options})
@@ -364,6 +370,16 @@ class Rig:
                 track=self.track,
                 symbols=FakeSymbols(),
                 live=self.live,
+                coins=CoinService(self.watchlist, resolve=self.derivatives.resolve),
+                stats=StatsService(
+                    watchlist=self.watchlist,
+                    signals=self.track,
+                    alerts=self.alerts,
+                    store=MemoryStore(),
+                    clock=ManualClock(NOW_MS),
+                    live_clients=lambda: 3,
+                ),
+                candles=self.liquidity.service,
             ),
             metrics_text=lambda: b"signals_total 1\n",
             now_ms=lambda: NOW_MS,

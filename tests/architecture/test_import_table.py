@@ -69,6 +69,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.bootstrap",
         "app.bootstrap_base",
         "app.bootstrap_use_cases",
+        "app.bootstrap_live",
         "app.bootstrap_record",
         "app.bootstrap_stream",
         "app.bootstrap_messages",

@@ -147,7 +147,7 @@ async def test_the_list_of_markets_falls_back_to_the_coins_of_the_watchlist() ->
         resolve=Symbol,
         clock=ManualClock(0),
         deadline_s=5.0,
-        watch=[Symbol("BTC"), Symbol("ETH"), Symbol("SOL")],
+        watch=lambda: [Symbol("BTC"), Symbol("ETH"), Symbol("SOL")],
     )
     part = (await use_case.parts([View.ALL_MARKETS], ViewQuery()))[View.ALL_MARKETS]
     assert isinstance(part.found, Reading)

@@ -111,6 +111,10 @@ ENUM_TEXTS: Mapping[str, str] = {
     "PositionSide": (
         "Side of a position: LONG or SHORT. A LONG closed by force is a forced sell, a SHORT a forced buy."
     ),
+    "StoreState": (
+        "How the database does. ok: rows are written. starting: not opened yet. down: it does not answer. "
+        "full: no room is left on its disk. refused: it was opened and must not be used."
+    ),
     "PriceKind": (
         "Which price it is. last_trade: last trade of the perpetual future on one exchange. aggregated: "
         "futures price across exchanges. spot_rate: spot exchange rate. "

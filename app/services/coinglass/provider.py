@@ -6,7 +6,7 @@ Fetching is in `standard` and `premium`. Without a key nothing is offered and th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -68,13 +68,15 @@ class CoinGlassProvider:
 
         histories: the same over a small cache, for the pages of a backfill.
         planner: asks ahead for what is wanted, and for the coins of `watch` in any case; None: nobody does.
+        watch: until somebody calls `watch`.
         """
         self._resources = resources
         self._catalogue = catalogue
         self._past = histories
         self._now_ms = now_ms
         self._planner = planner
-        self._watch = tuple(Symbol(base) for base in watch)
+        self._watch = tuple(watch)
+        self._has_lists = False
         if resources is None:
             return
         self._access = Access(resources.client.refusals, monotonic=monotonic)
@@ -146,9 +148,16 @@ class CoinGlassProvider:
             return
         await self._learn_plan()
         await self._listing.load()
+        self._has_lists = True
         if self._planner is not None:
             self._keep_warm()
             self._planner.start()
+
+    def watch(self, coins: Sequence[str]) -> None:
+        """Keep exactly these coins fresh from now on, as far as CoinGlass lists them."""
+        self._watch = tuple(coins)
+        if self._has_lists:  # before, their names there are not known; the start looks at them all
+            self._keep_warm()
 
     async def close(self) -> None:
         """Stop asking ahead, release the HTTP client."""
@@ -228,7 +237,7 @@ class CoinGlassProvider:
         if self._planner is None:
             return
         wanted: list[Resource[Any]] = self._inputs.warm_lists()
-        for symbol in self._watch:
+        for symbol in map(Symbol, self._watch):
             try:
                 wanted += [*self._inputs.warm(symbol), *self._premium.warm(symbol)]
             except ProviderNoData:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, tuple_, update
+from sqlalchemy import ColumnElement, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -83,6 +83,19 @@ class SqlAlerts(SqlOutbox):
     async def one(self, alert_id: str) -> StoredAlert | None:
         found = await self._read((_history.id == alert_id,), 1)
         return found[0] if found else None
+
+    async def counts(self, since_ms: int) -> Mapping[DropReason | None, int]:
+        """How many alerts there were since then by why nobody was told; None: kept."""
+        reason = _history.drop_reason
+        statement = (
+            select(reason, func.count())
+            .where(_history.ts_event_ms >= since_ms, _history.ts_init_ms <= self._now_ms())
+            .group_by(reason)
+        )
+        with storage_errors("counting alerts"):
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(statement)).all()
+        return {None if why is None else DropReason(why): count for why, count in rows}
 
     async def add_gap(self, gap: StreamGap) -> None:
         """Told twice of one gap, its later end holds."""

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from app.core.domain.watchlist import StoredCoin
 from app.services.storage.faults import storage_errors
 from app.services.storage.gate import Access
 from app.services.storage.tables import chat_settings, watchlist, worker_state
@@ -72,23 +73,29 @@ class SqlState:
             async with self._engine.connect() as connection:
                 return list(await connection.scalars(statement))
 
-    async def watchlist(self) -> tuple[tuple[str, bool], ...]:
-        """(symbol, is it switched on), in the order they were added."""
+    async def watchlist(self) -> tuple[StoredCoin, ...]:
+        """In the order they were added."""
         with storage_errors("reading the watchlist"):
             async with self._engine.connect() as connection:
                 rows = await connection.execute(
-                    select(watchlist.c.symbol, watchlist.c.is_on).order_by(
-                        watchlist.c.position, watchlist.c.symbol
-                    )
+                    select(
+                        watchlist.c.symbol, watchlist.c.is_on, watchlist.c.is_removed, watchlist.c.added_ms
+                    ).order_by(watchlist.c.position, watchlist.c.symbol)
                 )
-                return tuple((row.symbol, bool(row.is_on)) for row in rows)
+                return tuple(StoredCoin(*row) for row in rows)
 
-    async def watch(self, symbol: str, *, is_on: bool) -> None:
-        """Add a coin at the end, or switch one that is there on or off in its place."""
+    async def watch(self, symbol: str, *, is_on: bool, is_removed: bool = False, added_ms: int) -> None:
+        """Add a coin at the end, or change one that is there in its place; `added_ms` stays as it was."""
         last = select(func.coalesce(func.max(watchlist.c.position), -1) + 1).scalar_subquery()
-        await self._upsert(watchlist, {"symbol": symbol}, {"is_on": is_on}, once={"position": last})
+        await self._upsert(
+            watchlist,
+            {"symbol": symbol},
+            {"is_on": is_on, "is_removed": is_removed},
+            once={"position": last, "added_ms": added_ms},
+        )
 
     async def unwatch(self, symbol: str) -> None:
+        """Its row goes; one that is not there is no error."""
         with storage_errors("writing the watchlist"):
             async with self._engine.begin() as connection:
                 await connection.execute(delete(watchlist).where(watchlist.c.symbol == symbol))

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from app.core.domain import stored
 
 # The revision these tables are at; the newest file in `migrations/versions` carries the same, says a test.
-HEAD = "0005"
+HEAD = "0006"
 
 metadata = MetaData()
 _Column: TypeAlias = Column[Any]
@@ -262,7 +262,12 @@ probability_log = _table(
 )
 
 watchlist = _table(
-    "watchlist", "symbol", _text("symbol"), _flag("is_on"), _count("position"), _ms("ts_init_ms")
+    "watchlist",
+    "symbol",
+    _text("symbol"),
+    *map(_flag, ("is_on", "is_removed")),
+    _count("position"),
+    *map(_ms, ("added_ms", "ts_init_ms")),
 )
 chat_settings = _table("chat_settings", "chat", _text("chat"), _text("settings"), _ms("ts_init_ms"))
 worker_state = _table("worker_state", "key", _text("key"), _text("value"), _ms("ts_init_ms"))

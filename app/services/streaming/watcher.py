@@ -8,7 +8,8 @@ the warm cache, so that it works in a process that analyses nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from app.core.domain.flow import FlowSnapshot
 from app.core.stream_ports import WarmCache
@@ -21,7 +22,8 @@ _DAY_S = 86_400
 
 
 class Watcher:
-    """`run()` until cancelled. watch: of the streams; listed: coins on the watchlist, most wanted first."""
+    """`run()` until cancelled, `wake()` when the watchlist changed. watch: of the streams; listed: coins on
+    the watchlist, most wanted first."""
 
     def __init__(
         self,
@@ -29,20 +31,29 @@ class Watcher:
         watch: Callable[[Sequence[str]], None],
         listed: Callable[[], Sequence[str]],
         warm: WarmCache,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._watch = watch
         self._listed = listed
         self._warm = warm
-        self._sleep = sleep
+        self._woken = asyncio.Event()
         self._known: tuple[str, ...] = ()
 
     async def run(self) -> None:
         await self.look()
-        await self._sleep(FIRST_S)
+        await self._pause(FIRST_S)
         while True:
             await self.look()
-            await self._sleep(EVERY_S)
+            await self._pause(EVERY_S)
+
+    def wake(self, _coins: Sequence[str] = ()) -> None:
+        """Look at once; a listener of the watchlist."""
+        self._woken.set()
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        self._woken.clear()
 
     async def look(self) -> None:
         """Tell the streams when the wanted coins are others than before."""

@@ -138,6 +138,35 @@ async def fetch(provider: CoinGlassProvider, capability: Capability, symbol: Sym
     return await source.fetch(symbol)
 
 
+class TestWatch:
+    def planned(self, provider: CoinGlassProvider) -> set[str]:
+        """Coins kept warm, as CoinGlass spells them."""
+        rows = [row.params for row in provider.budget().rows if row.is_watched]
+        found = {part for params in rows for part in params.split("&")}
+        return {part.removeprefix("symbol=") for part in found if part.startswith("symbol=")} - {"BTCUSDT"}
+
+    async def test_the_planner_follows_the_coins_at_once_and_leaves_out_what_is_not_listed(
+        self, upstream: Upstream, clock: ManualClock
+    ) -> None:
+        provider = build(upstream, clock, watch=("BTC",), plans_ahead=True)
+        provider.watch(["BTC"])  # before the start nothing is known of any coin
+        assert provider.budget().rows == ()
+        await provider.start()
+        try:
+            assert self.planned(provider) == {"BTC"}
+            provider.watch(["NOSUCH", "BTC", "PEPE"])
+            assert {"BTC"} < self.planned(provider)
+            assert not any("NOSUCH" in name for name in self.planned(provider))
+            assert any("PEPE" in name for name in self.planned(provider))
+            provider.watch([])
+            assert self.planned(provider) == set()
+        finally:
+            await provider.close()
+
+    async def test_without_a_key_there_is_nothing_to_follow(self, clock: ManualClock) -> None:
+        CoinGlassProvider(None, now_ms=clock.now_ms, monotonic=clock.monotonic_s).watch(["BTC"])
+
+
 class TestStart:
     async def test_the_plan_sets_the_budget_and_the_lists_are_known(
         self, provider: CoinGlassProvider

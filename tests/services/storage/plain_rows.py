@@ -23,7 +23,8 @@ TIMES = {
 
 # Columns that came with a later revision than their table.
 _NEWER_COLUMNS = {
-    "outbox": {"revision", "sent_revision", "repeats", "lease_ms", "owner", "group_id", "last_error"}
+    "outbox": {"revision", "sent_revision", "repeats", "lease_ms", "owner", "group_id", "last_error"},
+    "watchlist": {"is_removed", "added_ms"},
 }
 
 

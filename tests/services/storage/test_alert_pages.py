@@ -89,3 +89,15 @@ async def test_one_alert_has_its_deliveries_and_no_chat_by_name(service: AlertSe
     assert answer.dropped[0].destination == "telegram"
     assert "-100" not in answer.model_dump_json()
     assert await service.one("f" * 16) is None
+
+
+@pytest.mark.usefixtures("service")
+async def test_alerts_of_a_day_are_counted_by_why_nobody_was_told(store: SqlStore) -> None:
+    old = replace(alert(7), ts_event_ms=NOW_MS - 86_400_001)
+    ahead = replace(alert(8), ts_init_ms=NOW_MS + 1)  # a replay's store holds what is still to come
+    muted = alert(9)
+    for body in (old, ahead, muted):
+        await store.alerts.keep(body, drop_reason=DropReason.MUTED, dropped_chats={}, chats=(), now_ms=NOW_MS)
+    counted = await store.alerts.counts(NOW_MS - 86_400_000)
+    assert counted == {None: 3, DropReason.LOW_CONFIDENCE: 3, DropReason.MUTED: 1}
+    assert await store.alerts.counts(NOW_MS + 1) == {}

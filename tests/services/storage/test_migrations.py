@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -215,3 +215,30 @@ async def test_outcomes_of_evaluations_come_in_a_new_shape_and_go_back_to_the_ol
         async with engine.connect() as connection:
             names = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
         assert not {"evaluation_hours", "outcome_ledger"} & {*names}
+
+
+async def test_coins_keep_their_switch_and_a_removed_one_is_off_on_the_way_back(empty_url: str) -> None:
+    async with opened(empty_url) as engine:
+        await upgrade(engine, "0005")
+        async with engine.begin() as connection:
+            rows = "('DOGE', true, 0, 1700000000000), ('ETH', false, 1, 1700000000001)"
+            await connection.execute(text(f"INSERT INTO watchlist VALUES {rows}"))  # noqa: S608
+        await upgrade(engine)
+        async with engine.begin() as connection:
+            found = (await connection.execute(select(tables.watchlist).order_by("position"))).all()
+            assert [tuple(row) for row in found] == [
+                ("DOGE", True, False, 0, 1_700_000_000_000, 1_700_000_000_000),
+                ("ETH", False, False, 1, 1_700_000_000_001, 1_700_000_000_001),
+            ]
+            removed = {"symbol": "BTC", "is_on": False, "is_removed": True, "position": 2}
+            await connection.execute(tables.watchlist.insert(), removed | {"added_ms": 1, "ts_init_ms": 2})
+        await downgrade(engine, "0005")
+        async with engine.connect() as connection:
+            found = (
+                await connection.execute(text("SELECT symbol, is_on FROM watchlist ORDER BY position"))
+            ).all()
+            assert [(row[0], bool(row[1])) for row in found] == [
+                ("DOGE", True),
+                ("ETH", False),
+                ("BTC", False),
+            ]

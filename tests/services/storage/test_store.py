@@ -27,6 +27,7 @@ from app.core.domain.stored import (
     TakerRow,
     TileRow,
 )
+from app.core.domain.watchlist import StoredCoin
 from app.core.errors import InvalidParameter
 from app.services.storage.store import SqlStore
 from tests.services.storage.rows import NOW_MS, T0_MS, candle, liquidation, liquidations, open_interest
@@ -325,13 +326,20 @@ class TestState:
         assert await store.state.get_state("k") == "2"
 
     async def test_the_watchlist_keeps_its_order_through_switching(self, store: SqlStore) -> None:
-        for symbol in ("SOL", "BTC", "ETH"):
-            await store.state.watch(symbol, is_on=True)
-        await store.state.watch("SOL", is_on=False)
-        assert await store.state.watchlist() == (("SOL", False), ("BTC", True), ("ETH", True))
+        for n, symbol in enumerate(("SOL", "BTC", "ETH")):
+            await store.state.watch(symbol, is_on=True, added_ms=n)
+        await store.state.watch("SOL", is_on=False, added_ms=9)
+        await store.state.watch("ETH", is_on=False, is_removed=True, added_ms=9)
+        assert await store.state.watchlist() == (
+            StoredCoin("SOL", False, False, 0),
+            StoredCoin("BTC", True, False, 1),
+            StoredCoin("ETH", False, True, 2),
+        )
         await store.state.unwatch("BTC")
-        await store.state.watch("BTC", is_on=True)
-        assert [symbol for symbol, _ in await store.state.watchlist()] == ["SOL", "ETH", "BTC"]
+        await store.state.unwatch("BTC")
+        await store.state.watch("BTC", is_on=True, added_ms=9)
+        assert [row.symbol for row in await store.state.watchlist()] == ["SOL", "ETH", "BTC"]
+        assert (await store.state.watchlist())[-1].added_ms == 9
 
     async def test_settings_of_a_chat_survive_a_new_store(self, store: SqlStore, database_url: str) -> None:
         await store.state.put_chat_settings("-100", '{"mute": true}')

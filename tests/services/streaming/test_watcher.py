@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
 from app.core.clock import ManualClock
 from app.core.domain.flow import FlowSnapshot, LiquidationWindow
 from app.services.streaming.warm_cache import MemoryWarmCache
-from app.services.streaming.watcher import MAX_DISCOVERED, Watcher, wanted_coins
+from app.services.streaming.watcher import FIRST_S, MAX_DISCOVERED, Watcher, wanted_coins
 from tests.flow_facts import NOW_MS, snapshot
 
 
@@ -45,3 +46,21 @@ async def test_the_streams_are_told_only_when_the_wanted_coins_change() -> None:
     await warm.publish([replace(coin("DOGE", 1e6), as_of_ms=NOW_MS, newest_event_ms=NOW_MS)])
     await watcher.look()
     assert told == [("BTC",), ("BTC", "DOGE")]
+
+
+async def test_a_change_of_the_watchlist_is_told_at_once_and_not_at_the_next_look() -> None:
+    clock = ManualClock(NOW_MS)
+    listed = ["BTC"]
+    told: asyncio.Queue[Sequence[str]] = asyncio.Queue()
+    warm = MemoryWarmCache(now_ms=clock.now_ms, monotonic=clock.monotonic_s)
+    watcher = Watcher(watch=told.put_nowait, listed=lambda: listed, warm=warm)
+    running = asyncio.create_task(watcher.run())
+    try:
+        assert await told.get() == ("BTC",)
+        for coin in ("DOGE", "PEPE"):
+            listed.append(coin)
+            watcher.wake()
+            async with asyncio.timeout(FIRST_S / 2):
+                assert await told.get() == tuple(listed)
+    finally:
+        running.cancel()
