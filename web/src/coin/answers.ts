@@ -26,7 +26,7 @@ export interface CandlesAnswer {
   asOf: string | null;
   ageS: number | null;
   candles: Candle[];
-  missing: unknown;
+  missing: string | { reason?: string; detail?: string; why?: string } | null;
 }
 
 export interface Zone {

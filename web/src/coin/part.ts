@@ -2,7 +2,7 @@
  * One part of the page: asked again every so often while it can be seen, given up when the page is left or asks
  * for something else. A failing part keeps what it had and says what went wrong; no other part notices.
  */
-import { computed, onScopeDispose, shallowRef, watch, type ComputedRef, type Ref, type ShallowRef } from 'vue';
+import { onScopeDispose, shallowRef, watch, type Ref, type ShallowRef } from 'vue';
 
 import { ask, problemFrom, wasAborted } from '../api';
 import type { Problem } from '../types/http';
@@ -11,8 +11,6 @@ export interface Part<T> {
   data: ShallowRef<T | null>;
   problem: ShallowRef<Problem | null>;
   busy: ShallowRef<boolean>;
-  /** True before the first answer or failure to what is asked for now. */
-  waiting: ComputedRef<boolean>;
   refresh: () => void;
 }
 
@@ -23,8 +21,16 @@ export function waitAfter(everyS: number, failures: number): number {
   return Math.min(Math.max(LONGEST_WAIT_S, everyS), everyS * 2 ** Math.min(failures, 8));
 }
 
-/** `path`: what to ask for, null for nothing. Asks only while `wanted` and the tab is shown. */
-export function usePart<T>(path: () => string | null, everyS: number, wanted: Ref<boolean>): Part<T> {
+/**
+ * `path`: what to ask for, null for nothing. Asks only while `wanted` and the tab is shown. What is there stays
+ * until the answer to a new path comes, unless `subject` (the coin) changed: then it is another's and goes at once.
+ */
+export function usePart<T>(
+  path: () => string | null,
+  everyS: number,
+  wanted: Ref<boolean>,
+  subject: () => string | null,
+): Part<T> {
   const data = shallowRef<T | null>(null);
   const problem = shallowRef<Problem | null>(null);
   const busy = shallowRef(false);
@@ -32,6 +38,7 @@ export function usePart<T>(path: () => string | null, everyS: number, wanted: Re
   let running: AbortController | null = null;
   let failures = 0;
   let askedAt = -Infinity;
+  let held: string | null = null;
 
   function stop(): void {
     clearTimeout(timer);
@@ -73,7 +80,8 @@ export function usePart<T>(path: () => string | null, everyS: number, wanted: Re
 
   function restart(): void {
     stop();
-    data.value = null;
+    if (subject() !== held) data.value = null;
+    held = subject();
     problem.value = null;
     failures = 0;
     askedAt = -Infinity;
@@ -101,8 +109,7 @@ export function usePart<T>(path: () => string | null, everyS: number, wanted: Re
     void load();
   }
 
-  const waiting = computed(() => data.value === null && problem.value === null);
-  return { data, problem, busy, waiting, refresh };
+  return { data, problem, busy, refresh };
 }
 
 /** ISO time of something that was `ageS` old when the answer was made. */

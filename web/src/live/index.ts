@@ -9,10 +9,10 @@ import { FeedSocket, type LinkStatus } from './socket';
 import { takeParts } from './store';
 
 export { ageOf, marketNow, noteAnswerTime, useNow } from './clock';
-export { alerts, cardOf, cascades, coins, market, quoteOf, signals, stream, top } from './store';
+export { alerts, cardOf, cascades, coins, faults, market, quoteOf, signals, stream, top } from './store';
 
 /** Failed tries after which the page asks by HTTP in the meantime. */
-const PATIENCE = 2;
+const PATIENCE = 4;
 
 const status = shallowRef<LinkStatus>({ state: 'off', reason: null, failures: 0 });
 const feedMode = shallowRef<DataMode | null>(null);
@@ -20,7 +20,7 @@ const polls = shallowRef(false);
 
 /** State of the connection: live, connecting, waiting to try again, refused, off. */
 export const link = readonly(status);
-/** True while the page asks by HTTP because the feed is not there. */
+/** True while the page lives on what it asks by HTTP because the feed is not there. */
 export const polling = readonly(polls);
 /** Whether the numbers are real, invented (demo) or recorded (replay); null until known. */
 export const dataMode = computed<DataMode | null>(() => feedMode.value ?? session.value?.dataMode ?? null);
@@ -33,13 +33,18 @@ function hear(message: LiveMessage): void {
   takeParts(message, message.type === 'snapshot');
 }
 
-const fallback = new Polling((parts) => takeParts(parts, false));
+const fallback = new Polling((parts) => {
+  polls.value = Object.keys(parts).length > 0;
+  takeParts(parts, false);
+});
 
 function pollWhile(needed: boolean): void {
-  if (polls.value === needed) return;
-  polls.value = needed;
-  if (needed) fallback.start();
-  else fallback.stop();
+  if (needed) {
+    fallback.start();
+    return;
+  }
+  fallback.stop();
+  polls.value = false;
 }
 
 function noteStatus(next: LinkStatus): void {

@@ -58,9 +58,11 @@ export class Polling {
   }
 
   private async round(): Promise<void> {
-    const parts = document.hidden ? {} : await askAll();
-    if (!this.running) return;
-    this.take(parts);
+    if (!document.hidden) {
+      const parts = await askAll();
+      if (!this.running) return;
+      this.take(parts);
+    }
     this.timer = setTimeout(() => void this.round(), EVERY_MS);
   }
 }

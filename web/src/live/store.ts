@@ -16,6 +16,8 @@ export const cascades = shallowRef<CascadeRow[] | null>(null);
 export const alerts = shallowRef<Alert[] | null>(null);
 export const signals = shallowRef<FeedSignal[] | null>(null);
 export const stream = shallowRef<StreamPart | null>(null);
+/** Parts that could not be read, by name, and why. */
+export const faults = shallowRef<Record<string, { code: string; detail: string }>>({});
 
 const quotes = new Map<string, ShallowRef<Quote | null>>();
 const cards = new Map<string, ShallowRef<Card | null>>();
@@ -57,6 +59,7 @@ export function putParts({ whole, parts }: Pending): void {
   if (parts.coins) coins.value = parts.coins;
   if (parts.market !== undefined) market.value = parts.market;
   if (parts.top) top.value = parts.top;
+  if (parts.errors) faults.value = parts.errors;
   if (parts.cascades) cascades.value = parts.cascades;
   if (parts.stream !== undefined) stream.value = parts.stream;
   if (parts.alerts) alerts.value = whole ? parts.alerts : joinNewest(alerts.value ?? [], parts.alerts);

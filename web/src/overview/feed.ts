@@ -16,15 +16,32 @@ export interface FeedFilter {
 
 export const EVERYTHING: FeedFilter = { show: 'all', kind: '', symbol: '', direction: '' };
 
+/** One item per entry for as long as the entry lives, so that a row renders anew only when its entry changed. */
+const itemOf = new WeakMap<FeedSignal | Alert, FeedItem>();
+
+function remembered(entry: FeedSignal | Alert, make: () => FeedItem): FeedItem {
+  let item = itemOf.get(entry);
+  if (!item) {
+    item = make();
+    itemOf.set(entry, item);
+  }
+  return item;
+}
+
+function signalItem(signal: FeedSignal): FeedItem {
+  return remembered(signal, () => ({
+    type: 'signal', id: `s-${signal.id}`, at: signal.asOf, symbol: signal.symbol, direction: signal.direction, signal,
+  }));
+}
+
+function alertItem(alert: Alert): FeedItem {
+  return remembered(alert, () => ({
+    type: 'alert', id: `a-${alert.id}`, at: alert.asOf, symbol: alert.symbol, direction: alert.direction, alert,
+  }));
+}
+
 export function joinFeed(signals: readonly FeedSignal[], alerts: readonly Alert[]): FeedItem[] {
-  const items: FeedItem[] = [
-    ...signals.map((signal): FeedItem => ({
-      type: 'signal', id: `s-${signal.id}`, at: signal.asOf, symbol: signal.symbol, direction: signal.direction, signal,
-    })),
-    ...alerts.map((alert): FeedItem => ({
-      type: 'alert', id: `a-${alert.id}`, at: alert.asOf, symbol: alert.symbol, direction: alert.direction, alert,
-    })),
-  ];
+  const items = [...signals.map(signalItem), ...alerts.map(alertItem)];
   return items.sort((a, b) => (timeMs(b.at) ?? 0) - (timeMs(a.at) ?? 0));
 }
 

@@ -163,6 +163,8 @@ export interface LiveParts {
   alerts?: Alert[];
   signals?: FeedSignal[];
   stream?: StreamPart | null;
+  /** Parts that could not be read, by name, and why; empty while all can. */
+  errors?: Record<string, { code: string; detail: string }>;
 }
 
 interface Stamped {
