@@ -80,6 +80,8 @@ OPERATIONS = [
     "verifyTrackRecord",
     "getSignalStats",
     "searchSymbols",
+    "listSignals",
+    "streamEvents",
 ]
 
 _ONE_COIN = {"path_parameters": {"symbol": "BTC"}}
@@ -163,6 +165,7 @@ def _given(operation: Any) -> Any:
 @pytest.mark.parametrize("operation_id", OPERATIONS)
 def test_every_answer_is_documented(make_rig: Any, operation_id: str) -> None:
     rig = make_rig(rate_limit_per_minute=1_000_000)
+    rig.app.state.live.close()  # a stream of events ends as it begins
     rig.signals.known = rig.derivatives.known = rig.heatmap.known = rig.track.known = (
         frozenset()
     )  # every well-formed symbol is a coin, so that answers are seen too

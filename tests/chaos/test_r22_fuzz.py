@@ -81,7 +81,10 @@ OPERATIONS = [
     "verifyTrackRecord",
     "getSignalStats",
     "searchSymbols",
+    "listSignals",
 ]
+# Answers without an end: each request would hang. Held to the document by tests/api/test_api_fuzz.py.
+ENDLESS = {"streamEvents"}
 MODES = schemathesis.GenerationMode
 
 
@@ -105,7 +108,7 @@ def test_every_answer_of_the_running_service_is_documented(demo: Service, operat
 
 def test_the_list_above_is_the_whole_interface(demo: Service) -> None:
     documented = {item["get"]["operationId"] for item in demo.get("/openapi.json").json()["paths"].values()}
-    assert documented == set(OPERATIONS)
+    assert documented == set(OPERATIONS) | ENDLESS
 
 
 NASTY = [
