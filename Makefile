@@ -2,7 +2,7 @@
 # Every target creates what it needs: a .venv and the pinned, hashed requirements, once.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup deps demo run migrate replay replay-data backtest test chaos soak check bench lint-openapi clean
+.PHONY: help setup deps web demo run migrate replay replay-data backtest test chaos soak check bench lint-openapi clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -11,7 +11,13 @@ PYTHON ?=
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11)
 PIP := $(PY) -m pip --disable-pip-version-check --quiet --no-input install --require-hashes
 # Debian packages that some tests use; without them those tests are skipped by name.
-DEBIAN_PACKAGES := redis-server
+DEBIAN_PACKAGES := redis-server chromium
+# The dashboard: its sources, and the document that its build leaves last.
+WEB := web
+WEB_INDEX := app/web_dist/index.html
+# 20.19 or newer, but neither 21 nor 22 before 22.12: what the build tool asks for.
+NODE_IS_NEW := const [a, b] = process.versions.node.split(".").map(Number); \
+	process.exit(a === 20 && b >= 19 || a === 22 && b >= 12 || a > 22 ? 0 : 1)
 DATA ?= $(REPLAY_DATA)
 
 help: ## list the targets
@@ -23,6 +29,7 @@ setup: $(VENV)/.dev ## create .venv and install everything, tests included
 
 deps: ## print the Debian packages the tests use; as root, install those that are missing
 	@echo "Debian packages: $(DEBIAN_PACKAGES)"
+	@echo "optional, for the dashboard: Node 20.19 or newer with npm (found $$(node --version 2>/dev/null || echo none))"
 	@missing=; for package in $(DEBIAN_PACKAGES); do \
 		command -v "$$package" >/dev/null 2>&1 || missing="$$missing $$package"; done; \
 	if [ -z "$$missing" ]; then echo "all present"; \
@@ -31,16 +38,36 @@ deps: ## print the Debian packages the tests use; as root, install those that ar
 	else export DEBIAN_FRONTEND=noninteractive; \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; fi
 
-demo: $(VENV)/.run ## the service on a simulated market, no key and no internet needed
+# Asked for by name, a dashboard that cannot be built is a failure; before a start it is one line, and on it goes.
+web: ## build the dashboard when its sources are newer (Node 20.19 or newer and npm)
+	@fail() { \
+		if [ -f $(WEB_INDEX) ]; then echo "the dashboard stays as it was built: $$1"; \
+		else echo "no dashboard: $$1; everything else works"; fi; \
+		exit $(if $(filter web,$(MAKECMDGOALS)),1,0); }; \
+	why() { grep -m 1 -i error "$$log" || tail -n 1 "$$log"; }; \
+	[ -f $(WEB)/package.json ] || fail "its sources are not here"; \
+	if [ -f $(WEB_INDEX) ] && [ -z "$$(find $(WEB) -name node_modules -prune -o -newer $(WEB_INDEX) -print)" ]; \
+		then exit 0; fi; \
+	node -e '$(NODE_IS_NEW)' >/dev/null 2>&1 || \
+		fail "Node 20.19 or newer is not here (found $$(node --version 2>/dev/null || echo none))"; \
+	npm --version >/dev/null 2>&1 || fail "npm is not here"; \
+	log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
+	echo "building the dashboard"; \
+	if ! [ $(WEB)/node_modules/.package-lock.json -nt $(WEB)/package-lock.json ]; then \
+		(cd $(WEB) && npm ci --no-audit --no-fund --fetch-retries=1) >"$$log" 2>&1 || fail "npm ci: $$(why)"; fi; \
+	(cd $(WEB) && npm run build) >"$$log" 2>&1 || fail "npm run build: $$(why)"; \
+	touch $(WEB_INDEX)
+
+demo: $(VENV)/.run web ## the service on a simulated market, no key and no internet needed
 	@exec $(PY) -m app.main --demo
 
-run: $(VENV)/.run ## the service on real providers (keys from the environment or .env; works without any)
+run: $(VENV)/.run web ## the service on real providers (keys from the environment or .env; works without any)
 	@exec $(PY) -m app.main
 
 migrate: $(VENV)/.run ## bring the database of DATABASE_URL up to this version
 	@exec $(PY) -m app.store migrate
 
-replay: replay-data $(VENV)/.run ## the service on recorded data: DATA=folder START=2025-12-05 [SPEED=60]
+replay: replay-data $(VENV)/.run web ## the service on recorded data: DATA=folder START=2025-12-05 [SPEED=60]
 	@REPLAY_DATA="$(DATA)" REPLAY_START="$(or $(START),$(REPLAY_START))" \
 		REPLAY_SPEED="$(or $(SPEED),$(REPLAY_SPEED))" exec $(PY) -m app.main --replay
 
@@ -77,8 +104,8 @@ lint-openapi: $(VENV)/.dev ## the committed API schema against the rules of assi
 bench: $(VENV)/.dev ## benchmarks; BENCH=signals runs one
 	@$(PY) -m bench $(BENCH)
 
-clean: ## remove .venv and caches, never data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## remove .venv, web/node_modules and caches, never data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis $(WEB)/node_modules
 	find app migrations tests bench -type d -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.created:

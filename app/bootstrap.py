@@ -10,12 +10,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
 from app import __version__
 from app.api.app import Lifespan, create_api
+from app.api.dashboard_files import read_dashboard
 from app.api.live_hub import LiveHub
 from app.api.live_limits import LiveLimits
 from app.api.mcp_options import McpOptions
@@ -36,6 +38,10 @@ if TYPE_CHECKING:
     from app.services.chat_book import ChatBook
 
 
+# Where the front end's build goes.
+WEB_DIST = Path(__file__).resolve().parent / "web_dist"
+
+
 @dataclass(frozen=True, slots=True)
 class Application:
     """One composed application. `providers_started` is set once plans and instruments were asked for;
@@ -44,6 +50,7 @@ class Application:
     api: FastAPI
     providers: tuple[Provider, ...]
     providers_started: asyncio.Event
+    has_dashboard: bool
     settled: Callable[[], Awaitable[None]]
     live: LiveHub
 
@@ -54,13 +61,15 @@ def build(
     clock: Clock | None = None,
     observe_call: Callable[[CallRecord], None] | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    web_dist: Path = WEB_DIST,
 ) -> Application:
     """Compose the web process from checked settings; nothing runs until the API's lifespan is entered.
 
-    Arguments as of `build_base`.
+    Arguments as of `build_base`. web_dist: the folder of the built dashboard, which need not be there.
 
     Raises:
-        SettingsError, ConfigurationError: the signals file or a setting makes no sense.
+        SettingsError, ConfigurationError: the signals file or a setting makes no sense, or the dashboard is
+            too large.
     """
     base = build_base(settings, clock=clock, observe_call=observe_call, sleep=sleep)
     use_cases = build_use_cases(base)
@@ -69,8 +78,9 @@ def build(
     webhook = None if bot is None else bot.webhook
     if stream is not None:
         use_cases.dependencies.append(stream.worker.dependency)
+    options = _api_options(settings, web_dist)
     api = create_api(
-        _api_options(settings),
+        options,
         replace(use_cases.api, telegram=webhook),
         metrics_text=base.metrics.metrics_text,
         observe=base.metrics.observe_request,
@@ -79,10 +89,12 @@ def build(
         now_ms=base.clock.now_ms,
         monotonic=base.clock.monotonic_s,
     )
-    return Application(api, base.providers, base.providers_started, base.cache.settled, api.state.live)
+    return Application(
+        api, base.providers, base.providers_started, options.has_dashboard, base.cache.settled, api.state.live
+    )
 
 
-def _api_options(settings: Settings) -> ApiOptions:
+def _api_options(settings: Settings, web_dist: Path) -> ApiOptions:
     public_url = settings.public_url or f"http://localhost:{settings.port}"
     token = settings.dashboard_token
     return ApiOptions(
@@ -97,6 +109,7 @@ def _api_options(settings: Settings) -> ApiOptions:
         trusted_proxy_hops=settings.trusted_proxy_hops,
         rate_limit_per_minute=settings.rate_limit_per_minute,
         mcp=_mcp_options(settings, public_url),
+        dashboard=read_dashboard(web_dist),
         origins=allowed_origins(public_url, settings.cors_origins, local=settings.is_local()),
         dashboard_token_digest=digest_of(token.get_secret_value()) if token is not None else None,
         live=LiveLimits(updates_per_second=settings.live_updates_per_second, speed=settings.market_speed()),

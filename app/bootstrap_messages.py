@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from app.api.deps import TelegramWebhook
 from app.api.options import digest_of
+from app.api.page_policies import DASHBOARD_PATH
 from app.bootstrap_base import Base
 from app.bootstrap_use_cases import UseCases
 from app.core.alerting.bot_texts import menus
@@ -173,7 +174,7 @@ def build_pushed_bot(base: Base, use_cases: UseCases) -> tuple[Bot, ChatBook] | 
 def dashboard_url(settings: Settings) -> str | None:
     """Where the button of an alert leads; Telegram takes no address that only this machine can reach."""
     url = settings.public_url
-    return url if url is not None and url.startswith("https://") else None
+    return f"{url}{DASHBOARD_PATH}" if url is not None and url.startswith("https://") else None
 
 
 def _conversation(base: Base, use_cases: UseCases, book: ChatBook, report: ReportNow) -> ChatService:

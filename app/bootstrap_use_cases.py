@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from app.api.deps import ApiServices
 from app.bootstrap_base import Base
+from app.bootstrap_live import flow_of, live_of
 from app.bootstrap_record import record_of, record_stages
 from app.core.alerting.signal_message import encode_signal
 from app.core.clock import Clock
@@ -25,7 +26,6 @@ from app.core.domain.symbol import Symbol
 from app.core.errors import ConfigurationError
 from app.core.heatmap.composite import Swings
 from app.core.ports import Fetched, Provider
-from app.core.stream_ports import WarmCache
 from app.services.alert_service import AlertService
 from app.services.bus.channels import RedisChannels
 from app.services.bus.signals import SignalChannel
@@ -35,15 +35,11 @@ from app.services.charts.zones_png import ZonePngPainter
 from app.services.context_service import ContextService, IsFresh, SourceOrder
 from app.services.derivatives_service import DerivativesService
 from app.services.export_service import ExportService
-from app.services.flow_service import NO_WORKER, FlowService
 from app.services.health_service import HealthService
 from app.services.heatmap_service import HeatmapService, SwingsNow
 from app.services.history_recorder import HistoryRecorder
 from app.services.history_service import HistoryService
 from app.services.liquidity_service import LiquidityService
-from app.services.live_cards import CardShelf
-from app.services.live_service import LiveParts, LiveService
-from app.services.live_warm import SharedReading
 from app.services.open_interest_replay import OpenInterestReplay
 from app.services.record_service import RecordService
 from app.services.signal_service import SignalService, resolver
@@ -184,11 +180,11 @@ def build_use_cases(base: Base) -> UseCases:
         replay=OpenInterestReplay(bars=store.bars, upstream=derivatives, recorder=recorder, clock=clock),
         record=record,
         exports=ExportService(store.exports, resolve=resolve),
-        flow=_flow(base, base.warm, resolve),
+        flow=flow_of(base, base.warm, resolve),
         alerts=alerts,
         track=kept.track,
         symbols=SymbolService(providers),
-        live=_live(base, use_cases, alerts, record),
+        live=live_of(base, use_cases, alerts, record),
     )
     return UseCases(
         api=services,
@@ -202,40 +198,6 @@ def build_use_cases(base: Base) -> UseCases:
         dependencies=dependencies,
         channel=channel,
         recording=record_stages(base, kept, use_cases.scheduled, candles),
-    )
-
-
-def _flow(base: Base, warm: WarmCache, resolve: Resolve) -> FlowService:
-    return FlowService(
-        warm,
-        resolve=resolve,
-        config=base.flow,
-        clock=base.clock,
-        no_worker=_no_worker(base.settings),
-        speed=base.settings.market_speed(),
-    )
-
-
-def _live(base: Base, signals: SignalService, alerts: AlertService, record: RecordService) -> LiveService:
-    """What the dashboard shows; in memory twice a second, over Redis or the database once."""
-    settings, clock = base.settings, base.clock
-    is_memory = base.redis is None and settings.runs_worker_embedded()
-    read_every_s = 0.5 if is_memory else 1.0
-    warm = SharedReading(base.warm, keep_s=0.9 * read_every_s, monotonic=clock.monotonic_s)
-    watched = tuple((coin, True) for coin in settings.symbols)
-    return LiveService(
-        LiveParts(
-            coins=lambda: watched,
-            warm=warm,
-            flow=_flow(base, warm, signals.resolve),
-            config=base.flow,
-            cards=CardShelf(evaluate=signals.untold, monotonic=clock.monotonic_s),
-            alerts=alerts,
-            signals=record,
-            clock=clock,
-            read_every_s=read_every_s,
-            speed=settings.market_speed(),
-        )
     )
 
 
@@ -308,17 +270,6 @@ def _derivatives(
         deadline_s=settings.request_deadline_seconds,
         watch=[Symbol(base) for base in settings.symbols],
         shortcuts=stream.views(),
-    )
-
-
-def _no_worker(settings: Settings) -> str:
-    """A worker beside this process may well run, and publish where this one does not look."""
-    if settings.runs_worker_embedded():
-        return NO_WORKER
-    where = "DATABASE_URL, without REDIS_URL," if settings.redis_url is None else "REDIS_URL"
-    return (
-        "no worker publishes: run `python -m app.worker` with the same "
-        f"{where} as this process, or set WORKER=embedded"
     )
 
 

@@ -13,12 +13,15 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from app.api.page_policies import DASHBOARD_PATH
 from app.bootstrap import Application, build
 from app.bootstrap_base import settle_memory
 from app.core.errors import ConfigurationError
 from app.data_modes import prepare
 from app.settings import Settings, SettingsError, load_settings
 from app.web_server import web_server
+
+_NO_DASHBOARD = "dashboard: not built: `make web` builds it (Node 20.19 or newer and npm)"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             clock, settings = prepare(settings, stack)
             listener = stack.enter_context(_listen(settings))
             application = build(settings, clock=clock)
-            sys.stdout.write(_what_to_open(settings))
+            sys.stdout.write(_what_to_open(settings, has_dashboard=application.has_dashboard))
             sys.stdout.flush()
             settle_memory()
             _serve(application, listener)
@@ -80,12 +83,13 @@ def _serve(application: Application, listener: socket.socket) -> None:
     web_server(application.api, close_listeners=application.live.close).run(sockets=[listener])
 
 
-def _what_to_open(settings: Settings) -> str:
+def _what_to_open(settings: Settings, *, has_dashboard: bool) -> str:
     everywhere = {"127.0.0.1", "0.0.0.0", "::", "::1"}  # noqa: S104 - compared, not bound
     host = "localhost" if settings.host in everywhere else settings.host
     base = f"http://{host}:{settings.port}"
     lines = [
         f"data mode: {settings.data_mode}",
+        f"dashboard: {base}{DASHBOARD_PATH}" if has_dashboard else _NO_DASHBOARD,
         f"signal:    {base}/signals/BTC?debug=true",
         f"market:    {base}/market/BTC",
         f"alerts:    {base}/api/alerts",

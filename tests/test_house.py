@@ -14,6 +14,7 @@ from app.settings import SETTING_NAMES, Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = {
+    "web",
     "setup",
     "deps",
     "demo",

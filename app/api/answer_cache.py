@@ -32,12 +32,13 @@ def conditional_answer(
 ) -> Response:
     """The body with its entity tag, or 304 when the caller has that very body already."""
     headers = {"ETag": encoded.etag, "Cache-Control": "private, max-age=1"}
-    if _matches(request.headers.get("if-none-match"), encoded.etag):
+    if matches_etag(request.headers.get("if-none-match"), encoded.etag):
         return Response(status_code=304, headers=headers)
     return Response(encoded.body, headers=headers, media_type=media_type)
 
 
-def _matches(if_none_match: str | None, etag: str) -> bool:
+def matches_etag(if_none_match: str | None, etag: str) -> bool:
+    """Whether the header If-None-Match names `etag` (quotes included)."""
     if if_none_match is None:
         return False
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]

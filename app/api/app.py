@@ -26,6 +26,7 @@ from app.api.options import ApiOptions
 from app.api.problems import install_problem_handlers
 from app.api.routes_alerts import AlertAnswers, alert_routes
 from app.api.routes_catalog import catalog_routes
+from app.api.routes_dashboard import dashboard_routes
 from app.api.routes_derivatives import CoinParts, derivatives_routes
 from app.api.routes_derivatives_lists import MarketWide, list_routes
 from app.api.routes_export import Downloads, export_routes
@@ -39,6 +40,7 @@ from app.api.routes_live import LiveAnswers, live_routes, socket_route
 from app.api.routes_market import MarketAnswers, market_routes
 from app.api.routes_metrics import metrics_routes
 from app.api.routes_record import record_routes
+from app.api.routes_session import session_routes
 from app.api.routes_signals import SignalAnswers, signal_routes
 from app.api.routes_status import status_routes
 from app.api.routes_symbols import SymbolAnswers, symbol_routes
@@ -57,6 +59,7 @@ def create_api(
     metrics_text: Callable[[], bytes],
     now_ms: Callable[[], int],
     monotonic: Callable[[], float] = time.monotonic,
+    wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     lifespan: Lifespan | None = None,
     observe: RequestObserver | None = None,
     observe_live: LiveObserver | None = None,
@@ -69,6 +72,7 @@ def create_api(
         metrics_text: the Prometheus text of the process.
         now_ms: market time, UTC epoch milliseconds, for the timestamps of answers.
         monotonic: seconds for rate limits and the reuse of answers.
+        wall_ms: real time, UTC epoch milliseconds, for the end of sessions.
         lifespan: start and stop of what the use cases stand on.
         observe: told about every answer, for metrics.
         observe_live: told about the clients of the live feed.
@@ -84,7 +88,6 @@ def create_api(
         options.live, data_mode=options.data_mode, now_ms=now_ms, monotonic=monotonic, observe=observe_live
     )
     lifespan = _and_inside(lifespan, lambda: feeding(hub, services.live, options, now_ms))
-    sessions = Sessions(options, wall_ms=lambda: time.time_ns() // 1_000_000)
     app = FastAPI(
         title=TITLE,
         version=options.version,
@@ -113,6 +116,9 @@ def create_api(
     _take_over(app, export_routes(options, Downloads(services.exports), now_ms=now_ms))
     _take_over(app, status_routes(options, services.budget, now_ms=now_ms))
     _take_over(app, catalog_routes(options, services.catalog, now_ms=now_ms))
+    sessions = Sessions(options, wall_ms=wall_ms)
+    _take_over(app, session_routes(options, sessions))
+    _take_over(app, dashboard_routes(options.dashboard))
     live = LiveAnswers(options, services.live, cache, now_ms)
     _take_over(app, live_routes(options, hub, services.live, live))
     app.router.routes.append(socket_route(options, hub, services.live, sessions, monotonic))
@@ -122,7 +128,7 @@ def create_api(
     if door is not None:
         app.router.routes.append(McpRoute(door))
     install_problem_handlers(app)
-    app.add_middleware(Edge, options=options, monotonic=monotonic, observe=observe)
+    app.add_middleware(Edge, options=options, sessions=sessions, monotonic=monotonic, observe=observe)
     if options.cors_origins:
         _allow_origins(app, options)
     return app

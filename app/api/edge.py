@@ -1,8 +1,9 @@
 """The edge: everything that happens to a request before routing and to an answer after it, in raw ASGI.
 
-Owns request ids, refusals (overload, rate, key, body size), the headers every answer carries, HEAD and the
-last-resort 500. Runs on every request, so it parses headers once and allocates little. Knows no route except
-the live probe and the one that Telegram calls, which checks a secret of its own.
+Owns request ids, refusals (overload, rate, key, origin, body size), the headers every answer carries, HEAD
+and the last-resort 500. Runs on every request, so it parses headers once and allocates little. Knows no route
+but those that are open without a key: the live probe, the one Telegram calls (it checks a secret of its own),
+the login and the files of the dashboard.
 """
 
 from __future__ import annotations
@@ -18,32 +19,31 @@ from typing import Protocol
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.auth import ALL_SCOPES, Caller, client_address, find_key
-from app.api.errors import BodyTooLarge, Overloaded, TooManyRequests, Unauthorized
+from app.api.errors import BodyTooLarge, OriginRefused, Overloaded, TooManyRequests, Unauthorized
+from app.api.mcp_door import MCP_PATH
 from app.api.options import ApiOptions
+from app.api.origins import is_allowed_origin
+from app.api.page_policies import is_dashboard, policy_headers
 from app.api.problems import internal_problem, problem_response
 from app.api.rate_limit import SlidingWindowLimiter, Verdict
+from app.api.session import Sessions
 from app.core.errors import ServiceError
 
 LIVE_PATH = "/health/live"
 TELEGRAM_PATH = "/telegram/webhook"
+SESSION_PATH = "/api/session"
+INDEX_PATH = "/"
 DATA_MODE_HEADER = "X-Data-Mode"
-_DOCS_PATHS = frozenset({"/docs", "/redoc"})
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
-_WANTED = frozenset({b"authorization", b"x-request-id", b"x-forwarded-for", b"content-length"})
+_WANTED = frozenset(
+    {b"authorization", b"cookie", b"origin", b"accept", b"content-length", b"x-forwarded-for"}
+    | {b"x-request-id"}
+)
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BASE_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
-)
-_JSON_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-# The two documentation pages of the framework load their viewer from its CDN.
-_DOCS_POLICY = (
-    b"content-security-policy",
-    b"default-src 'none'; connect-src 'self'; img-src 'self' data: https://fastapi.tiangolo.com "
-    b"https://cdn.redoc.ly; script-src 'unsafe-inline' https://cdn.jsdelivr.net; "
-    b"style-src 'unsafe-inline' https://cdn.jsdelivr.net https://fonts.googleapis.com; "
-    b"font-src https://fonts.gstatic.com; worker-src blob:; frame-ancestors 'none'",
 )
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 _log = logging.getLogger(__name__)
@@ -55,6 +55,15 @@ class RequestObserver(Protocol):
     def __call__(self, *, method: str, route: str, status: int, elapsed_s: float) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Visitor:
+    """Who is asking. is_known: enough to be answered. by_cookie: told by what a browser sends unasked."""
+
+    caller: Caller
+    is_known: bool
+    by_cookie: bool = False
+
+
 @dataclass(slots=True)
 class _Exchange:
     """One request on its way through: what the answer needs to carry."""
@@ -62,6 +71,7 @@ class _Exchange:
     request_id: bytes
     verdict: Verdict | None = None
     status: int = 0
+    begun_s: float | None = None
     received: int = 0
 
 
@@ -73,11 +83,13 @@ class Edge:
         app: ASGIApp,
         *,
         options: ApiOptions,
+        sessions: Sessions,
         monotonic: Callable[[], float],
         observe: RequestObserver | None = None,
     ) -> None:
         self._app = app
         self._options = options
+        self._sessions = sessions
         self._monotonic = monotonic
         self._observe = observe
         self._limiter = SlidingWindowLimiter(options.rate_limit_per_minute)
@@ -109,7 +121,9 @@ class Edge:
         finally:
             if self._observe is not None:
                 route = getattr(scope.get("route"), "path", "unrouted")
-                elapsed_s = self._monotonic() - started_s
+                # An answer without an end took as long as its beginning.
+                ended_s = self._monotonic() if exchange.begun_s is None else exchange.begun_s
+                elapsed_s = ended_s - started_s
                 self._observe(method=method, route=route, status=exchange.status, elapsed_s=elapsed_s)
 
     async def _handle(
@@ -125,9 +139,9 @@ class Edge:
             scope["caller"] = Caller("probe", frozenset())
             await self._app(scope, receive, send)
             return
-        caller, known = self._caller(scope, headers)
-        scope["caller"] = caller
-        refusal = self._refusal(caller, headers, exchange, known=known)
+        visitor = self._visitor(scope, headers)
+        scope["caller"] = caller = visitor.caller
+        refusal = self._refusal(visitor, scope, headers, exchange)
         if refusal is not None:
             await problem_response(scope, refusal)(scope, receive, send)
             return
@@ -141,39 +155,66 @@ class Edge:
             if not self._in_flight[caller.identity]:
                 del self._in_flight[caller.identity]
 
-    def _caller(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[Caller, bool]:
-        """Who is asking, and whether that is enough to be answered at all."""
+    def _visitor(self, scope: Scope, headers: dict[bytes, bytes]) -> _Visitor:
+        """A key if there is one, else a session, else an address."""
         options = self._options
         if options.api_keys:
             key = find_key(_text(headers.get(b"authorization")), options.api_keys)
             if key is not None:
-                return Caller(f"key:{key.name}", key.scopes), bool(key.scopes)
+                return _Visitor(Caller(f"key:{key.name}", key.scopes, key.name), bool(key.scopes))
         peer = scope.get("client")
         address = client_address(
             peer[0] if peer else None, _text(headers.get(b"x-forwarded-for")), options.trusted_proxy_hops
         )
-        if options.auth_required:
-            return Caller(f"ip:{address}", frozenset()), scope["path"] == TELEGRAM_PATH
-        return Caller(f"ip:{address}", ALL_SCOPES), True
+        if not options.auth_required:
+            return _Visitor(Caller(f"ip:{address}", ALL_SCOPES), True)
+        caller = self._sessions.caller_of_cookie(_text(headers.get(b"cookie")), address)
+        if caller is not None:
+            return _Visitor(caller, True, by_cookie=True)
+        return _Visitor(Caller(f"ip:{address}", frozenset()), self._is_open(scope["path"], headers))
+
+    def _is_open(self, path: str, headers: dict[bytes, bytes]) -> bool:
+        """What strangers are answered: nothing that holds data."""
+        if path in {TELEGRAM_PATH, SESSION_PATH} or is_dashboard(path):
+            return True
+        # Browsers are told the way to the dashboard there, and nothing else.
+        is_redirect = self._options.has_dashboard and prefers_html(headers.get(b"accept", b""))
+        return path == INDEX_PATH and is_redirect
 
     def _refusal(
-        self, caller: Caller, headers: dict[bytes, bytes], exchange: _Exchange, *, known: bool
+        self, visitor: _Visitor, scope: Scope, headers: dict[bytes, bytes], exchange: _Exchange
     ) -> ServiceError | None:
         """The cheapest check first; guesses at keys are counted against the address they come from."""
-        options = self._options
+        options, identity = self._options, visitor.caller.identity
         if self._total >= options.max_in_flight:
             return Overloaded()
-        verdict = exchange.verdict = self._limiter.check(caller.identity, self._monotonic())
-        if not verdict.allowed:
-            detail = f"over {verdict.limit} requests per minute"
-            return TooManyRequests(detail, verdict.retry_after_s)
-        if self._in_flight[caller.identity] >= options.max_in_flight_per_client:
+        # A page of the dashboard is twenty files out of memory: they would use up what its figures need.
+        if not is_dashboard(scope["path"]):
+            verdict = exchange.verdict = self._limiter.check(identity, self._monotonic())
+            if not verdict.allowed:
+                detail = f"over {verdict.limit} requests per minute"
+                return TooManyRequests(detail, verdict.retry_after_s)
+        if self._in_flight[identity] >= options.max_in_flight_per_client:
             return TooManyRequests("too many requests open at once", 1)
-        if not known:
+        if not visitor.is_known:
             return Unauthorized()
+        if scope["method"] not in _SAFE_METHODS and not self._may_change(visitor, scope["path"], headers):
+            return OriginRefused()
         if _declared_length(headers) > options.max_body_bytes:
             return BodyTooLarge(options.max_body_bytes)
         return None
+
+    def _may_change(self, visitor: _Visitor, path: str, headers: dict[bytes, bytes]) -> bool:
+        """Whether this is not another site's page using its visitor's browser.
+
+        A browser says the origin of the page with every change, and no page can say another. Callers that are
+        no browsers say none and prove themselves by a key; a cookie proves nothing without its page.
+        """
+        origin = _text(headers.get(b"origin"))
+        if visitor.by_cookie:
+            return is_allowed_origin(origin, self._options)
+        # The MCP door has a list of its own.
+        return origin is None or path == MCP_PATH or is_allowed_origin(origin, self._options)
 
     def _capped(self, exchange: _Exchange, receive: Receive) -> Receive:
         """Count the body while it is read: a chunked one declares no length."""
@@ -188,12 +229,14 @@ class Edge:
         return capped
 
     def _answering(self, scope: Scope, exchange: _Exchange, send: Send) -> Send:
-        policy = _DOCS_POLICY if scope["path"] in _DOCS_PATHS else _JSON_POLICY
+        policies = policy_headers(scope["path"])
 
         async def answering(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-                headers = [*message.get("headers", ()), *self._static, policy]
+                if _is_endless(message):
+                    exchange.begun_s = self._monotonic()
+                headers = [*message.get("headers", ()), *self._static, *policies]
                 headers.append((b"x-request-id", exchange.request_id))
                 if exchange.verdict is not None:
                     headers += _rate_headers(exchange.verdict)
@@ -201,6 +244,13 @@ class Edge:
             await send(message)
 
         return answering
+
+
+def _is_endless(start: Message) -> bool:
+    return any(
+        name == b"content-type" and value.startswith(b"text/event-stream")
+        for name, value in start.get("headers", ())
+    )
 
 
 def _without_body(send: Send) -> Send:
@@ -213,12 +263,18 @@ def _without_body(send: Send) -> Send:
 
 
 def _read_headers(scope: Scope) -> dict[bytes, bytes]:
-    """The four headers the edge needs; a repeated one is joined, as X-Forwarded-For may be."""
+    """The headers the edge needs; a repeated one is joined, as X-Forwarded-For and Cookie may be."""
     found: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
         if name in _WANTED:
-            found[name] = found[name] + b"," + value if name in found else value
+            between = b"; " if name == b"cookie" else b","
+            found[name] = found[name] + between + value if name in found else value
     return found
+
+
+def prefers_html(accept: bytes) -> bool:
+    """True for browsers, whose Accept starts with text/html."""
+    return accept.split(b",")[0].split(b";")[0].strip().lower() == b"text/html"
 
 
 def _request_id(given: bytes | None) -> bytes:

@@ -42,6 +42,29 @@ class UnknownAlert(ServiceError):
         )
 
 
+class NoDashboard(ServiceError):
+    """This process was started without a built dashboard."""
+
+    code = "no_dashboard"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the dashboard is not built here: `make web` builds it (Node 20.19 or newer and npm), "
+            "then start the service again"
+        )
+
+
+class NoSuchFile(ServiceError):
+    """The dashboard has no file of this name."""
+
+    code = "not_found"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__("the dashboard has no such file")
+
+
 class BodyTooLarge(ServiceError):
     """The request body is over the cap."""
 
@@ -116,6 +139,16 @@ class WrongOrigin(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("not served to this Origin; see MCP_ALLOWED_ORIGINS")
+
+
+class OriginRefused(ServiceError):
+    """A page of an origin that is not on the list, or a session without one, tried to change something."""
+
+    code = "origin_refused"
+    http_status = 403
+
+    def __init__(self) -> None:
+        super().__init__("changes are not taken from pages of this Origin; see PUBLIC_URL and CORS_ORIGINS")
 
 
 class WrongMediaType(ServiceError):

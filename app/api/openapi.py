@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.api.edge import DATA_MODE_HEADER, LIVE_PATH
+from app.api.edge import DATA_MODE_HEADER, LIVE_PATH, SESSION_PATH
 from app.api.openapi_parts import JsonObject, problem_content, tidy_schema
 from app.api.schemas.enum_texts import ENUM_TEXTS
 from app.api.schemas.problem import Problem
@@ -91,7 +91,7 @@ def build_openapi(app: FastAPI) -> JsonObject:
             response["headers"] = {DATA_MODE_HEADER: {"$ref": f"#/components/headers/{DATA_MODE_HEADER}"}}
         for parameter in operation.get("parameters", ()):
             tidy_schema(parameter["schema"])
-        if path == LIVE_PATH:
+        if path in {LIVE_PATH, SESSION_PATH}:
             operation["security"] = []
     document["components"]["headers"] = {DATA_MODE_HEADER: copy.deepcopy(_DATA_MODE)}
     document["components"]["securitySchemes"] = copy.deepcopy(_SECURITY)

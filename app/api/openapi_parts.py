@@ -16,7 +16,7 @@ _EDGE_STATUSES = (401, 413, 429, 503)
 PROBLEM_TEXTS = {
     400: "Malformed parameter.",
     401: "No valid key.",
-    403: "The key lacks the scope.",
+    403: "The key lacks the scope, or changes are not taken from the page's origin.",
     404: "Unknown symbol; `near` names look-alikes.",
     413: "The request body is too large.",
     429: "Over the rate limit; Retry-After says when to ask again.",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from app.api.dashboard_files import DashboardFiles
 from app.api.live_limits import LiveLimits
 from app.api.mcp_options import McpOptions
 from app.core.domain.context import DataMode
@@ -61,7 +62,8 @@ class ApiOptions:
     by the process, max_in_flight_per_client: by one key or address. reuse_s: seconds an encoded signal
     answer may be served again. mcp: whom the MCP door answers, None without that door. origins: browser
     origins whose pages may change anything (`origins.allowed_origins`). dashboard_token_digest: of the token
-    that opens the dashboard, with every scope; None without one. live: how much live feed there is.
+    that opens the dashboard, with every scope; None without one. dashboard: its files, None where it is not
+    built. live: how much live feed there is.
     """
 
     public_url: str
@@ -76,8 +78,8 @@ class ApiOptions:
     max_in_flight: int = 256
     max_in_flight_per_client: int = 128
     reuse_s: float = 1.0
-    has_dashboard: bool = False
     mcp: McpOptions | None = None
+    dashboard: DashboardFiles | None = field(default=None, repr=False, compare=False)
     origins: tuple[str, ...] = ()
     dashboard_token_digest: bytes | None = field(default=None, repr=False)
     live: LiveLimits = field(default_factory=LiveLimits)
@@ -93,6 +95,10 @@ class ApiOptions:
     @property
     def is_prod(self) -> bool:
         return self.env == "prod"
+
+    @property
+    def has_dashboard(self) -> bool:
+        return self.dashboard is not None
 
     @property
     def auth_required(self) -> bool:

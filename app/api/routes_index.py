@@ -7,12 +7,14 @@ from collections.abc import Callable
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
+from app.api.auth import require_scope
+from app.api.edge import INDEX_PATH, prefers_html
 from app.api.openapi import TITLE
 from app.api.openapi_parts import JsonObject, json_answer, problems, success
-from app.api.options import ApiOptions
+from app.api.options import ApiOptions, Scope
+from app.api.page_policies import DASHBOARD_PATH
 from app.api.schemas.health import IndexResponse, RouteItem
 
-DASHBOARD_PATH = "/dashboard/"
 _ANY_OBJECT = {"application/json": {"schema": {"type": "object"}}}
 _PAGES = (
     ("/docs", "Interactive documentation."),
@@ -28,7 +30,7 @@ def index_routes(
     router = APIRouter(tags=["index"])
 
     @router.get(
-        "/",
+        INDEX_PATH,
         operation_id="getIndex",
         summary="All routes",
         description="Name, version, data mode and every route; browsers go to the dashboard if there is one.",
@@ -36,12 +38,14 @@ def index_routes(
         responses={
             200: success(IndexResponse, "Name, version, data mode and every route."),
             307: {"description": "To the dashboard."},
-            **problems(),
+            **problems(403),
         },
     )
     async def get_index(request: Request) -> Response:
-        if options.has_dashboard and _prefers_html(request.headers.get("accept", "")):
+        if options.has_dashboard and prefers_html(request.headers.get("accept", "").encode("latin-1")):
             return RedirectResponse(DASHBOARD_PATH, 307)
+        # The way to the dashboard is open to strangers, the list is not: the edge may have let one in.
+        require_scope(request, options, Scope.READ)
         return json_answer(_index(options, openapi()))
 
     @router.get(
@@ -56,11 +60,6 @@ def index_routes(
         return JSONResponse(actions())
 
     return router
-
-
-def _prefers_html(accept: str) -> bool:
-    """True for browsers, whose Accept starts with text/html."""
-    return accept.split(",")[0].split(";")[0].strip().lower() == "text/html"
 
 
 def _index(options: ApiOptions, document: JsonObject) -> IndexResponse:

@@ -318,8 +318,9 @@ class FakeLive:
 class Rig:
     """One app with fakes, a hand-moved monotonic clock and a client."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, wall_ms: Callable[[], int] = lambda: NOW_MS, **options: Any) -> None:
         self.now_s = 1_000_000.0
+        self.wall_ms = wall_ms
         self.signals, self.market, self.health = FakeSignals(), FakeMarket(), FakeHealth()
         self.derivatives = FakeDerivatives(KNOWN)
         self.budget = FakeBudget()
@@ -369,6 +370,7 @@ class Rig:
             metrics_text=lambda: b"signals_total 1\n",
             now_ms=lambda: NOW_MS,
             monotonic=lambda: self.now_s,
+            wall_ms=wall_ms,
             observe=lambda **seen: self.observed.append(seen),
         )
 

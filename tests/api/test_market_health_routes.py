@@ -12,6 +12,7 @@ from app.core.domain.quality import MissingReason
 from app.core.domain.status import DependencyState, DependencyStatus, ReadyStatus
 from app.core.errors import ProviderError
 from app.services.transport import circuit
+from tests.dashboard_build import dashboard_files
 
 
 async def test_market_shows_inputs_extras_and_their_errors(rig: Any, capability_count: int) -> None:
@@ -103,7 +104,7 @@ async def test_index_lists_every_route(rig: Any) -> None:
 async def test_browsers_are_sent_to_the_dashboard_only_when_there_is_one(rig: Any, make_rig: Any) -> None:
     browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     assert (await rig.get("/", headers=browser)).status_code == 200
-    with_dashboard = make_rig(has_dashboard=True)
+    with_dashboard = make_rig(dashboard=dashboard_files())
     answer = await with_dashboard.get("/", headers=browser)
     assert (answer.status_code, answer.headers["location"]) == (307, "/dashboard/")
     assert (await with_dashboard.get("/")).status_code == 200

@@ -205,6 +205,7 @@ ENUM_TEXTS: Mapping[str, str] = {
         "(equal highs or lows) or previous_level (day or week)."
     ),
     "ZoneState": "untouched, touched, half_filled or ended at the last closed candle.",
+    "Scope": "read: market data and signals. debug: how they came about. admin: metrics and changes.",
     "EntryKind": (
         "limit: an order that waits in the zone; reclaim: the close that took the zone back after a sweep."
     ),

@@ -95,4 +95,4 @@ class IndexResponse(ApiModel):
     version: Name = Field(description="Version of the service.")
     data_mode: DataMode = Field(description="live, demo (simulated market) or replay (recorded past).")
     disclaimer: Detail = Field(description="What the answers are not.")
-    routes: list[RouteItem] = Field(max_length=60, description="Every route.")
+    routes: list[RouteItem] = Field(max_length=100, description="Every route.")

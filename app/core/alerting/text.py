@@ -35,6 +35,7 @@ from app.core.alerting.phrases import (
     ratio_note,
     sources_line,
 )
+from app.core.alerting.policy import MARKET
 from app.core.alerting.severity import RANK
 from app.core.domain.alerts import Alert, Language
 from app.core.domain.signal import Direction
@@ -135,13 +136,19 @@ def _title(alert: Alert, language: Language) -> str:
 def _buttons(
     alert: Alert, language: Language, dashboard_url: str | None
 ) -> tuple[tuple[tuple[str, str], ...], ...]:
-    """Mute for an hour, details, dashboard. A name that is no plain symbol has no button: it would not fit
-    into the 64 bytes a button may hold, or mean something else there."""
+    """Mute for an hour, details, the coin in the dashboard. A name that is no plain symbol has no button and
+    no page: it would not fit into the 64 bytes a button may hold, or mean something else there."""
     row = [(plain_of(say("button.details", language)), f"details:{alert.id}")]
     if _BUTTON_SYMBOL.fullmatch(alert.symbol):
         text = plain_of(say("button.mute", language, symbol=alert.symbol))
         row.insert(0, (text, f"mute:{alert.symbol}:1"))
     rows = [tuple(row)]
     if dashboard_url:
-        rows.append(((plain_of(say("button.dashboard", language)), dashboard_url),))
+        rows.append(((plain_of(say("button.dashboard", language)), _page(alert, dashboard_url)),))
     return tuple(rows)
+
+
+def _page(alert: Alert, dashboard_url: str) -> str:
+    """Worked example: BTC, `https://a.example/dashboard/` -> `https://a.example/dashboard/coin/BTC`."""
+    is_coin = _BUTTON_SYMBOL.fullmatch(alert.symbol) and alert.symbol != MARKET
+    return f"{dashboard_url.rstrip('/')}/coin/{alert.symbol}" if is_coin else dashboard_url

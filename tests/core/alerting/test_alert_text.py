@@ -364,10 +364,15 @@ class TestWhatAnAlertSays:
 
 class TestButtons:
     def test_mute_details_and_the_dashboard_when_there_is_one(self) -> None:
-        first, second = render(alert(), dashboard_url="https://example.invalid/").buttons
+        first, second = render(alert(), dashboard_url="https://example.invalid/dashboard/").buttons
         assert first == (("Mute BTC 1 h", "mute:BTC:1"), ("Details", "details:0123456789abcdef"))
-        assert second == (("Open dashboard", "https://example.invalid/"),)
+        assert second == (("Open dashboard", "https://example.invalid/dashboard/coin/BTC"),)
         assert len(render(alert()).buttons) == 1
+
+    @pytest.mark.parametrize("name", ["MARKET", *PAYLOADS])
+    def test_what_is_no_coin_leads_to_the_first_page(self, name: str) -> None:
+        url = "https://example.invalid/dashboard/"
+        assert render(alert(symbol=name), dashboard_url=url).buttons[-1] == (("Open dashboard", url),)
 
     @pytest.mark.parametrize("name", PAYLOADS)
     def test_a_name_that_is_no_symbol_is_in_no_button(self, name: str) -> None:

@@ -49,7 +49,9 @@ class TestWhatGoesOut:
         assert [call.chat for call in rig.webhook.calls] == ["webhook"]
         assert await rig.states() == [SENT, SENT, SENT]
         assert REPEAT not in "".join(rig.telegram.texts)
-        assert ("Open dashboard", "https://dash.example") in rig.telegram.calls[0].message.buttons[-1]
+        assert ("Open dashboard", "https://dash.example/coin/BTC") in rig.telegram.calls[0].message.buttons[
+            -1
+        ]
 
     async def test_nothing_is_sent_twice(self, rig: DeliveryRig) -> None:
         await rig.keep(an_alert())
