@@ -1,4 +1,4 @@
-"""Flow and the live feed, put together over the ground of a process. A part of `bootstrap`, split off."""
+"""What the stream says and what the dashboard shows of it, put together. A part of `bootstrap_use_cases`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ from app.services.record_service import RecordService
 from app.services.signal_service import SignalService
 from app.settings import Settings
 
+# Seconds between two readings of all coins: in memory, and over Redis or the database.
+MEMORY_EVERY_S, SHARED_EVERY_S = 0.5, 1.0
+
 
 def flow_of(base: Base, warm: WarmCache, resolve: Callable[[str], Symbol]) -> FlowService:
+    """The flow use case over `warm`."""
     return FlowService(
         warm,
         resolve=resolve,
@@ -29,10 +33,10 @@ def flow_of(base: Base, warm: WarmCache, resolve: Callable[[str], Symbol]) -> Fl
 
 
 def live_of(base: Base, signals: SignalService, alerts: AlertService, record: RecordService) -> LiveService:
-    """What the dashboard shows; in memory twice a second, over Redis or the database once."""
+    """What the dashboard shows."""
     settings, clock = base.settings, base.clock
     is_memory = base.redis is None and settings.runs_worker_embedded()
-    read_every_s = 0.5 if is_memory else 1.0
+    read_every_s = MEMORY_EVERY_S if is_memory else SHARED_EVERY_S
     warm = SharedReading(base.warm, keep_s=0.9 * read_every_s, monotonic=clock.monotonic_s)
     return LiveService(
         LiveParts(

@@ -71,6 +71,7 @@ class _Exchange:
     request_id: bytes
     verdict: Verdict | None = None
     status: int = 0
+    begun_s: float | None = None
     received: int = 0
 
 
@@ -120,7 +121,9 @@ class Edge:
         finally:
             if self._observe is not None:
                 route = getattr(scope.get("route"), "path", "unrouted")
-                elapsed_s = self._monotonic() - started_s
+                # An answer without an end took as long as its beginning.
+                ended_s = self._monotonic() if exchange.begun_s is None else exchange.begun_s
+                elapsed_s = ended_s - started_s
                 self._observe(method=method, route=route, status=exchange.status, elapsed_s=elapsed_s)
 
     async def _handle(
@@ -231,6 +234,8 @@ class Edge:
         async def answering(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
+                if _is_endless(message):
+                    exchange.begun_s = self._monotonic()
                 headers = [*message.get("headers", ()), *self._static, *policies]
                 headers.append((b"x-request-id", exchange.request_id))
                 if exchange.verdict is not None:
@@ -239,6 +244,13 @@ class Edge:
             await send(message)
 
         return answering
+
+
+def _is_endless(start: Message) -> bool:
+    return any(
+        name == b"content-type" and value.startswith(b"text/event-stream")
+        for name, value in start.get("headers", ())
+    )
 
 
 def _without_body(send: Send) -> Send:

@@ -23,6 +23,8 @@ from app.core.domain.context import DataMode
 
 # Who got the last one late need not wait a whole interval more to be in step with the others again.
 _EARLY = 0.8
+# A wait for a moment ends a little after it, whatever the clock's grain.
+_GRAIN_S = 0.001
 
 
 class Kind(StrEnum):
@@ -168,7 +170,7 @@ class LiveHub:
             if quiet_s >= limits.beat_s:
                 cursor.told_s = self.monotonic()
                 return self._message(Told.BEAT, cursor.version, "")
-            await self._release_within(limits.interval_s if has_news else limits.beat_s - quiet_s)
+            await self._release_within(limits.interval_s if has_news else limits.beat_s - quiet_s + _GRAIN_S)
         return None
 
     async def _release_within(self, seconds: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from fastapi import FastAPI
 from app.api.app import create_api
 from app.api.deps import ApiServices
 from app.api.options import ApiOptions
+from app.api.session import Sessions
 from app.core.clock import ManualClock
 from app.core.domain.answer import MarketAnswer, MarketExtra, ProbeResult, ProbeStatus, SignalAnswer
 from app.core.domain.budget import BudgetReport, BudgetRow
@@ -387,6 +389,12 @@ class Rig:
             wall_ms=wall_ms,
             observe=lambda **seen: self.observed.append(seen),
         )
+
+    def cookie_of(self, token: str) -> str:
+        """`name=value` of a session opened with `token`, as a browser sends it back."""
+        opened = Sessions(self.options, wall_ms=lambda: time.time_ns() // 1_000_000).cookie_of_token(token)
+        assert opened is not None
+        return opened.partition(";")[0]
 
     def client(self, address: str = "127.0.0.1") -> httpx2.AsyncClient:
         transport = httpx2.ASGITransport(self.app, client=(address, 1))

@@ -90,6 +90,8 @@ OPERATIONS = [
     "getSession",
     "openSession",
     "closeSession",
+    "listSignals",
+    "streamEvents",
 ]
 # Where everything is open there is no token to log in with; that a login succeeds is test_session_routes'.
 NEVER_SUCCEEDS = {"openSession"}
@@ -179,6 +181,7 @@ def _given(operation: Any) -> Any:
 @pytest.mark.parametrize("operation_id", OPERATIONS)
 def test_every_answer_is_documented(make_rig: Any, operation_id: str) -> None:
     rig = make_rig(rate_limit_per_minute=1_000_000)
+    rig.app.state.live.close()  # a stream of events ends as it begins
     rig.signals.known = rig.derivatives.known = rig.heatmap.known = rig.track.known = (
         frozenset()
     )  # every well-formed symbol is a coin, so that answers are seen too

@@ -71,6 +71,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.bootstrap_use_cases",
         "app.bootstrap_live",
         "app.bootstrap_record",
+        "app.bootstrap_live",
         "app.bootstrap_stream",
         "app.bootstrap_messages",
         "app.bootstrap_poller",

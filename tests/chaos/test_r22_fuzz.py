@@ -88,7 +88,10 @@ OPERATIONS = [
     "toggleCoin",
     "getStats",
     "getCandles",
+    "listSignals",
 ]
+# Answers without an end: each request would hang. Held to the document by tests/api/test_api_fuzz.py.
+ENDLESS = {"streamEvents"}
 MODES = schemathesis.GenerationMode
 
 
@@ -113,7 +116,7 @@ def test_every_answer_of_the_running_service_is_documented(demo: Service, operat
 def test_the_list_above_is_the_whole_interface(demo: Service) -> None:
     document = demo.get("/openapi.json").json()
     documented = {operation["operationId"] for _, _, operation in operations(document)}
-    assert documented == set(OPERATIONS)
+    assert documented == set(OPERATIONS) | ENDLESS
 
 
 NASTY = [
