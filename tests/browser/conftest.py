@@ -49,7 +49,7 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-@dataclass(slots=True)
+@dataclass
 class Said:
     """What went wrong in a page, by its own account: console errors, exceptions, answers of 4xx and 5xx."""
 
