@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from tests.live_process import ROOT, Service, running
 
@@ -25,6 +33,7 @@ PHONE = {"width": 390, "height": 844}
 GUARD_MS = 30_000.0
 # A walk through every page at once is more than one person asks in a minute.
 SETTINGS = {"RATE_LIMIT_PER_MINUTE": "100000"}
+expect.set_options(timeout=GUARD_MS)
 
 
 def chromium_path() -> str:

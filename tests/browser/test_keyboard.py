@@ -70,7 +70,7 @@ def test_a_coin_is_added_and_removed_by_keys_and_the_focus_comes_back(visit: Cal
 
 def test_the_choice_of_colours_is_kept(visit: Callable[..., Visit]) -> None:
     page = visit(color_scheme="dark").open()
-    shade = "getComputedStyle(document.body).backgroundColor"
+    shade = "getComputedStyle(document.documentElement).backgroundColor"
     expect(page.get_by_test_id("cards")).to_be_visible()
     dark = page.evaluate(shade)
     for _ in range(3):

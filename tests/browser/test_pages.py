@@ -1,4 +1,4 @@
-"""Every page on a desk and on a phone, dark and light: no error, no overflow, nothing that shuts anybody out."""
+"""Every page on a desk and on a phone, dark and light: no error, no overflow, no barrier."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ _OVERFLOW = """() => {
 }"""
 _AXE = """async () => {
   const found = await axe.run(document, {resultTypes: ['violations']});
-  return found.violations.map((one) => `${one.id}: ${one.nodes.slice(0, 4).map((node) => node.target).join(' | ')}`);
+  const where = (one) => one.nodes.slice(0, 4).map((node) => node.target).join(' | ');
+  return found.violations.map((one) => `${one.id}: ${where(one)}`);
 }"""
 
 
