@@ -18,7 +18,7 @@ import type { Cluster, Timeframe, Zone } from '../coin/answers';
 import { openOfClose } from './bars';
 import type { Palette } from './palette';
 import { translucent } from './palette';
-import { clusterBars, freePlace, strengthOf, zoneBoxes, type PaneScale, type Span, type ZoneBox } from './zones';
+import { clusterBars, labelLeft, strengthOf, takePlace, zoneBoxes, type PaneScale, type Place, type ZoneBox } from './zones';
 
 export interface Level {
   price: number;
@@ -39,7 +39,17 @@ type DrawTarget = Parameters<IPrimitivePaneRenderer['draw']>[0];
 
 const LABEL_PX = 14;
 const FONT = '11px system-ui, -apple-system, "Segoe UI", sans-serif';
+interface Label {
+  text: string;
+  x: number;
+  y: number;
+  align: 'left' | 'right';
+  colour: string;
+}
+
+/** Room of the longest cluster, and of the volume written left of it, as shares of the width. */
 const MARGIN_SHARE = 0.16;
+const VOLUME_SHARE = 0.08;
 /** A pane this narrow has no room for more than a zone's name. */
 const NARROW_PX = 480;
 
@@ -167,55 +177,51 @@ export class Overlay implements ISeriesPrimitive<Time> {
       context.save();
       context.font = FONT;
       context.textBaseline = 'middle';
-      const left: Span[] = [];
-      for (const box of this.boxes(pane)) this.labelZone(context, box, pane, left);
-      for (const level of this.content.levels) this.labelLevel(context, level, pane, left);
-      this.labelClusters(context, pane);
+      const taken: Place[] = [];
+      this.labelClusters(context, pane, taken);
+      for (const box of this.boxes(pane)) this.labelZone(context, box, pane, taken);
+      for (const level of this.content.levels) this.labelLevel(context, level, pane, taken);
       context.restore();
     });
   }
 
-  private labelZone(context: CanvasRenderingContext2D, box: ZoneBox, pane: PaneScale, taken: Span[]): void {
-    const middle = box.isLine ? box.top - LABEL_PX / 2 : (box.top + box.bottom) / 2;
-    const place = freePlace(middle, LABEL_PX, taken);
-    if (!place) return;
-    taken.push(place);
-    const colour = box.zone.direction === 'bullish' ? this.palette.bull : this.palette.bear;
+  private labelZone(context: CanvasRenderingContext2D, box: ZoneBox, pane: PaneScale, taken: Place[]): void {
     const state = pane.width < NARROW_PX ? '' : ` · ${box.zone.state.replaceAll('_', ' ')}`;
-    this.write(context, box.zone.label + state, 6, (place.top + place.bottom) / 2, 'left', colour);
+    const text = box.zone.label + state;
+    const left = labelLeft(box, context.measureText(text).width, pane, pane.width * (MARGIN_SHARE + VOLUME_SHARE));
+    const middle = box.isLine ? box.top - LABEL_PX / 2 : (box.top + box.bottom) / 2;
+    const colour = box.zone.direction === 'bullish' ? this.palette.bull : this.palette.bear;
+    this.write(context, { text, x: left, y: middle, align: 'left', colour }, taken);
   }
 
-  private labelLevel(context: CanvasRenderingContext2D, level: Level, pane: PaneScale, taken: Span[]): void {
+  private labelLevel(context: CanvasRenderingContext2D, level: Level, pane: PaneScale, taken: Place[]): void {
     const y = pane.yOf(level.price);
     if (y === null || y < 0 || y > pane.height) return;
-    const place = freePlace(y - LABEL_PX / 2, LABEL_PX, taken);
-    if (!place) return;
-    taken.push(place);
-    this.write(context, level.label, 6, (place.top + place.bottom) / 2, 'left', this.palette.muted);
+    this.write(context, { text: level.label, x: 6, y: y - LABEL_PX / 2, align: 'left', colour: this.palette.muted }, taken);
   }
 
-  private labelClusters(context: CanvasRenderingContext2D, pane: PaneScale): void {
-    const taken: Span[] = [];
+  private labelClusters(context: CanvasRenderingContext2D, pane: PaneScale, taken: Place[]): void {
     const bars = clusterBars(this.content.clusters, pane, pane.width * MARGIN_SHARE);
     for (const bar of bars.sort((a, b) => b.cluster.volume - a.cluster.volume)) {
-      const place = freePlace((bar.top + bar.bottom) / 2, LABEL_PX, taken);
-      if (!place) continue;
-      taken.push(place);
-      const side = bar.cluster.side === 'LONG' ? 'L' : 'S';
-      const colour = bar.cluster.side === 'LONG' ? this.palette.bear : this.palette.bull;
-      const text = `${side} ${this.content.formatVolume(bar.cluster.volume)}`;
-      this.write(context, text, bar.left - 5, (place.top + place.bottom) / 2, 'right', colour);
+      const isLong = bar.cluster.side === 'LONG';
+      const text = `${isLong ? 'L' : 'S'} ${this.content.formatVolume(bar.cluster.volume)}`;
+      const colour = isLong ? this.palette.bear : this.palette.bull;
+      this.write(context, { text, x: bar.left - 5, y: (bar.top + bar.bottom) / 2, align: 'right', colour }, taken);
     }
   }
 
-  /** Text with a halo of the background, readable over candles. */
-  private write(context: CanvasRenderingContext2D, text: string, x: number, y: number, align: CanvasTextAlign, colour: string): void {
-    context.textAlign = align;
+  /** Text with a halo of the background, readable over candles; nothing where another label stands. */
+  private write(context: CanvasRenderingContext2D, label: Label, taken: Place[]): void {
+    const width = context.measureText(label.text).width;
+    const left = label.align === 'left' ? label.x : label.x - width;
+    const place = { left, right: left + width, top: label.y - LABEL_PX / 2, bottom: label.y + LABEL_PX / 2 };
+    if (!takePlace(place, taken)) return;
+    context.textAlign = label.align;
     context.lineJoin = 'round';
     context.lineWidth = 3;
     context.strokeStyle = translucent(this.palette.surface, 0.85);
-    context.strokeText(text, x, y);
-    context.fillStyle = colour;
-    context.fillText(text, x, y);
+    context.strokeText(label.text, label.x, label.y);
+    context.fillStyle = label.colour;
+    context.fillText(label.text, label.x, label.y);
   }
 }

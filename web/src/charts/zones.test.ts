@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Cluster, Zone } from '../coin/answers';
-import { clusterBars, freePlace, zoneBoxes, type PaneScale } from './zones';
+import { clusterBars, labelLeft, takePlace, zoneBoxes, type PaneScale } from './zones';
 
 // 10 s and 1 USD are a pixel: x grows with time from 0, y falls with price from 400 USD at the top.
 const pane: PaneScale = { width: 500, height: 300, xOf: (s) => s / 10, yOf: (price) => 400 - price };
@@ -70,9 +70,21 @@ describe('clusterBars', () => {
   });
 });
 
-describe('freePlace', () => {
-  it('refuses a place that another label has', () => {
-    expect(freePlace(50, 12, [{ top: 48, bottom: 60 }])).toBeNull();
-    expect(freePlace(50, 12, [{ top: 56, bottom: 68 }])).toEqual({ top: 44, bottom: 56 });
+describe('labels', () => {
+  const at = (left: number, top: number) => ({ left, right: left + 100, top, bottom: top + 14 });
+
+  it('stand in the box, and left of the clusters when the box begins late', () => {
+    const [early, late] = zoneBoxes([zone(), zone({ formedAt: '4500', knownAt: '4500' })], openOf, pane);
+    expect(labelLeft(early!, 120, pane, 80)).toBe(106);
+    expect(labelLeft(late!, 120, pane, 80)).toBe(300);
+    expect(labelLeft(late!, 900, pane, 80)).toBe(6);
+  });
+
+  it('do not cover each other', () => {
+    const taken = [at(0, 50)];
+    expect(takePlace(at(40, 60), taken)).toBe(false);
+    expect(takePlace(at(120, 60), taken)).toBe(true);
+    expect(takePlace(at(0, 64), taken)).toBe(true);
+    expect(taken).toHaveLength(3);
   });
 });

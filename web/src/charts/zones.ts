@@ -33,13 +33,17 @@ export interface ClusterBar {
   bottom: number;
 }
 
-export interface Span {
+/** The place of a label. */
+export interface Place {
+  left: number;
+  right: number;
   top: number;
   bottom: number;
 }
 
 const THIN_PX = 2;
 const LEAST_BAR_PX = 3;
+const LABEL_GAP_PX = 6;
 
 /** Boxes of the zones that can be seen, from their candle to the right edge. Ended zones are left out. */
 export function zoneBoxes(zones: readonly Zone[], openOf: (iso: string) => number | null, pane: PaneScale): ZoneBox[] {
@@ -88,8 +92,16 @@ export function strengthOf(state: ZoneState): number {
   return { untouched: 1, touched: 0.7, half_filled: 0.45, ended: 0 }[state] ?? 0.5;
 }
 
-/** First free place for a label of `height`, at `wanted` or within the span; null when all of it is taken. */
-export function freePlace(wanted: number, height: number, taken: readonly Span[]): Span | null {
-  const span = { top: wanted - height / 2, bottom: wanted + height / 2 };
-  return taken.some((other) => span.top < other.bottom && other.top < span.bottom) ? null : span;
+/** Where a zone's name begins: inside its box, but left of the margin in which the clusters lie. */
+export function labelLeft(box: ZoneBox, textWidth: number, pane: PaneScale, margin: number): number {
+  return Math.max(LABEL_GAP_PX, Math.min(box.left + LABEL_GAP_PX, pane.width - margin - textWidth));
+}
+
+/** Takes the place unless it touches one that is taken; says whether it could. */
+export function takePlace(place: Place, taken: Place[]): boolean {
+  const touches = (other: Place): boolean =>
+    place.top < other.bottom && other.top < place.bottom && place.left < other.right && other.left < place.right;
+  if (taken.some(touches)) return false;
+  taken.push(place);
+  return true;
 }

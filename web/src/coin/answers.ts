@@ -23,10 +23,12 @@ export interface CandlesAnswer {
   symbol: string;
   timeframe: Timeframe;
   source: string | null;
+  exchange: string | null;
   asOf: string | null;
   ageS: number | null;
   candles: Candle[];
-  missing: string | { reason?: string; detail?: string; why?: string } | null;
+  /** Why there are none; null when there are some. */
+  missing: { reason: string; detail: string } | null;
 }
 
 export interface Zone {

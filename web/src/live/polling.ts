@@ -3,8 +3,9 @@
  * Used where the feed may not be opened (its address is not allowed, a proxy stops it) until it can.
  */
 import { ask, problemFrom } from '../api';
-import type { Alert, Card, CascadeRow, FeedSignal, LiveParts, TopRow } from '../types/live';
+import type { StoredSignal } from '../types/answers';
 import type { CoinsAnswer } from '../types/http';
+import type { Alert, Card, CascadeRow, LiveParts, TopRow } from '../types/live';
 import { noteAnswerTime } from './clock';
 
 const EVERY_MS = 10_000;
@@ -26,17 +27,21 @@ async function partOf<T extends Stamped>(path: string, parts: (answer: T) => Liv
   }
 }
 
+/** Nothing when the service is not there at all: one refused request is enough to know. */
 async function askAll(): Promise<LiveParts> {
-  const all = await Promise.all([
-    partOf<CoinsAnswer>('/api/coins', (a) => ({ coins: a.items })),
+  const first = await partOf<CoinsAnswer>('/api/coins', (a) => ({ coins: a.items }));
+  if (!first.coins) return {};
+  const rest = await Promise.all([
     partOf<Stamped & { items: Card[] }>('/api/signals', (a) => ({
       cards: Object.fromEntries(a.items.map((card) => [card.symbol, card])),
     })),
     partOf<FlowTop>('/flow/top', (a) => ({ top: a.items, cascades: a.cascades })),
     partOf<Stamped & { items: Alert[] }>('/api/alerts?limit=50', (a) => ({ alerts: a.items })),
-    partOf<Stamped & { items: FeedSignal[] }>('/api/signals/history?limit=50', (a) => ({ signals: a.items })),
+    partOf<Stamped & { items: StoredSignal[] }>('/api/signals/history?limit=50', (a) => ({
+      signals: a.items.map((stored) => ({ ...stored, priceUsd: stored.price })),
+    })),
   ]);
-  return Object.assign({}, ...all) as LiveParts;
+  return Object.assign({}, first, ...rest) as LiveParts;
 }
 
 export class Polling {

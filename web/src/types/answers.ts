@@ -207,6 +207,26 @@ export interface SignalStatsAnswer extends Stamped {
   items: { symbol: string; trigger: string; mode: string; direction: Direction; count: number; meanScore: number; meanCoverage: number }[];
 }
 
+export interface StatsAnswer extends Stamped {
+  since: string;
+  coinsListed: number;
+  coinsOn: number;
+  /** The counts of signals and alerts are null when the store cannot say; `whyNull` says why. */
+  signalsTotal: number | null;
+  signalsLong: number | null;
+  signalsNeutral: number | null;
+  signalsShort: number | null;
+  alertsTotal: number | null;
+  alertsKept: number | null;
+  alertsDropped: { reason: string; count: number }[] | null;
+  liveClients: number;
+  storeState: string;
+  storeRowsWaiting: number;
+  storeOldestWaitingS: number;
+  storeRowsLost: number;
+  whyNull: string | null;
+}
+
 export interface StoredSignal {
   id: string;
   symbol: string;
