@@ -1,4 +1,4 @@
-"""Two hundred clients of one process: all are told, and what they cost does not grow with what they are told."""
+"""Two hundred clients of one process: all are told, and what they cost does not grow with the telling."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -186,7 +187,7 @@ def test_each_coin_is_evaluated_about_every_ten_seconds_and_not_all_at_once() ->
             for times in by_coin.values():
                 assert 6 <= len(times) <= 8
             later = sorted(at for times in by_coin.values() for at in times if at > 5)
-            assert all(after - before > 2 for before, after in zip(later, later[1:], strict=False))
+            assert all(after - before > 2 for before, after in itertools.pairwise(later))
 
     run_virtual(scene())
 
