@@ -175,9 +175,10 @@ async def live_simulator(
 
 @asynccontextmanager
 async def live_app(
-    sim: LiveSim, clock: Clock, settings: Mapping[str, str] | None = None
+    sim: LiveSim, clock: Clock, settings: Mapping[str, str] | None = None, **composed: Any
 ) -> AsyncIterator[LiveApp]:
-    """An application whose providers are at `sim`; `settings` win, an empty value unsets one."""
+    """An application whose providers are at `sim`; `settings` win, an empty value unsets one. composed: more
+    of `build`."""
     given = {"DATA_MODE": "demo", "LOG_LEVEL": "WARNING", "RATE_LIMIT_PER_MINUTE": "1000000"}
     given |= {"PLANNER": "off", "WORKER": "off", "HOURLY_EVALUATIONS": "off"}  # tests count calls
     # A busy machine is neither a slow provider nor a sick Redis: whoever tests a deadline sets it.
@@ -188,7 +189,7 @@ async def live_app(
         folder = stack.enter_context(TemporaryDirectory(prefix="store-"))
         given |= {"DATABASE_URL": f"sqlite:///{folder}/signals.db"}
         given |= provider_settings(sim.url) | dict(settings or {})
-        application = build(load_settings(given), clock=clock, observe_call=records.append)
+        application = build(load_settings(given), clock=clock, observe_call=records.append, **composed)
         stack.callback(forget_logging)
         await stack.enter_async_context(application.api.router.lifespan_context(application.api))
         transport = httpx2.ASGITransport(app=application.api)

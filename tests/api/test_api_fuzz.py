@@ -17,6 +17,7 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 
+from app.api.openapi import operations
 from app.core.domain.track_record import SignalCount
 from app.core.errors import NoPriceAvailable
 from tests.flow_facts import alert, delivery, stored
@@ -82,7 +83,12 @@ OPERATIONS = [
     "searchSymbols",
     "listSignals",
     "streamEvents",
+    "getSession",
+    "openSession",
+    "closeSession",
 ]
+# Where everything is open there is no token to log in with; that a login succeeds is test_session_routes'.
+NEVER_SUCCEEDS = {"openSession"}
 
 _ONE_COIN = {"path_parameters": {"symbol": "BTC"}}
 VALID: dict[str, dict[str, Any]] = {
@@ -171,11 +177,12 @@ def test_every_answer_is_documented(make_rig: Any, operation_id: str) -> None:
     )  # every well-formed symbol is a coin, so that answers are seen too
     rig.alerts.rows = [stored(alert(n), deliveries=(delivery(),)) for n in range(1, 4)]
     rig.track.counts = (SignalCount("BTC", "schedule", "balanced", "LONG", 3, 66.5, 0.9),)
-    fuzz(rig, operation_id, CHECKS, VALID.get(operation_id, {}))
+    valid = None if operation_id in NEVER_SUCCEEDS else VALID.get(operation_id, {})
+    fuzz(rig, operation_id, CHECKS, valid)
 
 
 def test_documented_operations_are_all_fuzzed(rig: Any) -> None:
-    documented = {item["get"]["operationId"] for item in rig.app.openapi()["paths"].values()}
+    documented = {operation["operationId"] for _, _, operation in operations(rig.app.openapi())}
     assert documented == set(OPERATIONS)
 
 

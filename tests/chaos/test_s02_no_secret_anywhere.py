@@ -21,6 +21,7 @@ CANARIES = {
     "COINAPI_KEY": "cacanary-5Tb8Wn41pRy6",
     "LUNARCRUSH_API_KEY": "lccanary-9Mf3Js70dHu4",
     "TELEGRAM_BOT_TOKEN": "8412345678:tgcanary_4Vq2Zk85xNe1Gc7Rt6Bw0",
+    "DASHBOARD_TOKEN": "dtcanary-8Wk4Ru27zQe1Xo5M",
     "reader key": "rdcanary-2Lp6Ya18mSo9Ei3T",
     "owner key": "owcanary-6Hd4Xc52kUj7Bn0Q",
     "database password": "dbcanary/3Fg9@Ov61iAz8",

@@ -56,6 +56,22 @@ MATRIX = {
     "placeholder bot token": Unsafe(
         {"TELEGRAM_BOT_TOKEN": "<bot-token>"}, ("TELEGRAM_BOT_TOKEN",), ("<bot-token>",)
     ),
+    "placeholder dashboard token": Unsafe(
+        {"DASHBOARD_TOKEN": "change-me-please-now"}, ("DASHBOARD_TOKEN",), ("change-me-please-now",)
+    ),
+    "short dashboard token": Unsafe(
+        {"DASHBOARD_TOKEN": "q7Fz2"}, ("DASHBOARD_TOKEN", "too easy to guess"), ("q7Fz2",)
+    ),
+    "easy dashboard token": Unsafe({"DASHBOARD_TOKEN": "ab" * 12}, ("DASHBOARD_TOKEN",), ("ab" * 12,)),
+    "dashboard token with a space": Unsafe(
+        {"ENV": "dev", "DASHBOARD_TOKEN": "vT3kQ9xLm2Rz 7WbP4nYc"}, ("DASHBOARD_TOKEN",), ("vT3kQ9xLm2Rz",)
+    ),
+    "dashboard token that is too long": Unsafe(
+        {"ENV": "dev", "DASHBOARD_TOKEN": GOOD_KEY * 11}, ("DASHBOARD_TOKEN",), (GOOD_KEY,)
+    ),
+    "dashboard token instead of keys": Unsafe(
+        {"API_KEYS": "", "DASHBOARD_TOKEN": GOOD_KEY}, ("API_KEYS",), (GOOD_KEY,)
+    ),
     "placeholder webhook secret": Unsafe(
         {"ALERT_WEBHOOK_URL": "https://hooks.test/x", "ALERT_WEBHOOK_SECRET": "change-me"},
         ("ALERT_WEBHOOK_SECRET",),
