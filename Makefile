@@ -56,7 +56,7 @@ backtest: $(VENV)/.run ## what the signals were worth on history: DATA=folder, e
 	@exec $(PY) -m app.backtest $(if $(RECORDED),--data "$(RECORDED)",--demo) $(ARGS)
 
 test: $(VENV)/.dev ## all tests; ARGS="-k name" passes arguments on, JOBS=1 runs one after the other
-	@$(PY) -m pytest -rs -n $(or $(JOBS),auto) --dist loadfile $(ARGS)
+	@$(PY) -m pytest -rs -n $(or $(JOBS),auto) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: $(VENV)/.dev ## the fault tests in their long form (a hundred kills each, half an hour); ARGS="-k r15"
 	@CHAOS=full $(PY) -m pytest -rs -s tests/chaos $(ARGS)
