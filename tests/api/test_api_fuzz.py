@@ -21,6 +21,7 @@ from app.api.openapi import operations
 from app.core.domain.track_record import SignalCount
 from app.core.errors import NoPriceAvailable
 from tests.flow_facts import alert, delivery, stored
+from tests.track_facts import OPEN_TRADE, SCORED_TRADE
 
 CHECKS = [
     not_a_server_error,
@@ -79,6 +80,7 @@ OPERATIONS = [
     "getTrackRecord",
     "getCoinTrackRecord",
     "verifyTrackRecord",
+    "listOutcomes",
     "getSignalStats",
     "searchSymbols",
     "listCoins",
@@ -186,6 +188,7 @@ def test_every_answer_is_documented(make_rig: Any, operation_id: str) -> None:
         frozenset()
     )  # every well-formed symbol is a coin, so that answers are seen too
     rig.alerts.rows = [stored(alert(n), deliveries=(delivery(),)) for n in range(1, 4)]
+    rig.track.trades_found = (OPEN_TRADE, SCORED_TRADE)
     rig.track.counts = (SignalCount("BTC", "schedule", "balanced", "LONG", 3, 66.5, 0.9),)
     valid = None if operation_id in NEVER_SUCCEEDS else VALID.get(operation_id, {})
     fuzz(rig, operation_id, CHECKS, valid)
