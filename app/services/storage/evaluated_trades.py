@@ -1,7 +1,7 @@
 """Scheduled signals with a direction and what became of each at one horizon, page by page.
 
-Owns that one query only; which evaluations count is `evaluations`'. The page is cut along an index of the
-signals before anything is joined to it, so that a page costs the same however long the record is.
+Owns that one query only; which evaluations count is `evaluations`'. The page is cut inside the index
+`signals_trades` before any row is read, so that what is on no page (NEUTRAL, other engines) costs nothing.
 """
 
 from __future__ import annotations
@@ -42,14 +42,12 @@ class SqlTrades:
         return Page(rows, write_cursor((rows[-1].as_of_ms, rows[-1].id)) if more else None)
 
     def _page(self, query: TradeQuery) -> Select[Any]:
-        """The signals of the page and one more. Raises: InvalidParameter for a foreign cursor."""
+        """Places of the page's signals and of one more. Raises: InvalidParameter for a foreign cursor."""
         column, now_ms = signals.c, self._now_ms()
         last = None if query.cursor is None else read_cursor(query.cursor, (int, str))
         # The bound that is nearest is the one the index is entered at.
         until_ms = now_ms if last is None else min(now_ms, int(last[0]))
-        statement = select(
-            column.id, column.symbol, column.direction, column.score, column.as_of_ms, column.ts_init_ms
-        ).where(
+        statement = select(column.chain, column.seq, column.as_of_ms, column.id).where(
             *counting(self._data_mode, since_ms=0, now_ms=until_ms),
             column.engine_version == query.engine_version,
             column.direction.in_(_SIDES),
@@ -62,16 +60,15 @@ class SqlTrades:
 
 
 def _joined(page: Select[Any], horizon: str) -> Select[Any]:
-    """The page with its side's outcome; `trade_of`, in SQL, names it."""
-    signal, outcome = page.subquery("page").c, signal_outcomes.c
-    is_its = and_(
-        outcome.trade_id == signal.id + ":" + signal.direction,
-        outcome.horizon == horizon,
-    )
+    """The signals of a page, each with its side's outcome; `trade_of`, in SQL, names it."""
+    place, signal, outcome = page.subquery("page"), signals.c, signal_outcomes.c
+    is_there = and_(signal.chain == place.c.chain, signal.seq == place.c.seq)
+    is_its = and_(outcome.trade_id == signal.id + ":" + signal.direction, outcome.horizon == horizon)
+    told = signal.id, signal.symbol, signal.direction, signal.score, signal.as_of_ms, signal.ts_init_ms
     return (
-        select(*signal, *outcome)
-        .select_from(signal.id.table.outerjoin(signal_outcomes, is_its))
-        .order_by(signal.as_of_ms.desc(), signal.id.desc())
+        select(*told, *outcome)
+        .select_from(place.join(signals, is_there).outerjoin(signal_outcomes, is_its))
+        .order_by(place.c.as_of_ms.desc(), place.c.id.desc())
     )
 
 
