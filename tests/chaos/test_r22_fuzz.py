@@ -80,6 +80,7 @@ OPERATIONS = [
     "getTrackRecord",
     "getCoinTrackRecord",
     "verifyTrackRecord",
+    "listOutcomes",
     "getSignalStats",
     "searchSymbols",
     "listCoins",
