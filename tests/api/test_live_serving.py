@@ -71,13 +71,13 @@ async def until(is_so: Callable[[], bool], each: Callable[[], object] = lambda: 
             await asyncio.sleep(0.01)
 
 
-def deaf_reader(url: str, path: str) -> socket.socket:
+def deaf_reader(url: str, path: str, headers: str = "") -> socket.socket:
     """A connection that asks once and takes nothing."""
     parts = urlsplit(url)
     found = socket.socket()
     found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     found.connect((parts.hostname, parts.port))
-    found.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    found.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode())
     return found
 
 
@@ -158,8 +158,7 @@ async def test_a_message_of_endless_empty_parts_is_cut_off(served: Callable[...,
         deaf = await asyncio.to_thread(Deaf, site.url)
         await until(lambda: site.hub.clients == 1)
         await asyncio.to_thread(deaf.begin_without_end, 20_000)
-        await until(lambda: not site.sockets())
-        assert site.hub.clients == 0
+        await until(lambda: not site.sockets() and site.hub.clients == 0)
         deaf.close()
 
 
@@ -192,6 +191,18 @@ async def test_an_event_stream_that_nobody_takes_leaves_no_connection_behind(
             await until(lambda: site.hub.clients == 1)
             await until(lambda: site.hub.clients == 0, site.push)
             await until(lambda: not site.server.server_state.connections)
+
+
+async def test_a_listener_that_sends_a_body_without_end_is_ended_and_is_no_error_of_ours(
+    served: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served() as site:
+        with deaf_reader(site.url, "/events", "Transfer-Encoding: chunked\r\n") as talker:
+            await until(lambda: site.hub.clients == 1)
+            await asyncio.to_thread(talker.sendall, 20 * (b"1000\r\n" + 4096 * b"x" + b"\r\n"))
+            await until(lambda: site.hub.clients == 0)
+            await until(lambda: not site.server.server_state.connections)
+    assert "unhandled error" not in caplog.text
 
 
 async def test_a_client_that_takes_nothing_is_cut_off_and_its_buffer_freed(
