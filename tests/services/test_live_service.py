@@ -357,6 +357,25 @@ def test_what_is_stale_is_told_with_its_time_but_neither_summed_nor_called_a_cas
     run_virtual(scene())
 
 
+def test_sums_are_not_whole_while_a_coin_with_liquidations_is_not_published_any_more() -> None:
+    async def scene() -> None:
+        async with Rig("BTC", "ETH") as rig:
+            fresh = dataclasses.replace(snapshot(as_of_ms=NOW_MS), symbol="ETH", covered_since_ms=0)
+            await rig.warm.publish([fresh])
+            rig.service.demand.enter()
+            await asyncio.sleep(1)
+            assert rig.sink.told["market"].liquidations_1h.is_whole
+            await rig.warm.publish([snapshot(as_of_ms=NOW_MS - 200_000)])
+            await asyncio.sleep(1)
+            market = rig.sink.told["market"]
+            assert (market.coins_seen, market.liquidations_1h.is_whole) == (1, False)
+            await rig.warm.publish([dataclasses.replace(fresh, liquidations=())])
+            await asyncio.sleep(1)
+            assert not rig.sink.told["market"].liquidations_24h.is_whole
+
+    run_virtual(scene())
+
+
 def test_the_route_evaluates_what_is_due_once_for_all_who_ask_and_waits_no_longer_than_its_patience() -> None:
     async def scene() -> None:
         async with Rig("BTC", "ETH") as rig:
