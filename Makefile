@@ -82,7 +82,7 @@ RECORDED := $(or $(DATA),$(wildcard ../shared/data))
 backtest: $(VENV)/.run ## what the signals were worth on history: DATA=folder, else recorded data nearby, else simulated; ARGS="--from 2025-12-09"
 	@exec $(PY) -m app.backtest $(if $(RECORDED),--data "$(RECORDED)",--demo) $(ARGS)
 
-test: $(VENV)/.dev ## all tests; ARGS="-k name" passes arguments on, JOBS=1 runs one after the other
+test: $(VENV)/.dev web ## all tests; ARGS="-k name" passes arguments on, JOBS=1 runs one after the other
 	@$(PY) -m pytest -rs -n $(or $(JOBS),auto) --dist loadfile $(ARGS)
 
 chaos: $(VENV)/.dev ## the fault tests in their long form (a hundred kills each, half an hour); ARGS="-k r15"
@@ -91,12 +91,14 @@ chaos: $(VENV)/.dev ## the fault tests in their long form (a hundred kills each,
 soak: $(VENV)/.dev ## the worker under load with random faults; SOAK_S=600 is how long
 	@SOAK_S=$(or $(SOAK_S),600) $(PY) -m pytest -rs -s tests/chaos/test_r20_soak.py $(ARGS)
 
-check: $(VENV)/.dev ## format, lint, types, architecture and the API schema
+check: $(VENV)/.dev web ## format, lint, types, architecture, the API schema, and the pages where they can be built
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m pytest tests/architecture
 	$(PY) -m app.api.openapi_lint
+	@if [ -d $(WEB)/node_modules ]; then cd $(WEB) && npm run check; \
+	else echo "the pages are not checked: they could not be built here"; fi
 
 lint-openapi: $(VENV)/.dev ## the committed API schema against the rules of assistants
 	@$(PY) -m app.api.openapi_lint

@@ -7,6 +7,7 @@ A real Chromium on the built dashboard (`make web`). The server has one core, th
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import statistics
 import sys
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, expect, sync_playwright
 
 from bench.children import child, cores, free_port, provider_env
 from bench.report import Figure
@@ -125,7 +126,9 @@ def _open(browser: Browser, url: str) -> tuple[Page, CDPSession, dict[str, int]]
     wire.on("Network.responseReceived", received)
     wire.on("Network.loadingFinished", finished)
     page.goto(f"{url}/dashboard/")
-    page.wait_for_function("probe.priceMs !== null")
+    expect(page.get_by_test_id("card-BTC-price")).to_contain_text(re.compile("[0-9]"), timeout=GUARD_MS)
+    while page.evaluate("probe.priceMs") is None:  # it is looked for once in a frame
+        time.sleep(0.02)
     return page, wire, sizes
 
 

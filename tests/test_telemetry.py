@@ -134,8 +134,18 @@ class TestMetrics:
         metrics.observe_redis_fault("timeout")
         metrics.observe_signal("LONG", "balanced")
         metrics.observe_request(method="GET", route="/signals/{symbol}", status=200, elapsed_s=0.03)
+        metrics.live.live_clients("ws", 2)
+        metrics.live.live_sent("ws", "delta")
+        metrics.live.live_coalesced(3)
+        metrics.live.live_refused("origin")
+        metrics.live.live_ended("sse", "left")
         text = metrics.metrics_text().decode()
         for line in (
+            'live_clients{kind="ws"} 2.0',
+            'live_messages_total{kind="ws",message="delta"} 1.0',
+            "live_coalesced_total 3.0",
+            'live_refused_total{reason="origin"} 1.0',
+            'live_ended_total{kind="sse",why="left"} 1.0',
             'service_info{data_mode="demo",version="1.2"} 1.0',
             'cache_requests_total{provider="okx",state="hit"} 1.0',
             'redis_faults_total{reason="timeout"} 1.0',

@@ -21,9 +21,19 @@ from app.api.schemas.live import LiveSignalsResponse
 from app.api.session import Sessions
 from app.core.errors import InvalidParameter
 
+# One event; the whole answer has no end and no shape that OpenAPI 3.1 could say.
+_EVENT: JsonObject = {
+    "type": "object",
+    "description": "One event.",
+    "properties": {
+        "event": {"type": "string", "enum": ["snapshot", "delta", "beat"], "description": "What it is."},
+        "id": {"type": "string", "maxLength": 96, "description": "Where to go on: Last-Event-ID."},
+        "data": {"type": "string", "maxLength": 2_000_000, "description": "The message as JSON text."},
+    },
+}
 _EVENTS: JsonObject = {
-    "description": "Events `snapshot`, `delta` and `beat`, without end; `id` resumes by Last-Event-ID.",
-    "content": {EVENTS_MEDIA_TYPE: {"schema": {"type": "string", "maxLength": 1_000_000}}},
+    "description": "Events without end: a snapshot, or what was missed since Last-Event-ID; then changes.",
+    "content": {EVENTS_MEDIA_TYPE: {"schema": _EVENT}},
 }
 
 

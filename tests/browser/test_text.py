@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, Route, expect
 
@@ -52,12 +53,16 @@ _FEED = """([names]) => {
 }"""
 
 
+def _is_page(url: str) -> bool:
+    return urlsplit(url).path.startswith("/dashboard/")
+
+
 def rename(page: Page) -> None:
     def answer(route: Route) -> None:
         found = route.fetch()
         route.fulfill(response=found, body=renamed(found.text()))
 
-    page.route(lambda url: any(part in url for part in _ASKED), answer)
+    page.route(lambda url: not _is_page(url) and any(part in url for part in _ASKED), answer)
     names = json.dumps([[['"SOL"', json.dumps(COIN)], ['"Binance"', json.dumps(EXCHANGE)]]])
     page.add_init_script(f"({_FEED})({names})")
 
