@@ -2,7 +2,7 @@
 # Every target creates what it needs: a .venv and the pinned, hashed requirements, once.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup deps web demo run migrate replay replay-data backtest test chaos soak check bench lint-openapi clean
+.PHONY: help setup deps web demo run migrate replay replay-data backtest test chaos soak check bench screenshots lint-openapi clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -105,6 +105,9 @@ lint-openapi: $(VENV)/.dev ## the committed API schema against the rules of assi
 
 bench: $(VENV)/.dev ## benchmarks; BENCH=signals runs one
 	@$(PY) -m bench $(BENCH)
+
+screenshots: $(VENV)/.dev web ## pictures of the dashboard into docs/img; needs chromium
+	@$(PY) -m docs.screenshots
 
 clean: ## remove .venv, web/node_modules and caches, never data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis $(WEB)/node_modules

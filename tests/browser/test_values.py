@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit
-from tests.browser.reading import is_shown, text_of, until
+from tests.browser.reading import is_shown, shown, text_of, until
 from tests.live_process import Service
 
 COINS = ("BTC", "ETH", "SOL")
@@ -23,16 +23,15 @@ def card_of(service: Service, coin: str) -> dict[str, Any]:
 def differences(page: Page, service: Service, coin: str) -> list[str]:
     """Which parts of a card do not show what the API has now."""
     card = card_of(service, coin)
-    shown = {
+    figures = {
         "score": card["score"],
         "coverage": card["coverage"],
         "funding": card["fundingRate8hFrac"],
         "oi": card["openInterestUsd"],
-        "change": card["change24hFrac"],
     }
     found = [
         f"{part}: {text_of(page, f'card-{coin}-{part}')} is not {value}"
-        for part, value in shown.items()
+        for part, value in figures.items()
         # A score is rounded towards 50, so that one below a threshold never looks as if it had reached it.
         if not (
             abs(float(text_of(page, f"card-{coin}-{part}")) - value) < 0.1
@@ -40,11 +39,21 @@ def differences(page: Page, service: Service, coin: str) -> list[str]:
             else is_shown(text_of(page, f"card-{coin}-{part}"), value)
         )
     ]
+    if not is_change_of_its_price(page, card):
+        found.append(f"change: {text_of(page, f'card-{coin}-change')} is not that of the price beside it")
     words = {"signal": card["signal"], "confidence": card["confidence"]}
     for part, word in words.items():
         if word not in text_of(page, f"card-{coin}-{part}"):
             found.append(f"{part}: {text_of(page, f'card-{coin}-{part}')} is not {word}")
     return found
+
+
+def is_change_of_its_price(page: Page, card: dict[str, Any]) -> bool:
+    """Whether the change of 24 hours fits the price beside it, which may be newer than that of the card."""
+    price, price_half = shown(text_of(page, f"card-{card['symbol']}-price"))
+    change, change_half = shown(text_of(page, f"card-{card['symbol']}-change"))
+    right = price / card["priceUsd"] * (1 + card["change24hFrac"]) - 1
+    return abs(change - right) <= change_half * 1.001 + price_half / price
 
 
 def test_cards_show_what_the_api_answers(visit: Callable[..., Visit], demo: Service) -> None:

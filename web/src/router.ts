@@ -16,7 +16,8 @@ export const router = createRouter({
     { path: '/status', name: 'status', component: () => import('./pages/StatusPage.vue'), meta: { title: 'Status' } },
     { path: '/:rest(.*)*', name: 'missing', component: () => import('./pages/MissingPage.vue'), meta: { title: 'Not found' } },
   ],
-  scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+  // The first page is at its top by itself; scrolling there would lay it out half built.
+  scrollBehavior: (_to, from, saved) => saved ?? (from.matched.length > 0 ? { top: 0 } : false),
 });
 
 router.afterEach((to) => {

@@ -6,12 +6,14 @@ import { onScopeDispose, readonly, shallowRef } from 'vue';
 
 let baseMs = Date.now();
 let takenMs = performance.now();
-let speed = 1;
+const speed = shallowRef(1);
+/** How much faster than the wall clock market time runs; 1 unless a recording is played. */
+export const marketSpeed = readonly(speed);
 let fromFeed = false;
 
 /** Market time now, in milliseconds since 1970. Not reactive: see useNow. */
 export function marketNow(): number {
-  return baseMs + (performance.now() - takenMs) * speed;
+  return baseMs + (performance.now() - takenMs) * speed.value;
 }
 
 function set(ms: number): void {
@@ -22,7 +24,7 @@ function set(ms: number): void {
 export function noteFeedTime(iso: string, newSpeed?: number): void {
   const ms = Date.parse(iso);
   if (!Number.isFinite(ms)) return;
-  if (newSpeed !== undefined && newSpeed > 0) speed = newSpeed;
+  if (newSpeed !== undefined && newSpeed > 0) speed.value = newSpeed;
   fromFeed = true;
   set(ms);
 }

@@ -8,7 +8,7 @@ import { Polling } from './polling';
 import { FeedSocket, type LinkStatus } from './socket';
 import { takeParts } from './store';
 
-export { ageOf, marketNow, noteAnswerTime, useNow } from './clock';
+export { ageOf, marketNow, marketSpeed, noteAnswerTime, useNow } from './clock';
 export { alerts, cardOf, cascades, coins, faults, market, quoteOf, signals, stream, top } from './store';
 
 /** Failed tries after which the page asks by HTTP in the meantime. */
