@@ -53,7 +53,8 @@ def test_a_coin_is_added_and_removed_by_keys_and_the_focus_comes_back(visit: Cal
     tab_to(page, "coins-manage")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("coin-row-BTC")).to_be_visible()
-    tab_to(page, "coin-add-input")
+    # The dialog begins in the field of a new coin.
+    expect(page.get_by_test_id("coin-add-input")).to_be_focused()
     page.keyboard.type("avax")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("coin-row-AVAX")).to_be_visible()
