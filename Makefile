@@ -83,7 +83,7 @@ backtest: $(VENV)/.run ## what the signals were worth on history: DATA=folder, e
 	@exec $(PY) -m app.backtest $(if $(RECORDED),--data "$(RECORDED)",--demo) $(ARGS)
 
 test: $(VENV)/.dev web ## all tests; ARGS="-k name" passes arguments on, JOBS=1 runs one after the other
-	@$(PY) -m pytest -rs -n $(or $(JOBS),auto) --dist loadfile $(ARGS)
+	@$(PY) -m pytest -rs -n $(or $(JOBS),auto) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: $(VENV)/.dev ## the fault tests in their long form (a hundred kills each, half an hour); ARGS="-k r15"
 	@CHAOS=full $(PY) -m pytest -rs -s tests/chaos $(ARGS)
@@ -91,7 +91,7 @@ chaos: $(VENV)/.dev ## the fault tests in their long form (a hundred kills each,
 soak: $(VENV)/.dev ## the worker under load with random faults; SOAK_S=600 is how long
 	@SOAK_S=$(or $(SOAK_S),600) $(PY) -m pytest -rs -s tests/chaos/test_r20_soak.py $(ARGS)
 
-check: $(VENV)/.dev web ## format, lint, types, architecture, the API schema, and the pages where they can be built
+check: $(VENV)/.dev web ## format, lint, types, architecture, the API schema; the pages where they can be built
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy

@@ -47,7 +47,9 @@ def record_of(base: Base, resolve: Callable[[str], Symbol], engine: EngineConfig
     track = TrackRecordService(
         reader=reader,
         evaluations=store.evaluations,
+        trades=store.trades,
         hours=store.evaluations,
+        engine_version=ENGINE_VERSION,
         verify=store.verify,
         build=partial(engine_record, config=engine),
         why_no_probability=lambda: chances.why_none(),  # it learns from the record, so it is made after it

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
@@ -26,6 +26,7 @@ from app.services.transport.records import CallRecord
 from app.settings import load_settings
 from app.sim.app import SimConfig, create_simulator
 from app.sim.faults import parse_faults
+from app.sim.market import CandleColumns, LiquidationColumns, ValueColumns
 from app.sim.state import SimState
 from app.sim.world import SyntheticWorld
 from app.simulator_child import provider_settings
@@ -61,8 +62,50 @@ class _SharedClock:
         return self.current.now_ms()
 
 
+class _KnownWorld(SyntheticWorld):
+    """Remembers what it was asked at the moment every rig starts at: one list of markets is a thousand
+    questions, and each test asks for it. Nobody can change what is handed out twice."""
+
+    def __init__(self, seed: int, now_ms: Callable[[], int]) -> None:
+        super().__init__(seed, now_ms)
+        self._told: dict[Hashable, Any] = {}
+
+    def _once(self, question: Hashable, answer: Callable[[], V]) -> V:
+        if self.now_ms() != NOW_MS:
+            return answer()
+        if question not in self._told:
+            self._told[question] = _frozen(answer())
+        told: V = self._told[question]
+        return told
+
+    def candles(
+        self, base: str, exchange: str, interval_ms: int, start_ms: int, end_ms: int
+    ) -> CandleColumns:
+        asked = base, exchange, interval_ms, start_ms, end_ms
+        return self._once(("candles", *asked), lambda: SyntheticWorld.candles(self, *asked))
+
+    def taker_volume(
+        self, base: str, exchange: str, interval_ms: int, start_ms: int, end_ms: int
+    ) -> tuple[ValueColumns, ValueColumns]:
+        asked = base, exchange, interval_ms, start_ms, end_ms
+        return self._once(("taker", *asked), lambda: SyntheticWorld.taker_volume(self, *asked))
+
+    def liquidations(
+        self, base: str, exchanges: tuple[str, ...], interval_ms: int, start_ms: int, end_ms: int
+    ) -> LiquidationColumns:
+        asked = base, exchanges, interval_ms, start_ms, end_ms
+        return self._once(("liquidations", *asked), lambda: SyntheticWorld.liquidations(self, *asked))
+
+
+def _frozen(columns: V) -> V:
+    for one in columns if isinstance(columns, tuple) else (columns,):
+        for name in one.__dataclass_fields__:
+            getattr(one, name).setflags(write=False)
+    return columns
+
+
 _TIME = _SharedClock()
-WORLD = SyntheticWorld(7, _TIME.now_ms)
+WORLD = _KnownWorld(7, _TIME.now_ms)
 
 
 @dataclass(slots=True)

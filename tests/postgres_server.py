@@ -12,6 +12,7 @@ import tempfile
 import time
 import warnings
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 
@@ -130,3 +131,11 @@ class PostgresServer:
         if done.returncode != 0:
             raise RuntimeError(f"{program}: {done.stderr[-2000:]}")
         return done.stdout.strip()
+
+
+@cache
+def shared_server() -> PostgresServer:
+    """The one server of this process for tests that neither stop nor freeze it. Whoever is last closes it."""
+    made = PostgresServer()
+    made.start()
+    return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -27,30 +28,38 @@ def demo(out: Path, *more: str) -> list[str]:
     return ["--demo", "--symbols", "BTC,SOL", "--from", "2024-12-20", "--out", str(out), *more]
 
 
-def test_two_runs_write_the_same_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(demo(tmp_path / "one")) == 0
-    first = capsys.readouterr().out
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder that a simulated run wrote, and what it printed."""
+    folder, said = tmp_path_factory.mktemp("simulated"), io.StringIO()
+    with redirect_stdout(said):
+        assert main(["run", *demo(folder)]) == 0
+    return folder, said.getvalue()
+
+
+def test_two_runs_write_the_same_bytes(
+    simulated: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, first = simulated
     assert main(demo(tmp_path / "two")) == 0
     assert capsys.readouterr().out == first
     for name in FILES:
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    assert (tmp_path / "one" / "report.md").read_text() == first
+        assert (folder / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    assert (folder / "report.md").read_text() == first
 
 
-def test_a_simulated_run_says_so_and_its_figures_agree(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["run", *demo(tmp_path)]) == 0
-    assert "SIMULATED" in capsys.readouterr().out
-    assert "SIMULATED" in (tmp_path / "report.html").read_text()
-    whole = json.loads((tmp_path / "report.json").read_text())
+def test_a_simulated_run_says_so_and_its_figures_agree(simulated: tuple[Path, str]) -> None:
+    folder, said = simulated
+    assert "SIMULATED" in said
+    assert "SIMULATED" in (folder / "report.html").read_text()
+    whole = json.loads((folder / "report.json").read_text())
     report, record = whole["report"], whole["report"]["record"]
     assert [coin["base"] for coin in report["coins"]] == ["BTC", "SOL"]
     assert record["evaluations"] == record["long"] + record["short"] + record["neutral"]
     headline = next(one for one in record["horizons"] if one["horizon"] == record["headline"])
     assert headline["engine"]["emitted"] == record["long"] + record["short"]
     assert whole["weights"]["candidates"] > 200
-    assert whole["summary"] in (tmp_path / "report.md").read_text()
+    assert whole["summary"] in (folder / "report.md").read_text()
 
 
 def test_weights_are_proposed_and_nothing_is_written(

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.core.domain.signal import FactorName
-from app.core.domain.stored import ChainReport
+from app.core.domain.signal import Direction, FactorName
+from app.core.domain.stored import ChainReport, Page
 from app.core.domain.symbol import resolve_symbol
 from app.core.domain.track_record import (
     Calibrated,
@@ -24,6 +24,7 @@ from app.core.domain.track_record import (
     TrackRecord,
     TradeStats,
 )
+from app.core.domain.trades import FirstTouch, Trade, TradeQuery, TradesAnswer, TradeState
 from app.core.errors import StorageUnavailable
 from app.core.record.summary import summary_of
 
@@ -232,6 +233,8 @@ class FakeTrack:
     found: TrackRecord = field(default_factory=record)
     report: ChainReport = field(default_factory=lambda: ChainReport(2, 1_234, 9_872, ()))
     counts: tuple[SignalCount, ...] = ()
+    trades_found: tuple[Trade, ...] = ()
+    next_page: str | None = None
     no_probability: str = NO_PROBABILITY
     is_down: bool = False
     asked: list[object] = field(default_factory=list)
@@ -240,6 +243,14 @@ class FakeTrack:
         symbol = None if symbol_text is None else resolve_symbol(symbol_text, self.known).base
         self._ask(symbol)
         return answer(replace(self.found, symbol=symbol), no_probability=self.no_probability)
+
+    async def trades(
+        self, symbol_text: str | None, *, horizon: str, limit: int, cursor: str | None
+    ) -> TradesAnswer:
+        symbol = None if symbol_text is None else resolve_symbol(symbol_text, self.known).base
+        query = TradeQuery("1.1.0", horizon, symbol, limit, cursor)
+        self._ask(query)
+        return TradesAnswer(TO_MS - 1_000, query, Page(self.trades_found[:limit], self.next_page))
 
     async def verify(self) -> ChainAnswer:
         self._ask("verify")
@@ -253,3 +264,39 @@ class FakeTrack:
         if self.is_down:
             raise StorageUnavailable("the database does not answer")
         self.asked.append(what)
+
+
+SCORED_TRADE = Trade(
+    id="8d0f-17",
+    symbol="BTC",
+    direction=Direction.LONG,
+    score=71.456,
+    as_of_ms=TO_MS - 18_000_000,
+    ends_ms=TO_MS - 3_480_000,
+    state=TradeState.SCORED,
+    why="",
+    entered_ms=TO_MS - 17_880_000,
+    entry_price=96_000.123456789,
+    target_price=96_500.0,
+    stop_price=95_500.0,
+    touch=FirstTouch.TARGET,
+    exit_ms=TO_MS - 9_000_000,
+    exit_price=96_500.0,
+    gross_frac=0.0052070486,
+    cost_frac=0.0016,
+    funding_frac=None,
+    net_frac=0.0036070486,
+    mfe_frac=0.0052070486,
+    mae_frac=-0.0011,
+    is_win=True,
+)
+OPEN_TRADE = Trade(
+    id="8d0f-18",
+    symbol="PEPE",
+    direction=Direction.SHORT,
+    score=31.0,
+    as_of_ms=TO_MS - 75_000,
+    ends_ms=TO_MS + 14_326_000,
+    state=TradeState.OPEN,
+    why="no entry is known yet: trades are followed once an hour, on closed candles",
+)

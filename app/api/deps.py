@@ -32,6 +32,7 @@ from app.core.domain.status import ReadyReport
 from app.core.domain.stored import ExportQuery, Page, SignalQuery, StoredSignal
 from app.core.domain.symbol import Symbol, SymbolMatches
 from app.core.domain.track_record import ChainAnswer, RecordAnswer, SignalStats
+from app.core.domain.trades import TradesAnswer
 from app.core.domain.views import Parts, View, ViewQuery
 from app.core.domain.watchlist import WatchChange, WatchedCoin
 from app.services.live_demand import Demand
@@ -233,6 +234,12 @@ class TrackUseCase(Protocol):
 
     async def record(self, symbol_text: str | None) -> RecordAnswer:
         """None: all coins together. Raises: InvalidParameter, UnknownSymbol, StorageUnavailable."""
+        ...
+
+    async def trades(
+        self, symbol_text: str | None, *, horizon: str, limit: int, cursor: str | None
+    ) -> TradesAnswer:
+        """What became of single signals. Raises: InvalidParameter, UnknownSymbol, StorageUnavailable."""
         ...
 
     async def verify(self) -> ChainAnswer:

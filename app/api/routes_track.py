@@ -10,18 +10,20 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from app.api import render_track as render
+from app.api import render_trades
 from app.api.answer_cache import AnswerCache, Encoded, conditional_answer
 from app.api.auth import require_scope
 from app.api.deps import TrackUseCase
 from app.api.openapi_parts import JsonObject, problems, success
 from app.api.options import ApiOptions, Scope
-from app.api.params import SymbolPath
+from app.api.params import OneOrAllQuery, PageCursorQuery, SymbolPath, read_cursor
 from app.api.schemas.track_record import (
     ChainReportResponse,
     DetailWord,
     SignalStatsResponse,
     TrackRecordResponse,
 )
+from app.api.schemas.trade_outcomes import MAX_OUTCOMES, HorizonWord, TradeOutcomesResponse
 
 MAX_HOURS = 8_784  # a leap year
 
@@ -34,6 +36,11 @@ DetailQuery = Annotated[
     ),
 ]
 HoursQuery = Annotated[int, Query(ge=1, le=MAX_HOURS, description="Number of hours up to now.")]
+HorizonQuery = Annotated[
+    HorizonWord,
+    Query(description="Time each trade has: 15m, 1h, 4h or 24h.", json_schema_extra={"maxLength": 3}),
+]
+LimitQuery = Annotated[int, Query(ge=1, le=MAX_OUTCOMES, description="Number of signals at most.")]
 Make: TypeAlias = Callable[[], Awaitable[BaseModel]]
 _FAIR = " A fair summary reads out `summary` and states enoughData, dataMode and the period."
 
@@ -60,6 +67,19 @@ class TrackAnswers:
             )
 
         return await self._encoded(request, ("record", symbol, detail), make)
+
+    async def trades(
+        self, request: Request, symbol: str | None, *, horizon: str, limit: int, cursor: str | None
+    ) -> Encoded:
+        """Raises: MissingScope, InvalidParameter, UnknownSymbol, StorageUnavailable."""
+
+        async def make() -> BaseModel:
+            found = await self._use_case.trades(symbol, horizon=horizon, limit=limit, cursor=cursor)
+            return render_trades.trade_outcomes(
+                found, now_ms=self._now_ms(), data_mode=self._options.data_mode
+            )
+
+        return await self._encoded(request, ("trades", symbol, horizon, limit, cursor), make)
 
     async def verify(self, request: Request) -> Encoded:
         """Raises: MissingScope, StorageUnavailable."""
@@ -93,6 +113,7 @@ def track_routes(found: TrackAnswers) -> APIRouter:
     router = APIRouter(tags=["track record"])
     # Before {symbol}, which would take it for a coin.
     _chain_routes(router, found)
+    _trade_routes(router, found)
     _record_routes(router, found)
     return router
 
@@ -126,6 +147,29 @@ def _chain_routes(router: APIRouter, found: TrackAnswers) -> None:
     )
     async def get_signal_stats(request: Request, hours: HoursQuery = 24) -> Response:
         return conditional_answer(request, await found.stats(request, hours))
+
+
+def _trade_routes(router: APIRouter, found: TrackAnswers) -> None:
+    @router.get(
+        "/track-record/outcomes",
+        operation_id="listOutcomes",
+        summary="What became of single signals",
+        description="Scheduled LONG and SHORT signals, newest first, each with what it came to at one "
+        "horizon: the rows behind `/track-record`, judged alike; what was touched early stays open until its "
+        "horizon is over. A fair summary does not pick, and states horizon, dataMode and what is open.",
+        response_model=None,
+        responses=_responses(TradeOutcomesResponse, "One page, newest first.", 400, 404),
+    )
+    async def list_outcomes(
+        request: Request,
+        symbol: OneOrAllQuery = "",
+        horizon: HorizonQuery = "4h",
+        limit: LimitQuery = 50,
+        cursor: PageCursorQuery = "",
+    ) -> Response:
+        asked = symbol if symbol.strip() else None
+        answer = await found.trades(request, asked, horizon=horizon, limit=limit, cursor=read_cursor(cursor))
+        return conditional_answer(request, answer)
 
 
 def _record_routes(router: APIRouter, found: TrackAnswers) -> None:

@@ -12,7 +12,9 @@ from typing import Protocol
 
 from app.core.domain.evaluations import EvaluationRef, EvaluationRow, HourCount
 from app.core.domain.outcomes import OutcomeRow
+from app.core.domain.stored import Page
 from app.core.domain.track_record import SignalCount
+from app.core.domain.trades import TradeQuery, TradeRow
 
 
 class EvaluationHours(Protocol):
@@ -75,6 +77,18 @@ class TradeOutcomes(Protocol):
 
     async def of_trades(self, trade_ids: Sequence[str]) -> Sequence[OutcomeRow]:
         """All rows of these trades, in no order."""
+        ...
+
+
+class TradeReader(Protocol):
+    """Single evaluations with a direction, and the outcome of that side."""
+
+    async def trades(self, query: TradeQuery) -> Page[TradeRow]:
+        """A page, newest first. What an outcome may say at a moment is not decided here.
+
+        Raises:
+            InvalidParameter: a bad cursor.
+        """
         ...
 
 

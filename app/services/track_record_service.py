@@ -13,14 +13,16 @@ from typing import Protocol
 
 from app.core.clock import Clock
 from app.core.domain.market import HOUR_MS
-from app.core.domain.stored import ChainReport
+from app.core.domain.stored import ChainReport, Page
 from app.core.domain.symbol import Symbol
 from app.core.domain.track_record import ChainAnswer, RecordAnswer, SignalStats, TrackRecord
+from app.core.domain.trades import TradeQuery, TradesAnswer
 from app.core.record.assembling import RecordColumns
 from app.core.record.columns import Evaluations, HorizonOutcomes
+from app.core.record.listing import trade_at
 from app.core.record.live_notes import funding_notes, hours_notes, unscorable_notes, version_notes
 from app.core.record.summary import summary_of
-from app.core.record_ports import EvaluationHours, EvaluationReader
+from app.core.record_ports import EvaluationHours, EvaluationReader, TradeReader
 from app.services.hourly_evaluations import UNTIL_MS
 from app.services.kept_answers import KeptAnswers
 from app.services.record_reading import RecordReader
@@ -49,7 +51,9 @@ class TrackRecordService:
         *,
         reader: RecordReader,
         evaluations: EvaluationReader,
+        trades: TradeReader,
         hours: EvaluationHours,
+        engine_version: str,
         verify: Callable[[], Awaitable[ChainReport]],
         build: BuildRecord,
         why_no_probability: Callable[[], str],
@@ -57,11 +61,13 @@ class TrackRecordService:
         clock: Clock,
         keep_s: float = KEEP_S,
     ) -> None:
-        """verify: proves all that is stored. why_no_probability: of signals now; empty: they carry
-        one."""
+        """engine_version: whose trades are listed. verify: proves all that is stored. why_no_probability: of
+        signals now; empty: they carry one."""
         self._reader = reader
         self._evaluations = evaluations
+        self._trades = trades
         self._hours = hours
+        self._engine_version = engine_version
         self._verify = verify
         self._build = build
         self._why_no_probability = why_no_probability
@@ -100,6 +106,23 @@ class TrackRecordService:
         now_ms = self._clock.now_ms()
         since_ms = now_ms - hours * HOUR_MS
         return SignalStats(now_ms, since_ms, tuple(await self._evaluations.signal_counts(since_ms)))
+
+    async def trades(
+        self, symbol_text: str | None, *, horizon: str, limit: int, cursor: str | None
+    ) -> TradesAnswer:
+        """What became of single signals, newest first, as it is now: the rows behind `record`, judged alike.
+
+        Raises:
+            InvalidParameter: not a symbol, or a foreign cursor.
+            UnknownSymbol: in no provider's list.
+        """
+        symbol = None if symbol_text is None else self._resolve(symbol_text).base
+        query = TradeQuery(self._engine_version, horizon, symbol, limit, cursor)
+        # Before reading: what is written meanwhile is told by the next answer.
+        now_ms = self._clock.now_ms()
+        found = await self._trades.trades(query)
+        told = tuple(trade_at(row, horizon, now_ms) for row in found.rows)
+        return TradesAnswer(now_ms, query, Page(told, found.cursor))
 
     async def columns(self) -> RecordColumns:
         """What records are made of, for whoever learns from it; at most five minutes old."""

@@ -415,6 +415,21 @@ def rig() -> Rig:
     return Rig()
 
 
+@pytest.fixture(scope="module")
+def module_rig() -> Rig:
+    return Rig()
+
+
+@pytest.fixture
+def kept_rig(module_rig: Rig) -> Rig:
+    """One app for the tests of a module that only ask, and change nothing of it or its fakes.
+
+    Each of them asks an hour after the one before: no cached answer and no used up rate is left.
+    """
+    module_rig.now_s += 3_600.0
+    return module_rig
+
+
 @pytest.fixture
 def capability_count() -> int:
     return len(Capability)

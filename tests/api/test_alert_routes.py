@@ -96,9 +96,9 @@ async def test_what_makes_no_sense_is_refused(rig: Any, query: str) -> None:
     assert (await rig.get(f"/api/alerts?{query}")).status_code == 400
 
 
-async def test_an_empty_list_says_why(rig: Any) -> None:
-    assert "no alert is stored" in (await rig.get("/api/alerts")).json()["note"]
-    assert (await rig.get("/api/alerts?symbol=ETH")).json()["note"] == "no alert fits these filters"
+async def test_an_empty_list_says_why(kept_rig: Any) -> None:
+    assert "no alert is stored" in (await kept_rig.get("/api/alerts")).json()["note"]
+    assert (await kept_rig.get("/api/alerts?symbol=ETH")).json()["note"] == "no alert fits these filters"
 
 
 async def test_one_alert_comes_with_evidence_context_record_and_fate(rig: Any) -> None:
@@ -131,14 +131,14 @@ async def test_no_answer_holds_the_id_of_a_chat(rig: Any) -> None:
 
 
 @pytest.mark.parametrize("alert_id", ["00000000000000ff", "f" * 16])
-async def test_an_alert_that_is_not_kept_is_a_404(rig: Any, alert_id: str) -> None:
-    found = await rig.get(f"/api/alerts/{alert_id}")
+async def test_an_alert_that_is_not_kept_is_a_404(kept_rig: Any, alert_id: str) -> None:
+    found = await kept_rig.get(f"/api/alerts/{alert_id}")
     assert (found.status_code, found.json()["code"]) == (404, "unknown_alert")
 
 
 @pytest.mark.parametrize("alert_id", ["1", "F" * 16, "g" * 16, "0" * 17, "%00" * 16])
-async def test_what_is_no_id_is_refused(rig: Any, alert_id: str) -> None:
-    assert (await rig.get(f"/api/alerts/{alert_id}")).status_code == 400
+async def test_what_is_no_id_is_refused(kept_rig: Any, alert_id: str) -> None:
+    assert (await kept_rig.get(f"/api/alerts/{alert_id}")).status_code == 400
 
 
 @pytest.mark.parametrize("path", ["/api/alerts", ALERT])

@@ -22,16 +22,16 @@ def assert_problem(answer: Any, status: int) -> dict[str, Any]:
     return body
 
 
-async def test_unknown_symbol_names_near_matches_in_a_kilobyte(rig: Any) -> None:
-    answer = await rig.get("/signals/BTTC")
+async def test_unknown_symbol_names_near_matches_in_a_kilobyte(kept_rig: Any) -> None:
+    answer = await kept_rig.get("/signals/BTTC")
     body = assert_problem(answer, 404)
     assert body["code"] == "unknown_symbol"
     assert "BTT" in body["near"]
     assert len(answer.content) <= 1024
 
 
-async def test_longest_unknown_symbol_still_fits_a_kilobyte(rig: Any) -> None:
-    answer = await rig.get("/signals/" + "Ｚ" * 15)
+async def test_longest_unknown_symbol_still_fits_a_kilobyte(kept_rig: Any) -> None:
+    answer = await kept_rig.get("/signals/" + "Ｚ" * 15)
     assert_problem(answer, 404)
     assert len(answer.content) <= 1024
 
@@ -50,18 +50,18 @@ async def test_longest_unknown_symbol_still_fits_a_kilobyte(rig: Any) -> None:
         "/debug/premium/..%2e",
     ],
 )
-async def test_malformed_input_is_400_and_never_422(rig: Any, path: str) -> None:
-    assert_problem(await rig.get(path), 400)
+async def test_malformed_input_is_400_and_never_422(kept_rig: Any, path: str) -> None:
+    assert_problem(await kept_rig.get(path), 400)
 
 
-async def test_error_text_does_not_repeat_what_was_sent(rig: Any) -> None:
-    answer = await rig.get("/signals/BTC?mode=<script>alert(1)</script>")
+async def test_error_text_does_not_repeat_what_was_sent(kept_rig: Any) -> None:
+    answer = await kept_rig.get("/signals/BTC?mode=<script>alert(1)</script>")
     assert "script" not in assert_problem(answer, 400)["detail"]
 
 
-async def test_unknown_route_and_method_are_problems(rig: Any) -> None:
-    assert_problem(await rig.get("/nowhere"), 404)
-    async with rig.client() as client:
+async def test_unknown_route_and_method_are_problems(kept_rig: Any) -> None:
+    assert_problem(await kept_rig.get("/nowhere"), 404)
+    async with kept_rig.client() as client:
         answer = await client.post("/signals/BTC")
     assert assert_problem(answer, 405)["code"] == "method_not_allowed"
     assert answer.headers["allow"] == "GET, HEAD"
@@ -78,10 +78,10 @@ async def test_unexpected_error_is_a_500_without_its_text(rig: Any, caplog: Any)
     assert any(getattr(item, "request_id", "") == body["requestId"] for item in caplog.records)
 
 
-async def test_given_request_id_comes_back_and_an_unsafe_one_does_not(rig: Any) -> None:
-    answer = await rig.get("/", headers={"X-Request-ID": "trace-0001.a_b"})
+async def test_given_request_id_comes_back_and_an_unsafe_one_does_not(kept_rig: Any) -> None:
+    answer = await kept_rig.get("/", headers={"X-Request-ID": "trace-0001.a_b"})
     assert answer.headers["x-request-id"] == "trace-0001.a_b"
-    answer = await rig.get("/", headers={"X-Request-ID": "<script>alert()</script>"})
+    answer = await kept_rig.get("/", headers={"X-Request-ID": "<script>alert()</script>"})
     assert "script" not in answer.headers["x-request-id"]
 
 

@@ -39,8 +39,8 @@ async def body(rig: Any, path: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", (*COIN_ROUTES, *LIST_ROUTES))
-async def test_every_answer_names_its_sources_with_age_and_mode(rig: Any, path: str) -> None:
-    answer = await body(rig, path)
+async def test_every_answer_names_its_sources_with_age_and_mode(kept_rig: Any, path: str) -> None:
+    answer = await body(kept_rig, path)
     assert answer["dataMode"] == "demo"
     assert answer["missing"] == []
     assert [source["ageS"] for source in answer["sources"]] == [5.0] * len(answer["sources"])
@@ -58,8 +58,8 @@ async def test_without_any_source_every_answer_is_still_200_and_says_which_plan_
     assert {part["planNeeded"] for part in answer["missing"]} == {"professional"}
 
 
-async def test_a_coin_market_shows_seven_windows_as_fractions(rig: Any) -> None:
-    market = (await body(rig, "/coinglass/markets/btcusdt"))["market"]
+async def test_a_coin_market_shows_seven_windows_as_fractions(kept_rig: Any) -> None:
+    market = (await body(kept_rig, "/coinglass/markets/btcusdt"))["market"]
     assert [window["window"] for window in market["windows"]] == list(WINDOWS)
     assert market["windows"][0]["priceChangeFrac"] == -0.01
     assert market["openInterestToMarketCapFrac"] == 0.0327
@@ -67,11 +67,11 @@ async def test_a_coin_market_shows_seven_windows_as_fractions(rig: Any) -> None:
     assert market["fundingVolumeWeighted8hFrac"] == -0.00001
 
 
-async def test_markets_are_walked_by_cursor_without_loss_or_repeat(rig: Any) -> None:
+async def test_markets_are_walked_by_cursor_without_loss_or_repeat(kept_rig: Any) -> None:
     seen: list[str] = []
     cursor = ""
     while True:
-        page = await body(rig, f"/coinglass/markets?limit=20&cursor={cursor}")
+        page = await body(kept_rig, f"/coinglass/markets?limit=20&cursor={cursor}")
         seen += [item["symbol"] for item in page["items"]]
         cursor = page["next"] or ""
         if not cursor:
@@ -80,15 +80,15 @@ async def test_markets_are_walked_by_cursor_without_loss_or_repeat(rig: Any) -> 
     assert page["total"] == 45
 
 
-async def test_a_foreign_cursor_is_refused(rig: Any) -> None:
+async def test_a_foreign_cursor_is_refused(kept_rig: Any) -> None:
     for path in ("/coinglass/markets?cursor=abc", "/replay/oi/BTC?cursor=-1"):
-        answer = await rig.get(path)
+        answer = await kept_rig.get(path)
         assert answer.status_code == 400
         assert answer.json()["code"] == "invalid_parameter"
 
 
-async def test_liquidations_add_up_and_are_split_by_side(rig: Any) -> None:
-    answer = await body(rig, "/coinglass/liquidations/BTC?include_orders=true&include_map=true")
+async def test_liquidations_add_up_and_are_split_by_side(kept_rig: Any) -> None:
+    answer = await body(kept_rig, "/coinglass/liquidations/BTC?include_orders=true&include_map=true")
     first = answer["windows"][0]
     assert (first["window"], first["longUsd"], first["shortUsd"]) == ("1h", 3e6, 1e6)
     assert (first["totalUsd"], first["longFrac"]) == (4e6, 0.75)
@@ -127,8 +127,8 @@ async def test_no_orders_is_not_the_same_as_orders_unknown(rig: Any) -> None:
     assert (await body(rig, "/coinglass/liquidations/BTC?include_orders=true"))["orders"] is None
 
 
-async def test_a_heatmap_is_summed_over_time_and_names_its_model(rig: Any) -> None:
-    heatmap = (await body(rig, "/coinglass/liquidations/BTC/heatmap?model=1"))["heatmap"]
+async def test_a_heatmap_is_summed_over_time_and_names_its_model(kept_rig: Any) -> None:
+    heatmap = (await body(kept_rig, "/coinglass/liquidations/BTC/heatmap?model=1"))["heatmap"]
     assert heatmap["model"] == "CoinGlass liquidation heatmap model 1"
     assert [(level["priceUsd"], level["sizeUsd"]) for level in heatmap["levels"]] == [
         (95_000.0, 3e6),
@@ -145,8 +145,8 @@ async def test_a_heatmap_that_is_not_available_says_so_plainly(rig: Any) -> None
     assert "the hobbyist plan lacks this endpoint" in answer["notAvailable"]["detail"]
 
 
-async def test_a_long_share_carries_its_ratio_percentile_and_change(rig: Any) -> None:
-    answer = await body(rig, "/coinglass/long-short-ratio/BTC")
+async def test_a_long_share_carries_its_ratio_percentile_and_change(kept_rig: Any) -> None:
+    answer = await body(kept_rig, "/coinglass/long-short-ratio/BTC")
     ratio = answer["accounts"]
     assert answer["interval"] == "1h"
     assert (ratio["longFrac"], ratio["shortFrac"], ratio["longShortRatio"]) == (0.75, 0.25, 3.0)
@@ -180,14 +180,16 @@ async def test_without_an_interval_the_plan_decides(rig: Any) -> None:
 
 
 @pytest.mark.parametrize("interval", ["2h", "1w", "", "1hour", "%00"])
-async def test_another_interval_is_refused_with_the_list_of_those_offered(rig: Any, interval: str) -> None:
-    answer = await rig.get(f"/coinglass/open-interest/BTC?interval={interval}")
+async def test_another_interval_is_refused_with_the_list_of_those_offered(
+    kept_rig: Any, interval: str
+) -> None:
+    answer = await kept_rig.get(f"/coinglass/open-interest/BTC?interval={interval}")
     assert answer.status_code == 400
     assert "1h, 4h" in answer.json()["detail"]
 
 
-async def test_funding_is_shown_per_period_per_8h_and_per_year(rig: Any) -> None:
-    answer = await body(rig, "/coinglass/funding-rate/BTC")
+async def test_funding_is_shown_per_period_per_8h_and_per_year(kept_rig: Any) -> None:
+    answer = await body(kept_rig, "/coinglass/funding-rate/BTC")
     assert answer["weighted"]["rate8hFrac"] == 0.0001
     assert answer["weighted"]["annualisedFrac"] == pytest.approx(0.1095)
     venues = {venue["exchange"]: venue for venue in answer["exchanges"]}
@@ -197,8 +199,8 @@ async def test_funding_is_shown_per_period_per_8h_and_per_year(rig: Any) -> None
     assert answer["spread"]["spread8hFrac"] == pytest.approx(0.0003)
 
 
-async def test_open_interest_takes_the_total_and_never_sums_it_with_its_parts(rig: Any) -> None:
-    answer = await body(rig, "/coinglass/open-interest/BTC")
+async def test_open_interest_takes_the_total_and_never_sums_it_with_its_parts(kept_rig: Any) -> None:
+    answer = await body(kept_rig, "/coinglass/open-interest/BTC")
     assert answer["openInterestUsd"] == 1e10
     assert [row["shareFrac"] for row in answer["exchanges"]] == [0.2, 0.2, 0.2]
     assert {c["window"]: c["changeFrac"] for c in answer["changes"]} == {"1h": 0.01, "4h": 0.02, "24h": -0.03}
@@ -214,11 +216,11 @@ async def test_changes_come_from_bars_of_the_same_span_where_no_total_is_known(r
     assert answer["openInterestUsd"] == newest
 
 
-async def test_replayed_bars_are_paged_backwards_without_loss(rig: Any) -> None:
+async def test_replayed_bars_are_paged_backwards_without_loss(kept_rig: Any) -> None:
     seen: list[str] = []
     cursor = ""
     while True:
-        page = await body(rig, f"/replay/oi/BTC?limit=50&cursor={cursor}")
+        page = await body(kept_rig, f"/replay/oi/BTC?limit=50&cursor={cursor}")
         seen = [bar["time"] for bar in page["bars"]] + seen
         cursor = page["next"] or ""
         if not cursor:
@@ -227,33 +229,33 @@ async def test_replayed_bars_are_paged_backwards_without_loss(rig: Any) -> None:
     assert seen == sorted(set(seen))
 
 
-async def test_exchanges_list_the_pairs_of_one_by_page(rig: Any) -> None:
-    first = await body(rig, "/coinglass/exchanges?exchange=binance")
+async def test_exchanges_list_the_pairs_of_one_by_page(kept_rig: Any) -> None:
+    first = await body(kept_rig, "/coinglass/exchanges?exchange=binance")
     assert [row["pairs"] for row in first["exchanges"]] == [150, 1]
-    rest = await body(rig, f"/coinglass/exchanges?exchange=binance&cursor={first['next']}")
+    rest = await body(kept_rig, f"/coinglass/exchanges?exchange=binance&cursor={first['next']}")
     assert len(first["instruments"]) + len(rest["instruments"]) == 150
     assert rest["next"] is None
-    refused = await rig.get("/coinglass/exchanges?exchange=Nope")
+    refused = await kept_rig.get("/coinglass/exchanges?exchange=Nope")
     assert refused.status_code == 400
     assert "Binance" in refused.json()["detail"]
 
 
-async def test_whales_are_filtered_by_coin_and_summed_by_side(rig: Any) -> None:
-    answer = await body(rig, "/advanced/whale/positions?symbol=BTC-USDT")
+async def test_whales_are_filtered_by_coin_and_summed_by_side(kept_rig: Any) -> None:
+    answer = await body(kept_rig, "/advanced/whale/positions?symbol=BTC-USDT")
     assert [row["side"] for row in answer["positions"]] == ["SHORT", "LONG"]
     assert answer["summary"] == {"longUsd": 1.9e6, "shortUsd": 2.9e6, "longCount": 1, "shortCount": 1}
     assert answer["positions"][1]["liquidationPriceUsd"] is None
-    alerts = await body(rig, "/advanced/whale/alerts?symbol=ETH")
+    alerts = await body(kept_rig, "/advanced/whale/alerts?symbol=ETH")
     assert [row["action"] for row in alerts["alerts"]] == ["closed"]
     assert alerts["opened"]["longCount"] == 0
 
 
 @pytest.mark.parametrize("path", ["/advanced/whale/alerts", "/advanced/whale/positions"])
-async def test_another_exchange_than_hyperliquid_is_refused_clearly(rig: Any, path: str) -> None:
-    answer = await rig.get(f"{path}?exchange=binance")
+async def test_another_exchange_than_hyperliquid_is_refused_clearly(kept_rig: Any, path: str) -> None:
+    answer = await kept_rig.get(f"{path}?exchange=binance")
     assert answer.status_code == 400
     assert "only hyperliquid" in answer.json()["detail"]
-    assert (await rig.get(f"{path}?exchange=Hyperliquid")).status_code == 200
+    assert (await kept_rig.get(f"{path}?exchange=Hyperliquid")).status_code == 200
 
 
 async def test_the_fattest_dashboard_stays_under_20_kb(rig: Any) -> None:
@@ -326,7 +328,7 @@ async def test_swapping_long_and_short_swaps_the_answer(
 
 
 @pytest.mark.parametrize("path", COIN_ROUTES)
-async def test_an_unknown_coin_is_a_404_with_near_matches(rig: Any, path: str) -> None:
-    answer = await rig.get(path.replace("/BTC", "/BTCC"))
+async def test_an_unknown_coin_is_a_404_with_near_matches(kept_rig: Any, path: str) -> None:
+    answer = await kept_rig.get(path.replace("/BTC", "/BTCC"))
     assert answer.status_code == 404
     assert "BTC" in answer.json()["near"]

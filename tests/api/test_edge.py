@@ -73,9 +73,9 @@ class TestKeys:
         if status == 403:
             assert answer.json()["code"] == "missing_scope"
 
-    async def test_without_keys_everything_is_open(self, rig: Any) -> None:
+    async def test_without_keys_everything_is_open(self, kept_rig: Any) -> None:
         for path in ("/signals/BTC?debug=true", "/debug/premium/BTC", "/metrics"):
-            assert (await rig.get(path)).status_code == 200
+            assert (await kept_rig.get(path)).status_code == 200
 
     def test_options_never_show_a_key(self) -> None:
         assert READ not in repr(KEYS)
@@ -182,8 +182,8 @@ class TestOverload:
 
 
 class TestBody:
-    async def test_declared_body_over_the_cap_is_413(self, rig: Any) -> None:
-        async with rig.client() as client:
+    async def test_declared_body_over_the_cap_is_413(self, kept_rig: Any) -> None:
+        async with kept_rig.client() as client:
             answer = await client.post("/signals/BTC", content=b"x" * 65_537)
         assert answer.status_code == 413
         assert answer.json()["code"] == "body_too_large"
@@ -205,8 +205,8 @@ class TestBody:
 
 class TestHeaders:
     @pytest.mark.parametrize("path", [*EVERY_PATH, "/health/live"])
-    async def test_every_answer_carries_them(self, rig: Any, path: str) -> None:
-        headers = (await rig.get(path)).headers
+    async def test_every_answer_carries_them(self, kept_rig: Any, path: str) -> None:
+        headers = (await kept_rig.get(path)).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
         assert "content-security-policy" in headers
@@ -246,8 +246,8 @@ class TestHeaders:
 
 class TestHead:
     @pytest.mark.parametrize("path", [*EVERY_PATH, "/health/live"])
-    async def test_is_get_without_the_body(self, rig: Any, path: str) -> None:
-        async with rig.client() as client:
+    async def test_is_get_without_the_body(self, kept_rig: Any, path: str) -> None:
+        async with kept_rig.client() as client:
             got, head = await client.get(path), await client.head(path)
         assert (head.status_code, head.content) == (got.status_code, b"")
         for name in ("content-type", "content-length", "x-data-mode"):

@@ -43,8 +43,8 @@ async def test_a_table_is_downloaded_with_a_header_and_harmless_cells(rig: Any, 
     assert rig.store.closed_exports == 1
 
 
-async def test_an_empty_table_is_a_header(rig: Any) -> None:
-    answer = await rig.get("/api/export/alerts.csv")
+async def test_an_empty_table_is_a_header(kept_rig: Any) -> None:
+    answer = await kept_rig.get("/api/export/alerts.csv")
     assert answer.text == "symbol,ts_event_ms,ts_event_utc,usd,reason\r\n"
 
 
@@ -78,8 +78,8 @@ async def test_the_file_is_named_by_coin_and_times(
         ("/api/export/signals.json", 404, "route"),
     ],
 )
-async def test_a_malformed_question_is_a_problem(rig: Any, path: str, status: int, word: str) -> None:
-    answer = await rig.get(path)
+async def test_a_malformed_question_is_a_problem(kept_rig: Any, path: str, status: int, word: str) -> None:
+    answer = await kept_rig.get(path)
     assert answer.status_code == status
     assert word in answer.json()["detail"]
 

@@ -83,8 +83,8 @@ class TestLiquidationFlow:
         await rig.warm.publish([dataclasses.replace(snapshot(), source="")])
         assert (await rig.get(LIQUIDATIONS)).json()["source"] is None
 
-    async def test_without_a_worker_the_answer_says_so_and_is_no_error(self, rig: Any) -> None:
-        found = await rig.get(LIQUIDATIONS)
+    async def test_without_a_worker_the_answer_says_so_and_is_no_error(self, kept_rig: Any) -> None:
+        found = await kept_rig.get(LIQUIDATIONS)
         assert found.status_code == 200
         assert (found.json()["state"], found.json()["windows"]) == ("no_worker", [])
         assert "no worker publishes" in found.json()["reason"]
@@ -93,8 +93,8 @@ class TestLiquidationFlow:
         await board(rig, report())
         assert (await rig.get(LIQUIDATIONS)).json()["state"] == "no_events"
 
-    async def test_an_unknown_coin_is_a_404_with_look_alikes(self, rig: Any) -> None:
-        found = await rig.get("/flow/BTX")
+    async def test_an_unknown_coin_is_a_404_with_look_alikes(self, kept_rig: Any) -> None:
+        found = await kept_rig.get("/flow/BTX")
         assert found.status_code == 404
         assert "BTC" in found.json()["near"]
 
@@ -150,8 +150,8 @@ class TestTop:
         await rig.warm.publish([snapshot("BTC"), snapshot("ETH")])
         assert len((await rig.get("/flow/top?limit=1")).json()["items"]) == 1
 
-    async def test_a_window_that_is_not_kept_is_refused(self, rig: Any) -> None:
-        found = await rig.get("/flow/top?window=77")
+    async def test_a_window_that_is_not_kept_is_refused(self, kept_rig: Any) -> None:
+        found = await kept_rig.get("/flow/top?window=77")
         assert found.status_code == 400
         assert "10, 30, 60, 300, 3600, 86400" in found.json()["detail"]
 
@@ -193,8 +193,8 @@ class TestStatus:
         answer = (await rig.get("/stream/status")).json()
         assert (answer["state"], answer["workers"][0]["ageS"]) == ("stale", 200.0)
 
-    async def test_without_a_worker_the_list_is_empty_with_a_reason(self, rig: Any) -> None:
-        answer = (await rig.get("/stream/status")).json()
+    async def test_without_a_worker_the_list_is_empty_with_a_reason(self, kept_rig: Any) -> None:
+        answer = (await kept_rig.get("/stream/status")).json()
         assert (answer["state"], answer["workers"]) == ("no_worker", [])
 
 

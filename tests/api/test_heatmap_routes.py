@@ -64,8 +64,8 @@ async def test_a_wider_bucket_gives_fewer_rows_and_the_same_sums(rig: Any) -> No
     assert coarse["totals"] == fine["totals"]
 
 
-async def test_nothing_stored_is_null_with_its_reason_and_never_zero(rig: Any) -> None:
-    answer = await body(rig)
+async def test_nothing_stored_is_null_with_its_reason_and_never_zero(kept_rig: Any) -> None:
+    answer = await body(kept_rig)
     assert answer["state"] == "nothing_stored"
     assert (answer["totals"], answer["grid"], answer["levels"], answer["asOf"], answer["ageS"]) == (None,) * 5
     assert "python -m app.backfill" in answer["sentence"]
@@ -105,15 +105,15 @@ async def test_levels_are_measured_from_the_price_that_is_shown(rig: Any) -> Non
     "query", ["minutes=9", "minutes=10081", "minutes=a", "bucket=0.3", "bucket=", "bucket=10"]
 )
 @pytest.mark.parametrize("path", ["/heatmap/BTC", "/heatmap/BTC.png"])
-async def test_parameters_out_of_bounds_are_refused(rig: Any, path: str, query: str) -> None:
-    answer = await rig.get(f"{path}?{query}")
+async def test_parameters_out_of_bounds_are_refused(kept_rig: Any, path: str, query: str) -> None:
+    answer = await kept_rig.get(f"{path}?{query}")
     assert answer.status_code == 400
     assert answer.json()["code"] == "invalid_parameter"
 
 
 @pytest.mark.parametrize("path", ["/heatmap/NOPECOIN", "/heatmap/NOPECOIN.png"])
-async def test_an_unknown_coin_is_404(rig: Any, path: str) -> None:
-    assert (await rig.get(path)).status_code == 404
+async def test_an_unknown_coin_is_404(kept_rig: Any, path: str) -> None:
+    assert (await kept_rig.get(path)).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/heatmap/BTC", "/heatmap/BTC.png"])
@@ -144,9 +144,9 @@ async def test_equal_questions_of_a_moment_share_one_answer(rig: Any, path: str)
     assert unchanged.status_code == 304
 
 
-async def test_json_and_picture_never_answer_for_each_other(rig: Any) -> None:
-    assert (await rig.get("/heatmap/BTC")).headers["content-type"] == "application/json"
-    assert (await rig.get("/heatmap/BTC.png")).headers["content-type"] == "image/png"
+async def test_json_and_picture_never_answer_for_each_other(kept_rig: Any) -> None:
+    assert (await kept_rig.get("/heatmap/BTC")).headers["content-type"] == "application/json"
+    assert (await kept_rig.get("/heatmap/BTC.png")).headers["content-type"] == "image/png"
 
 
 def fattest() -> list[TileRow]:
@@ -192,5 +192,5 @@ class TestProvidersRoute:
             ("SHORT", 1e6),
         ]
 
-    async def test_a_providers_estimate_says_that_it_is_one(self, rig: Any) -> None:
-        assert (await body(rig, "/coinglass/liquidations/BTC/heatmap"))["heatmap"]["isEstimate"]
+    async def test_a_providers_estimate_says_that_it_is_one(self, kept_rig: Any) -> None:
+        assert (await body(kept_rig, "/coinglass/liquidations/BTC/heatmap"))["heatmap"]["isEstimate"]

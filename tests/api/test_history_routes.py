@@ -166,14 +166,16 @@ async def test_an_empty_page_says_what_to_do(rig: Any) -> None:
         ("/replay/oi/BTC?cursor=later", "cursor"),
     ],
 )
-async def test_a_malformed_question_is_a_400_that_says_what_to_send(rig: Any, path: str, word: str) -> None:
-    answer = await rig.get(path)
+async def test_a_malformed_question_is_a_400_that_says_what_to_send(
+    kept_rig: Any, path: str, word: str
+) -> None:
+    answer = await kept_rig.get(path)
     assert answer.status_code == 400
     assert word in answer.json()["detail"]
 
 
-async def test_an_unknown_coin_is_a_404(rig: Any) -> None:
-    assert (await rig.get("/history/candles/BTCC")).status_code == 404
+async def test_an_unknown_coin_is_a_404(kept_rig: Any) -> None:
+    assert (await kept_rig.get("/history/candles/BTCC")).status_code == 404
 
 
 async def test_a_store_that_is_down_is_a_503_that_says_when_to_come_back(rig: Any) -> None:

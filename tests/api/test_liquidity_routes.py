@@ -32,8 +32,8 @@ async def question(rig: Any, name: str, **params: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-async def test_every_answer_says_what_it_stands_on(rig: Any, name: str) -> None:
-    answer = await question(rig, name)
+async def test_every_answer_says_what_it_stands_on(kept_rig: Any, name: str) -> None:
+    answer = await question(kept_rig, name)
     assert (answer["symbol"], answer["timeframe"], answer["dataMode"]) == ("BTC", "1h", "demo")
     assert (answer["priceSource"], answer["candlesSource"], answer["missing"]) == ("okx", "okx", [])
     assert answer["priceAgeS"] == 1.0
@@ -41,13 +41,13 @@ async def test_every_answer_says_what_it_stands_on(rig: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-async def test_answers_fit_an_assistant(rig: Any, name: str) -> None:
-    answer = await rig.get(f"{PREFIX}/{name}", params={"symbol": "BTC"})
+async def test_answers_fit_an_assistant(kept_rig: Any, name: str) -> None:
+    answer = await kept_rig.get(f"{PREFIX}/{name}", params={"symbol": "BTC"})
     assert len(answer.content) <= 8_500
 
 
-async def test_the_map_names_magnets_confluence_and_odds(rig: Any) -> None:
-    answer = await question(rig, "liquidity-map")
+async def test_the_map_names_magnets_confluence_and_odds(kept_rig: Any) -> None:
+    answer = await question(kept_rig, "liquidity-map")
     assert answer["levels"]["source"] == "estimate"
     assert "open interest" in answer["levels"]["meaning"]
     magnets = [one["magnet"] for one in answer["liquidityMagnets"]]
@@ -65,14 +65,14 @@ async def test_the_map_names_magnets_confluence_and_odds(rig: Any) -> None:
     assert distances == sorted(distances)
 
 
-async def test_clusters_and_zones_tell_one_story(rig: Any) -> None:
-    clusters = await question(rig, "liquidation-heatmap")
+async def test_clusters_and_zones_tell_one_story(kept_rig: Any) -> None:
+    clusters = await question(kept_rig, "liquidation-heatmap")
     prices = [one["price"] for one in clusters["clusters"]]
     assert prices == sorted(prices, reverse=True)
     shown = sum(one["volume"] for one in clusters["clusters"])
     assert 0.8 * (clusters["longVolume"] + clusters["shortVolume"]) < shown
     assert shown <= clusters["longVolume"] + clusters["shortVolume"] + 1
-    analysis, zones = await question(rig, "confluence-analysis"), await ask(rig, "/smc/BTC")
+    analysis, zones = await question(kept_rig, "confluence-analysis"), await ask(kept_rig, "/smc/BTC")
     assert analysis["structure"] == zones["structure"]
     assert analysis["zones"] == zones["zones"]
     assert analysis["structure"]["candles"] == HOURS
@@ -81,8 +81,8 @@ async def test_clusters_and_zones_tell_one_story(rig: Any) -> None:
     assert scores == sorted(scores, reverse=True)
 
 
-async def test_sentiment_adds_up(rig: Any) -> None:
-    answer = await question(rig, "market-sentiment")
+async def test_sentiment_adds_up(kept_rig: Any) -> None:
+    answer = await question(kept_rig, "market-sentiment")
     parts = answer["parts"]
     assert [part["name"] for part in parts] == [
         "liquidations",
@@ -112,30 +112,30 @@ async def test_without_levels_nothing_is_made_up(rig: Any) -> None:
 
 
 @pytest.mark.parametrize("spelling", ["btc", "BTC-USDT-SWAP", "BTC/USDT:USDT", "BTCUSDT"])
-async def test_spellings_are_one_coin(rig: Any, spelling: str) -> None:
-    assert (await question(rig, "liquidity-map", symbol=spelling))["symbol"] == "BTC"
+async def test_spellings_are_one_coin(kept_rig: Any, spelling: str) -> None:
+    assert (await question(kept_rig, "liquidity-map", symbol=spelling))["symbol"] == "BTC"
 
 
 @pytest.mark.parametrize(("spelling", "meant"), [("h4", "4h"), ("4H", "4h"), ("d1", "1d")])
-async def test_older_spellings_of_a_timeframe_are_read(rig: Any, spelling: str, meant: str) -> None:
-    assert (await ask(rig, "/smc/BTC", timeframe=spelling))["timeframe"] == meant
+async def test_older_spellings_of_a_timeframe_are_read(kept_rig: Any, spelling: str, meant: str) -> None:
+    assert (await ask(kept_rig, "/smc/BTC", timeframe=spelling))["timeframe"] == meant
 
 
 @pytest.mark.parametrize(
     "path", ["/smc/BTC", "/smc/BTC/chart.png", *(f"{PREFIX}/{name}" for name in QUESTIONS)]
 )
 @pytest.mark.parametrize("timeframe", ["2h", "", "1w", "1h;"])
-async def test_a_timeframe_outside_of_the_list_is_a_400(rig: Any, path: str, timeframe: str) -> None:
-    answer = await rig.get(path, params={"symbol": "BTC", "timeframe": timeframe})
+async def test_a_timeframe_outside_of_the_list_is_a_400(kept_rig: Any, path: str, timeframe: str) -> None:
+    answer = await kept_rig.get(path, params={"symbol": "BTC", "timeframe": timeframe})
     assert answer.status_code == 400
     problem = answer.json()
     assert problem["code"] == "invalid_parameter"
     assert "5m, 15m, 30m, 1h, 4h, 1d" in problem["detail"]
 
 
-async def test_unknown_coins_and_missing_ones_are_problems(rig: Any) -> None:
-    assert (await rig.get("/smc/NOPE")).status_code == 404
-    assert (await rig.get(f"{PREFIX}/liquidity-map")).status_code == 400
+async def test_unknown_coins_and_missing_ones_are_problems(kept_rig: Any) -> None:
+    assert (await kept_rig.get("/smc/NOPE")).status_code == 404
+    assert (await kept_rig.get(f"{PREFIX}/liquidity-map")).status_code == 400
 
 
 async def test_no_price_is_a_503(rig: Any) -> None:
@@ -145,11 +145,11 @@ async def test_no_price_is_a_503(rig: Any) -> None:
     assert answer.json()["code"] == "no_price"
 
 
-async def test_the_picture_is_not_swallowed_by_the_json_route(rig: Any) -> None:
-    answer = await rig.get("/smc/BTC/chart.png", params={"timeframe": "4h"})
+async def test_the_picture_is_not_swallowed_by_the_json_route(kept_rig: Any) -> None:
+    answer = await kept_rig.get("/smc/BTC/chart.png", params={"timeframe": "4h"})
     assert answer.headers["content-type"] == "image/png"
     assert answer.content.startswith(b"\x89PNG")
-    assert (await rig.get("/smc/BTC")).headers["content-type"] == "application/json"
+    assert (await kept_rig.get("/smc/BTC")).headers["content-type"] == "application/json"
 
 
 async def test_an_answer_is_reused_within_a_second_and_conditional(rig: Any) -> None:
@@ -159,8 +159,8 @@ async def test_an_answer_is_reused_within_a_second_and_conditional(rig: Any) -> 
     assert len(rig.liquidity.answers) == 1
 
 
-async def test_a_plan_has_no_probability_and_says_why(rig: Any) -> None:
-    plans = (await question(rig, "trading-opportunities"))["opportunities"]
+async def test_a_plan_has_no_probability_and_says_why(kept_rig: Any) -> None:
+    plans = (await question(kept_rig, "trading-opportunities"))["opportunities"]
     assert plans
     for plan in plans:
         assert plan["probability"] is None

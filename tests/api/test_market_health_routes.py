@@ -15,8 +15,8 @@ from app.services.transport import circuit
 from tests.dashboard_build import dashboard_files
 
 
-async def test_market_shows_inputs_extras_and_their_errors(rig: Any, capability_count: int) -> None:
-    answer = await rig.get("/market/btc-usdt-swap")
+async def test_market_shows_inputs_extras_and_their_errors(kept_rig: Any, capability_count: int) -> None:
+    answer = await kept_rig.get("/market/btc-usdt-swap")
     assert answer.status_code == 200
     MarketResponse.model_validate_json(answer.content)
     body = answer.json()
@@ -35,16 +35,16 @@ async def test_market_with_too_many_figures_is_cut_and_says_so(rig: Any) -> None
     assert len(answer.content) <= 90_000
 
 
-async def test_premium_probes_show_plan_refusals_as_states(rig: Any) -> None:
-    results = (await rig.get("/debug/premium/BTC")).json()["results"]
+async def test_premium_probes_show_plan_refusals_as_states(kept_rig: Any) -> None:
+    results = (await kept_rig.get("/debug/premium/BTC")).json()["results"]
     assert [item["status"] for item in results] == ["not_in_plan", "ok"]
     assert (results[0]["error"], results[0]["detail"]) == ("not_in_plan", "upgrade: x")
     assert (results[1]["error"], results[1]["detail"]) == (None, "")
     assert results[1]["readings"] == [{"name": "positions", "value": 3.0, "unit": "count"}]
 
 
-async def test_premium_probes_name_the_coin_that_was_probed(rig: Any) -> None:
-    assert (await rig.get("/debug/premium/FDUSD")).json()["symbol"] == "FDUSD"
+async def test_premium_probes_name_the_coin_that_was_probed(kept_rig: Any) -> None:
+    assert (await kept_rig.get("/debug/premium/FDUSD")).json()["symbol"] == "FDUSD"
 
 
 def test_every_way_a_source_fails_has_a_public_word() -> None:
@@ -81,35 +81,37 @@ async def test_ready_is_a_503_problem_without_a_price_and_live_stays_200(rig: An
     assert (await rig.get("/health/live")).json() == {"status": "ok"}
 
 
-async def test_health_shows_plan_quota_and_last_success(rig: Any) -> None:
-    okx, coinglass = (await rig.get("/health")).json()["providers"]
+async def test_health_shows_plan_quota_and_last_success(kept_rig: Any) -> None:
+    okx, coinglass = (await kept_rig.get("/health")).json()["providers"]
     assert okx["lastSuccess"] == "2026-02-25T06:13:20.000Z"
     assert (coinglass["plan"], coinglass["quotaLeft"], coinglass["quotaLimit"]) == ("standard", 12, 300)
     assert coinglass["notInPlan"] == ["heatmap"]
 
 
-async def test_metrics_are_prometheus_text(rig: Any) -> None:
-    answer = await rig.get("/metrics")
+async def test_metrics_are_prometheus_text(kept_rig: Any) -> None:
+    answer = await kept_rig.get("/metrics")
     assert answer.text == "signals_total 1\n"
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
 
 
-async def test_index_lists_every_route(rig: Any) -> None:
-    body = (await rig.get("/")).json()
+async def test_index_lists_every_route(kept_rig: Any) -> None:
+    body = (await kept_rig.get("/")).json()
     assert (body["version"], body["dataMode"]) == ("9.9", "demo")
     paths = {route["path"] for route in body["routes"]}
     assert {"/signals/{symbol}", "/market/{symbol}", "/gpt/action-schema", "/docs", "/health/ready"} <= paths
 
 
-async def test_browsers_are_sent_to_the_dashboard_only_when_there_is_one(rig: Any, make_rig: Any) -> None:
+async def test_browsers_are_sent_to_the_dashboard_only_when_there_is_one(
+    kept_rig: Any, make_rig: Any
+) -> None:
     browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-    assert (await rig.get("/", headers=browser)).status_code == 200
+    assert (await kept_rig.get("/", headers=browser)).status_code == 200
     with_dashboard = make_rig(dashboard=dashboard_files())
     answer = await with_dashboard.get("/", headers=browser)
     assert (answer.status_code, answer.headers["location"]) == (307, "/dashboard/")
     assert (await with_dashboard.get("/")).status_code == 200
 
 
-async def test_documentation_pages_answer_html(rig: Any) -> None:
+async def test_documentation_pages_answer_html(kept_rig: Any) -> None:
     for path in ("/docs", "/redoc"):
-        assert "text/html" in (await rig.get(path)).headers["content-type"]
+        assert "text/html" in (await kept_rig.get(path)).headers["content-type"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import pytest_asyncio
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, KNOWN_PROTOCOL_VERSIONS
@@ -18,6 +19,7 @@ from app import telemetry
 from app.api.mcp_options import McpOptions
 from app.api.mcp_server import INSTRUCTIONS, NAME
 from app.api.options import ApiKey
+from app.services.transport.connection import tls_context
 from tests.live_rig import forget_logging
 from tests.mcp_rig import CALLS, HANDSHAKE, MODERN, McpRig, hello, mcp_rig, request, version_headers
 
@@ -28,10 +30,21 @@ KEYS = (
 )
 
 
-@pytest.fixture
-async def mcp() -> AsyncIterator[McpRig]:
+# One server for all that only asks it, in one loop with those who ask.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server() -> AsyncIterator[McpRig]:
     async with mcp_rig() as found:
         yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def mcp(server: McpRig) -> AsyncIterator[McpRig]:
+    """The server, and connections of this test's own."""
+    async with httpx2.AsyncClient(base_url=server.url, verify=tls_context(), timeout=30) as client:
+        yield McpRig(server.rig, server.url, client)
 
 
 class TestEveryVersion:
@@ -337,13 +350,14 @@ class TestKeys:
 
 class TestEdge:
     async def test_every_answer_carries_request_id_and_data_mode_and_is_counted_as_one_route(
-        self, mcp: McpRig
+        self,
     ) -> None:
-        answer = await mcp.post(request("tools/list"), X_Request_ID="abcdefgh-1")
-        assert answer.headers["x-request-id"] == "abcdefgh-1"
-        assert answer.headers["x-data-mode"] == "demo"
-        assert answer.headers["content-type"].startswith("application/json")
-        seen = mcp.rig.observed[-1]
+        async with mcp_rig() as mcp:
+            answer = await mcp.post(request("tools/list"), X_Request_ID="abcdefgh-1")
+            assert answer.headers["x-request-id"] == "abcdefgh-1"
+            assert answer.headers["x-data-mode"] == "demo"
+            assert answer.headers["content-type"].startswith("application/json")
+            seen = mcp.rig.observed[-1]
         assert (seen["method"], seen["route"], seen["status"]) == ("POST", "/mcp", 200)
 
     async def test_an_error_of_a_tool_quotes_the_request_id(self, mcp: McpRig) -> None:
@@ -360,12 +374,13 @@ class TestEdge:
             )
         assert [result.structured_content["symbol"] for result in results] == coins
 
-    async def test_twenty_clients_at_once_open_the_door_once(self, mcp: McpRig) -> None:
-        async def visit() -> int:
-            async with Client(f"{mcp.url}/mcp") as client:
+    async def test_twenty_clients_at_once_open_the_door_once(self) -> None:
+        async def visit(url: str) -> int:
+            async with Client(f"{url}/mcp") as client:
                 return len((await client.list_tools()).tools)
 
-        assert await asyncio.gather(*(visit() for _ in range(20))) == [len(CALLS)] * 20
+        async with mcp_rig() as mcp:
+            assert await asyncio.gather(*(visit(mcp.url) for _ in range(20))) == [len(CALLS)] * 20
 
     async def test_no_document_names_it(self, mcp: McpRig) -> None:
         for path in ("/openapi.json", "/gpt/action-schema"):
@@ -384,6 +399,6 @@ class TestEdge:
         assert answer.headers["retry-after"] == "5"
 
 
-def test_the_headers_of_the_rig_are_those_of_the_newest_version() -> None:
+async def test_the_headers_of_the_rig_are_those_of_the_newest_version() -> None:
     found = version_headers("tools/call", {"name": "get_signal"}, MODERN)
     assert found == {"MCP-Protocol-Version": MODERN, "Mcp-Method": "tools/call", "Mcp-Name": "get_signal"}

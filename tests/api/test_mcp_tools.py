@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any
 
+import httpx2
 import pytest
+import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -16,6 +18,7 @@ from jsonschema import Draft202012Validator
 from app.api.mcp_server import INSTRUCTIONS
 from app.api.openapi import operations
 from app.core.errors import NoPriceAvailable, PlanTooLow, StorageUnavailable
+from app.services.transport.connection import tls_context
 from tests.derivatives_facts import facts
 from tests.flow_facts import alert, delivery, stored
 from tests.live_rig import NOW_MS, live_rig
@@ -57,15 +60,32 @@ def rest(tool: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return path, query
 
 
+# One loop for the servers of the module and those who ask them.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server() -> AsyncIterator[McpRig]:
+    """For the tests that change nothing of it or its fakes."""
+    async with mcp_rig() as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def mcp(server: McpRig) -> AsyncIterator[McpRig]:
+    """The server, and connections of this test's own."""
+    async with httpx2.AsyncClient(base_url=server.url, verify=tls_context(), timeout=30) as client:
+        yield McpRig(server.rig, server.url, client)
+
+
 async def listed(mcp: McpRig) -> dict[str, dict[str, Any]]:
     tools = (await mcp.ask("tools/list"))["result"]["tools"]
     return {tool["name"]: tool for tool in tools}
 
 
 class TestList:
-    async def test_every_tool_only_reads(self) -> None:
-        async with mcp_rig() as mcp:
-            tools = await listed(mcp)
+    async def test_every_tool_only_reads(self, mcp: McpRig) -> None:
+        tools = await listed(mcp)
         assert set(tools) == set(CALLS) == set(PATHS)
         for name, tool in tools.items():
             hints = tool["annotations"]
@@ -77,9 +97,8 @@ class TestList:
             assert tool["title"] == hints["title"]
             assert 40 <= len(tool["description"]) <= 400
 
-    async def test_arguments_are_the_parameters_of_the_route(self) -> None:
-        async with mcp_rig() as mcp:
-            tools, document = await listed(mcp), mcp.rig.app.openapi()
+    async def test_arguments_are_the_parameters_of_the_route(self, mcp: McpRig) -> None:
+        tools, document = await listed(mcp), mcp.rig.app.openapi()
         routes = {path: operation for path, _, operation in operations(document)}
         for name, tool in tools.items():
             parameters = {item["name"]: item for item in routes[PATHS[name]]["parameters"]}
@@ -100,9 +119,8 @@ class TestList:
                 }
                 assert documented["required"] is (argument in offered.get("required", []))
 
-    async def test_results_are_the_answers_of_the_route(self) -> None:
-        async with mcp_rig() as mcp:
-            tools, document = await listed(mcp), mcp.rig.app.openapi()
+    async def test_results_are_the_answers_of_the_route(self, mcp: McpRig) -> None:
+        tools, document = await listed(mcp), mcp.rig.app.openapi()
         routes = {path: operation for path, _, operation in operations(document)}
         for name, tool in tools.items():
             content = routes[PATHS[name]]["responses"]["200"]["content"]["application/json"]
@@ -113,9 +131,8 @@ class TestList:
             assert set(tool["outputSchema"]["properties"]) == set(model["properties"])
             assert "maxLength" not in json.dumps(tool["outputSchema"])
 
-    async def test_the_list_is_small_enough_to_be_carried_along(self) -> None:
-        async with mcp_rig() as mcp:
-            answer = await mcp.post(request("tools/list"))
+    async def test_the_list_is_small_enough_to_be_carried_along(self, mcp: McpRig) -> None:
+        answer = await mcp.post(request("tools/list"))
         assert len(answer.text) <= MAX_TOKENS * CHARS_PER_TOKEN
         unseen = [
             {k: v for k, v in tool.items() if k != "outputSchema"}
@@ -123,7 +140,7 @@ class TestList:
         ]
         assert len(json.dumps(unseen)) <= 16_000
 
-    def test_what_must_not_be_missed_is_said_in_the_first_512_characters(self) -> None:
+    async def test_what_must_not_be_missed_is_said_in_the_first_512_characters(self) -> None:
         first = INSTRUCTIONS[:512]
         for said in (
             "data, not advice",
@@ -256,11 +273,12 @@ class TestEqualToRest:
             ("get_whales", {"limit": 0}),
         ],
     )
-    async def test_an_error_is_the_problem_of_the_route(self, tool: str, arguments: dict[str, Any]) -> None:
-        async with mcp_rig() as mcp:
-            path, query = rest(tool, arguments)
-            answer = await mcp.client.get(path, params=query)
-            result = await mcp.call(tool, arguments)
+    async def test_an_error_is_the_problem_of_the_route(
+        self, mcp: McpRig, tool: str, arguments: dict[str, Any]
+    ) -> None:
+        path, query = rest(tool, arguments)
+        answer = await mcp.client.get(path, params=query)
+        result = await mcp.call(tool, arguments)
         assert answer.status_code in {400, 404}
         assert result["isError"] is True
         told, problem = json.loads(result["content"][0]["text"]), answer.json()

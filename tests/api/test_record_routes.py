@@ -79,22 +79,22 @@ async def test_pages_hold_what_was_asked_for_newest_first(rig: Any, path: str, c
 
 
 @pytest.mark.parametrize("path", ROUTES)
-async def test_nothing_stored_is_an_empty_page(rig: Any, path: str) -> None:
-    answer = await rig.get(path)
+async def test_nothing_stored_is_an_empty_page(kept_rig: Any, path: str) -> None:
+    answer = await kept_rig.get(path)
     assert (answer.status_code, answer.json()["items"]) == (200, [])
 
 
 @pytest.mark.parametrize("path", ROUTES)
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "trigger=whim", "cursor=%25"])
-async def test_a_malformed_question_is_a_400(rig: Any, path: str, query: str) -> None:
-    answer = await rig.get(f"{path}?{query}")
+async def test_a_malformed_question_is_a_400(kept_rig: Any, path: str, query: str) -> None:
+    answer = await kept_rig.get(f"{path}?{query}")
     assert answer.status_code == 400
     assert query.partition("=")[0] in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("path", ["/signals/BTCC/history", "/api/signals/history?symbol=BTCC"])
-async def test_an_unknown_coin_is_a_404_with_look_alikes(rig: Any, path: str) -> None:
-    answer = await rig.get(path)
+async def test_an_unknown_coin_is_a_404_with_look_alikes(kept_rig: Any, path: str) -> None:
+    answer = await kept_rig.get(path)
     assert answer.status_code == 404
     assert "BTC" in answer.json()["near"]
 

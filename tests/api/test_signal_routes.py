@@ -48,8 +48,8 @@ SPELLINGS = ["BTC", "btc", "BTCUSDT", "BTC-USDT", "BTC-USDT-SWAP", "ＢＴＣ", 
 
 
 class TestSignal:
-    async def test_answer_has_every_field_and_is_small(self, rig: Any) -> None:
-        answer = await rig.get("/signals/BTC")
+    async def test_answer_has_every_field_and_is_small(self, kept_rig: Any) -> None:
+        answer = await kept_rig.get("/signals/BTC")
         assert answer.status_code == 200
         assert list(answer.json()) == FIELDS
         assert len(answer.content) <= 8_000
@@ -72,8 +72,8 @@ class TestSignal:
         rig.signals.change = {"probability": 0.6123456}
         assert told((await rig.get("/signals/SOL")).json()) == (0.6123, None)
 
-    async def test_numbers_are_rounded_but_small_prices_keep_their_digits(self, rig: Any) -> None:
-        body = (await rig.get("/signals/PEPE")).json()
+    async def test_numbers_are_rounded_but_small_prices_keep_their_digits(self, kept_rig: Any) -> None:
+        body = (await kept_rig.get("/signals/PEPE")).json()
         assert body["price"] == 0.0000118234568
         assert body["score"] == 34.57
         assert body["priceAgeS"] == 5.0
@@ -88,19 +88,19 @@ class TestSignal:
         }
 
     @pytest.mark.parametrize("spelling", SPELLINGS)
-    async def test_every_usual_spelling_is_the_same_coin(self, rig: Any, spelling: str) -> None:
-        answer = await rig.get(f"/signals/{spelling}")
+    async def test_every_usual_spelling_is_the_same_coin(self, kept_rig: Any, spelling: str) -> None:
+        answer = await kept_rig.get(f"/signals/{spelling}")
         assert answer.status_code == 200
         assert answer.json()["symbol"] == "BTC"
 
-    async def test_contract_multiplier_is_dropped(self, rig: Any) -> None:
-        assert (await rig.get("/signals/1000PEPE")).json()["symbol"] == "PEPE"
+    async def test_contract_multiplier_is_dropped(self, kept_rig: Any) -> None:
+        assert (await kept_rig.get("/signals/1000PEPE")).json()["symbol"] == "PEPE"
 
-    async def test_mode_is_passed_on(self, rig: Any) -> None:
-        assert (await rig.get("/signals/BTC?mode=aggressive")).json()["mode"] == "aggressive"
+    async def test_mode_is_passed_on(self, kept_rig: Any) -> None:
+        assert (await kept_rig.get("/signals/BTC?mode=aggressive")).json()["mode"] == "aggressive"
 
-    async def test_debug_adds_inputs_steps_and_attempts(self, rig: Any, capability_count: int) -> None:
-        debug = (await rig.get("/signals/BTC?debug=true")).json()["debug"]
+    async def test_debug_adds_inputs_steps_and_attempts(self, kept_rig: Any, capability_count: int) -> None:
+        debug = (await kept_rig.get("/signals/BTC?debug=true")).json()["debug"]
         assert len(debug["inputs"]) == capability_count
         assert len(debug["factors"]) == 8
         funding = next(item for item in debug["inputs"] if item["input"] == "funding")
@@ -193,18 +193,18 @@ class TestReuse:
         rig.signals.error = None
         assert (await rig.get("/signals/BTC")).status_code == 200
 
-    async def test_known_etag_is_not_sent_again(self, rig: Any) -> None:
-        etag = (await rig.get("/signals/BTC")).headers["etag"]
-        again = await rig.get("/signals/BTC", headers={"If-None-Match": f'W/"x", W/{etag}'})
+    async def test_known_etag_is_not_sent_again(self, kept_rig: Any) -> None:
+        etag = (await kept_rig.get("/signals/BTC")).headers["etag"]
+        again = await kept_rig.get("/signals/BTC", headers={"If-None-Match": f'W/"x", W/{etag}'})
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["etag"] == etag
-        other = await rig.get("/signals/BTC", headers={"If-None-Match": '"other"'})
+        other = await kept_rig.get("/signals/BTC", headers={"If-None-Match": '"other"'})
         assert other.status_code == 200
 
 
 class TestBatch:
-    async def test_each_coin_has_a_signal_or_its_own_error(self, rig: Any) -> None:
-        answer = await rig.get("/signals?symbols=BTC,ETC0,ETH/USDT:USDT,%3F%3F")
+    async def test_each_coin_has_a_signal_or_its_own_error(self, kept_rig: Any) -> None:
+        answer = await kept_rig.get("/signals?symbols=BTC,ETC0,ETH/USDT:USDT,%3F%3F")
         assert answer.status_code == 200
         items = answer.json()["items"]
         assert [item["requested"] for item in items] == ["BTC", "ETC0", "ETH/USDT:USDT", "??"]
@@ -213,12 +213,12 @@ class TestBatch:
         assert answer.json()["truncated"] is False
         BatchResponse.model_validate_json(answer.content)
 
-    async def test_twenty_coins_are_answered_and_twenty_one_refused(self, rig: Any) -> None:
+    async def test_twenty_coins_are_answered_and_twenty_one_refused(self, kept_rig: Any) -> None:
         twenty = ",".join(f"C{n}" for n in range(20))
-        answer = await rig.get(f"/signals?symbols={twenty}")
+        answer = await kept_rig.get(f"/signals?symbols={twenty}")
         assert len(answer.json()["items"]) == 20
         assert len(answer.content) <= 90_000
-        assert (await rig.get(f"/signals?symbols={twenty},BTC")).status_code == 400
+        assert (await kept_rig.get(f"/signals?symbols={twenty},BTC")).status_code == 400
 
     async def test_oversize_batch_is_cut_and_says_how_to_go_on(self, rig: Any) -> None:
         rig.signals.text = "Ж" * 5_000
@@ -233,22 +233,22 @@ class TestBatch:
             following = answer.json()["next"]
         assert seen == names
 
-    async def test_full_width_letters_and_commas_are_read(self, rig: Any) -> None:
-        items = (await rig.get("/signals", params={"symbols": "ＢＴＣ，ETH/USDT:USDT"})).json()["items"]
+    async def test_full_width_letters_and_commas_are_read(self, kept_rig: Any) -> None:
+        items = (await kept_rig.get("/signals", params={"symbols": "ＢＴＣ，ETH/USDT:USDT"})).json()["items"]
         assert [item["signal"]["symbol"] for item in items] == ["BTC", "ETH"]
 
-    async def test_repeated_coin_is_answered_once(self, rig: Any) -> None:
-        answer = await rig.get("/signals?symbols=BTC,BTC, BTC")
+    async def test_repeated_coin_is_answered_once(self, kept_rig: Any) -> None:
+        answer = await kept_rig.get("/signals?symbols=BTC,BTC, BTC")
         assert len(answer.json()["items"]) == 1
 
     @pytest.mark.parametrize("query", ["", "?symbols=", "?symbols=BTC,,ETH", "?symbols=BTC&mode=wild"])
-    async def test_malformed_batch_is_400(self, rig: Any, query: str) -> None:
-        answer = await rig.get(f"/signals{query}")
+    async def test_malformed_batch_is_400(self, kept_rig: Any, query: str) -> None:
+        answer = await kept_rig.get(f"/signals{query}")
         assert answer.status_code == 400
         assert answer.json()["code"] == "invalid_parameter"
 
-    async def test_spliced_items_equal_single_answers(self, rig: Any) -> None:
-        single = (await rig.get("/signals/BTC")).json()
-        batch = (await rig.get("/signals?symbols=BTC")).json()
+    async def test_spliced_items_equal_single_answers(self, kept_rig: Any) -> None:
+        single = (await kept_rig.get("/signals/BTC")).json()
+        batch = (await kept_rig.get("/signals?symbols=BTC")).json()
         assert batch["items"][0]["signal"] == single
         SignalResponse.model_validate_json(json.dumps(single))

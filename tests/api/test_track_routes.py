@@ -42,8 +42,8 @@ def nulls(row: dict[str, Any]) -> set[str]:
 
 @pytest.mark.parametrize("path", ROUTES)
 @pytest.mark.parametrize("detail", ["compact", "full"])
-async def test_counts_add_up(rig: Any, path: str, detail: str) -> None:
-    body = await ask(rig, f"{path}?detail={detail}")
+async def test_counts_add_up(kept_rig: Any, path: str, detail: str) -> None:
+    body = await ask(kept_rig, f"{path}?detail={detail}")
     assert body["evaluations"] == body["neutral"] + body["long"] + body["short"]
     assert [one["horizon"] for one in body["horizons"]] == list(HORIZONS)
     everything = [one["trades"] for one in body["horizons"]]
@@ -59,8 +59,8 @@ async def test_counts_add_up(rig: Any, path: str, detail: str) -> None:
     assert shown["emitted"] == body["long"] + body["short"]
 
 
-async def test_the_record_is_told_with_its_sentence_and_its_conditions(rig: Any) -> None:
-    body = await ask(rig, "/track-record")
+async def test_the_record_is_told_with_its_sentence_and_its_conditions(kept_rig: Any) -> None:
+    body = await ask(kept_rig, "/track-record")
     assert body["summary"].startswith("In 31 days 212 LONG/SHORT signals were scored after 4 h: 47 % won")
     assert (body["symbol"], body["detail"], body["full"]) == (None, "compact", None)
     assert (body["enoughData"], body["neededEffectiveN"]) == (False, 400.0)
@@ -94,8 +94,8 @@ async def test_the_record_is_told_with_its_sentence_and_its_conditions(rig: Any)
     }
 
 
-async def test_baselines_stand_beside_the_engine_with_the_difference(rig: Any) -> None:
-    body = await ask(rig, "/track-record?detail=full")
+async def test_baselines_stand_beside_the_engine_with_the_difference(kept_rig: Any) -> None:
+    body = await ask(kept_rig, "/track-record?detail=full")
     brief = {row["name"]: row for row in body["baselines"]}
     assert brief["random at the engine's rate"] == {
         "name": "random at the engine's rate",
@@ -113,8 +113,8 @@ async def test_baselines_stand_beside_the_engine_with_the_difference(rig: Any) -
         assert row["trades"]["hitRate"] == brief[row["name"]]["hitRate"]
 
 
-async def test_splits_name_their_trait_and_value(rig: Any) -> None:
-    body = await ask(rig, "/track-record")
+async def test_splits_name_their_trait_and_value(kept_rig: Any) -> None:
+    body = await ask(kept_rig, "/track-record")
     named = [(row["trait"], row["name"]) for row in body["groups"]]
     assert ("side", "LONG") in named
     assert ("trend", "down") in named
@@ -225,8 +225,8 @@ async def test_the_largest_record_stays_under_what_an_assistant_reads(rig: Any, 
     assert len(body.json()["full"]) == 4
 
 
-async def test_what_fits_is_not_called_truncated(rig: Any) -> None:
-    assert (await ask(rig, "/track-record"))["truncated"] is False
+async def test_what_fits_is_not_called_truncated(kept_rig: Any) -> None:
+    assert (await ask(kept_rig, "/track-record"))["truncated"] is False
 
 
 async def test_newest_engine_versions_are_kept_when_there_are_too_many(rig: Any) -> None:
@@ -237,14 +237,14 @@ async def test_newest_engine_versions_are_kept_when_there_are_too_many(rig: Any)
 
 
 @pytest.mark.parametrize("spelling", ["btc", "BTCUSDT", "BTC-USDT-SWAP"])
-async def test_spellings_are_one_coin(rig: Any, spelling: str) -> None:
-    body = await ask(rig, f"/track-record/{spelling}")
+async def test_spellings_are_one_coin(kept_rig: Any, spelling: str) -> None:
+    body = await ask(kept_rig, f"/track-record/{spelling}")
     assert body["symbol"] == "BTC"
     assert "scored for BTC after" in body["summary"]
 
 
-async def test_an_unknown_coin_is_a_404_with_look_alikes(rig: Any) -> None:
-    answer = await rig.get("/track-record/BTCC")
+async def test_an_unknown_coin_is_a_404_with_look_alikes(kept_rig: Any) -> None:
+    answer = await kept_rig.get("/track-record/BTCC")
     assert answer.status_code == 404
     assert "BTC" in answer.json()["near"]
 
@@ -258,8 +258,8 @@ async def test_verify_is_no_coin_and_a_coin_is_no_verify(rig: Any) -> None:
     assert rig.track.asked == ["verify", "BTC", None]
 
 
-async def test_a_chain_that_holds(rig: Any) -> None:
-    body = await ask(rig, "/track-record/verify")
+async def test_a_chain_that_holds(kept_rig: Any) -> None:
+    body = await ask(kept_rig, "/track-record/verify")
     assert (body["ok"], body["chains"], body["broken"]) == (True, 2, [])
     assert (body["signals"], body["outcomes"]) == (1_234, 9_872)
     assert (body["timestamp"], body["walked"]) == ("2026-02-25T06:13:20.000Z", "2026-02-25T06:12:40.000Z")
@@ -321,16 +321,16 @@ async def test_many_counts_are_cut_and_the_sums_are_of_all(rig: Any) -> None:
     assert len(answer.content) <= 90_000
 
 
-async def test_no_signals_are_empty_lists(rig: Any) -> None:
-    body = await ask(rig, "/api/stats/signals?hours=1")
+async def test_no_signals_are_empty_lists(kept_rig: Any) -> None:
+    body = await ask(kept_rig, "/api/stats/signals?hours=1")
     assert (body["total"], body["totals"], body["items"]) == (0, [], [])
 
 
 @pytest.mark.parametrize(
     "path", ["/track-record?detail=some", "/api/stats/signals?hours=0", "/api/stats/signals?hours=8785"]
 )
-async def test_a_malformed_question_is_a_400(rig: Any, path: str) -> None:
-    assert (await rig.get(path)).status_code == 400
+async def test_a_malformed_question_is_a_400(kept_rig: Any, path: str) -> None:
+    assert (await kept_rig.get(path)).status_code == 400
 
 
 @pytest.mark.parametrize("path", [*ROUTES, "/track-record/verify", "/api/stats/signals"])
@@ -349,11 +349,11 @@ async def test_an_answer_is_reused_for_a_second_and_conditional(rig: Any, path: 
     assert (again.status_code, len(rig.track.asked)) == (304, 1)
 
 
-async def test_forms_of_one_record_are_not_mixed_up(rig: Any) -> None:
-    assert (await ask(rig, "/track-record"))["full"] is None
-    assert (await ask(rig, "/track-record?detail=full"))["full"] is not None
-    assert (await ask(rig, "/track-record/BTC"))["symbol"] == "BTC"
-    assert (await ask(rig, "/track-record/ETH"))["symbol"] == "ETH"
+async def test_forms_of_one_record_are_not_mixed_up(kept_rig: Any) -> None:
+    assert (await ask(kept_rig, "/track-record"))["full"] is None
+    assert (await ask(kept_rig, "/track-record?detail=full"))["full"] is not None
+    assert (await ask(kept_rig, "/track-record/BTC"))["symbol"] == "BTC"
+    assert (await ask(kept_rig, "/track-record/ETH"))["symbol"] == "ETH"
 
 
 async def test_a_number_that_is_none_never_reaches_a_client(rig: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def environment_reads(path: str, tree: ast.Module, _source: str) -> Iterable[str
     if path in ENVIRONMENT_ALLOWED:
         return
     names = {"environ", "environb", "getenv", "putenv"}
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         reads = isinstance(node, ast.Attribute) and node.attr in names and _dotted(node.value) == "os"
         imports = (
             isinstance(node, ast.ImportFrom)
@@ -77,7 +78,7 @@ def environment_reads(path: str, tree: ast.Module, _source: str) -> Iterable[str
 def broad_excepts(path: str, tree: ast.Module, _source: str) -> Iterable[str]:
     if path in BROAD_EXCEPT_ALLOWED:
         return
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.ExceptHandler) and (node.type is None or _is_broad(node.type)):
             yield f"{path}:{node.lineno}: broad except"
         if isinstance(node, ast.Call) and _dotted(node.func).endswith("suppress"):
@@ -86,7 +87,7 @@ def broad_excepts(path: str, tree: ast.Module, _source: str) -> Iterable[str]:
 
 def secret_comparisons(path: str, tree: ast.Module, _source: str) -> Iterable[str]:
     """S06: == on a secret leaks its length and prefix by timing; hmac.compare_digest does not."""
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if not isinstance(node, ast.Compare) or not any(
             isinstance(op, ast.Eq | ast.NotEq) for op in node.ops
         ):
@@ -126,8 +127,14 @@ def missing_docstring(path: str, tree: ast.Module, source: str) -> Iterable[str]
         yield f"{path}: no module docstring"
 
 
+@cache
+def _nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """Every node of a source, walked once for all rules."""
+    return tuple(ast.walk(tree))
+
+
 def _calls(tree: ast.Module) -> Iterable[ast.Call]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return (node for node in _nodes(tree) if isinstance(node, ast.Call))
 
 
 def _dotted(node: ast.expr) -> str:
@@ -170,13 +177,25 @@ RULES: list[Rule] = [
 SOURCES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "app").rglob("*.py"))
 
 
+@cache
+def parsed(path: str) -> tuple[str, ast.Module]:
+    """A source of the tree and what it says."""
+    source = (ROOT / path).read_text("utf-8")
+    return source, ast.parse(source)
+
+
+def findings_in(rule: Rule, path: str) -> list[str]:
+    source, tree = parsed(path)
+    return list(rule(path, tree, source))
+
+
 def findings(rule: Rule, source: str, path: str = "app/core/x.py") -> list[str]:
     return list(rule(path, ast.parse(source), source))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_the_tree_keeps_the_rule(rule: Rule) -> None:
-    found = [line for path in SOURCES for line in findings(rule, (ROOT / path).read_text("utf-8"), path)]
+    found = [line for path in SOURCES for line in findings_in(rule, path)]
     assert found == []
 
 

@@ -115,7 +115,9 @@ class Rig:
         return TrackRecordService(
             reader=self.reader(),
             evaluations=self.store.evaluations,
+            trades=self.store.trades,
             hours=self.store.evaluations,
+            engine_version=ENGINE_VERSION,
             verify=verify,
             build=build,
             why_no_probability=lambda: "not fitted",

@@ -7,7 +7,6 @@ less than as objects.
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from app.core.domain.evaluations import EvaluationRow
-from app.core.domain.market import HOUR_MS
-from app.core.domain.outcomes import HORIZONS_MS, OutcomeRow, OutcomeState, Touch, trade_of
+from app.core.domain.outcomes import HORIZONS_MS, OutcomeRow, trade_of
 from app.core.domain.signal import ConfidenceLevel, Direction
 from app.core.record.columns import (
     FACTOR_ORDER,
@@ -34,14 +32,12 @@ from app.core.record.columns import (
     HorizonOutcomes,
     SideOutcomes,
 )
-from app.core.record.gaps import NEVER_FOLLOWED, REASONS, Gaps
+from app.core.record.gaps import REASONS, Gaps
 from app.core.record.regimes import CoinRegimes
+from app.core.record.verdicts import Running, Unscored, is_over, verdict_of
 
-# Longest that anybody tries to score a row after the end of its horizon, and an hour until that is written.
-GIVEN_UP_MS = 7 * HOUR_MS
 _DIRECTIONS = {Direction.LONG: LONG, Direction.NEUTRAL: NEUTRAL, Direction.SHORT: SHORT}
 _SIDES = (Direction.LONG, Direction.SHORT)
-_WINS = frozenset({Touch.TARGET.value, Touch.TIMEOUT.value})
 _FIELDS = 8  # state, win, net, cost, barrier, end, is funding unknown, reason
 _NONE = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -145,35 +141,22 @@ class RecordRows:
 
 def is_final(row: EvaluationRow, outcomes: Sequence[OutcomeRow], now_ms: int) -> bool:
     """Will nothing of this evaluation change any more? outcomes: of its trades."""
-    ended = sum(_is_over(one, now_ms) for one in outcomes)
+    ended = sum(is_over(one, now_ms) for one in outcomes)
     is_old = now_ms - row.as_of_ms > 2 * max(HORIZONS_MS.values())
     return is_old or ended == len(_SIDES) * len(HORIZONS_MS)
 
 
-def _is_over(row: OutcomeRow, now_ms: int) -> bool:
-    """Has it ended, and its whole horizon, too? What is touched early is known early, and the quick ones
-    alone are no fair sample (ADR 0039)."""
-    if row.resolved_ms is None or row.resolved_ms > now_ms:
-        return False
-    return row.entered_ms is None or row.entered_ms + HORIZONS_MS[row.horizon] <= now_ms
-
-
 def _fields(row: OutcomeRow | None, made_ms: int, length_ms: int, now_ms: int) -> tuple[float, ...]:
     """State and figures of one side at one horizon."""
-    if row is None or not _is_over(row, now_ms):
-        # Of what nobody followed while it could be, nothing will ever be known.
-        if now_ms - made_ms - length_ms > GIVEN_UP_MS:
-            return (UNSCORABLE, *_NONE, NEVER_FOLLOWED)
+    found = verdict_of(row, made_ms=made_ms, length_ms=length_ms, now_ms=now_ms)
+    if isinstance(found, Running):
         return (OPEN, *_NONE, 0)
-    entry, target, net = row.entry_price, row.target_price, row.net_return_frac
-    if row.state != OutcomeState.SCORED.value or entry is None or target is None or net is None:
-        reason = json.loads(row.body)["reason"]
-        return (UNSCORABLE, *_NONE, REASONS.index(reason) if reason in REASONS else NEVER_FOLLOWED)
-    facts = json.loads(row.body)
-    cost = facts["cost_frac"] + (facts["funding_frac"] or 0.0)
-    is_win = row.first_touch in _WINS and net > 0
-    is_unpaid, end_ms = facts["funding_frac"] is None, float(row.touched_ms or 0)
-    return SCORED, float(is_win), net, cost, abs(target - entry) / entry, end_ms, float(is_unpaid), 0
+    if isinstance(found, Unscored):
+        return (UNSCORABLE, *_NONE, REASONS.index(found.reason))
+    paid, end_ms = found.facts.funding_frac, float(found.ended_ms or 0)
+    cost = found.cost_frac + (paid or 0.0)
+    barrier = abs(found.target - found.entry) / found.entry
+    return SCORED, float(found.is_win), found.net_frac, cost, barrier, end_ms, float(paid is None), 0
 
 
 def _side(table: Floats) -> SideOutcomes:

@@ -184,15 +184,19 @@ class SqlEvaluations:
         ]
 
     def _counting(self, since_ms: int) -> tuple[ColumnElement[bool], ...]:
-        """Evaluations that count, and of which this moment may know."""
-        column = signals.c
-        return (
-            column.trigger == Trigger.SCHEDULE.value,
-            column.mode == Mode.BALANCED.value,
-            column.data_mode == self._data_mode,
-            column.as_of_ms >= since_ms,
-            column.as_of_ms <= self._now_ms(),
-        )
+        return counting(self._data_mode, since_ms=since_ms, now_ms=self._now_ms())
+
+
+def counting(data_mode: str, *, since_ms: int, now_ms: int) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on `signals`: evaluations that count, and of which this moment may know."""
+    column = signals.c
+    return (
+        column.trigger == Trigger.SCHEDULE.value,
+        column.mode == Mode.BALANCED.value,
+        column.data_mode == data_mode,
+        column.as_of_ms >= since_ms,
+        column.as_of_ms <= now_ms,
+    )
 
 
 def _hour_count(symbol: str, groups: Sequence[_Hours]) -> HourCount:

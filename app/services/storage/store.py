@@ -1,9 +1,9 @@
 """The store as one object: opens the database, owns its tasks and its end, and says how it does.
 
 Parts: `market` (bars, liquidations, tiles, alerts in), `signals` (the record), `evaluations` (those of it
-that count), `bars`, `tiles`, `exports`, `state`, `alerts` (history, outbox, gaps), `tail`, `outcomes` of
-alerts and `signal_outcomes`. Nothing here waits for the database at start: until it is open, writes are
-buffered and reads fail with `StorageUnavailable`.
+that count), `trades` (what became of these), `bars`, `tiles`, `exports`, `state`, `alerts` (history, outbox,
+gaps), `tail`, `outcomes` of alerts and `signal_outcomes`. Nothing here waits for the database at
+start: until it is open, writes are buffered and reads fail with `StorageUnavailable`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from app.core.errors import StorageRefused, StorageUnavailable
 from app.services.storage.alerts import SqlAlerts
 from app.services.storage.bars import SqlBars
 from app.services.storage.engine import is_embedded, let_go, open_engine
+from app.services.storage.evaluated_trades import SqlTrades
 from app.services.storage.evaluations import SqlEvaluations
 from app.services.storage.exports import SqlExports
 from app.services.storage.faults import is_full
@@ -84,6 +85,7 @@ class SqlStore:
         self.probabilities = SqlProbabilityLog(self._gate)
         self.outcomes = SqlOutcomes(self._gate)
         self.evaluations = SqlEvaluations(self._gate, data_mode=data_mode, now_ms=now_ms)
+        self.trades = SqlTrades(self._gate, data_mode=data_mode, now_ms=now_ms)
         self.signal_outcomes = SqlOutcomes(self._gate, signal_outcomes, OutcomeLedger(now_ms=now_ms))
         self.state = SqlState(self._gate, now_ms=now_ms)
         self.alerts = SqlAlerts(self._gate, now_ms=now_ms)

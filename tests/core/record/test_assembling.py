@@ -13,10 +13,11 @@ from app.core.domain.signal import Direction
 from app.core.outcomes.first_touch import Ending
 from app.core.outcomes.rows import ended, entered, entry_of, given_up, plan_entry
 from app.core.outcomes.sides import begin_side
-from app.core.record.assembling import GIVEN_UP_MS, RecordColumns, RecordRows, is_final
+from app.core.record.assembling import RecordColumns, RecordRows, is_final
 from app.core.record.columns import LONG, NEUTRAL, OPEN, SCORED, SHORT, UNKNOWN, UNSCORABLE
 from app.core.record.gaps import REASONS
 from app.core.record.regimes import CoinRegimes
+from app.core.record.verdicts import GIVEN_UP_MS
 from tests.outcome_facts import HOUR_MS, T0_MS
 
 NOW_MS = T0_MS + 30 * HOUR_MS

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,17 +26,26 @@ _NUMBERS = count()
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A real server for the whole session; tests that need it skip where there is none."""
-    from tests.postgres_server import PostgresServer
+    """A real server for the whole session; tests that need it skip where there is none.
 
-    with PostgresServer() as running:
-        yield running
+    To pytest each module that imports this has a fixture of its own; the server is the same for all of them.
+    """
+    from tests.postgres_server import shared_server
+
+    running = shared_server()
+    yield running
+    running.close()
 
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres: PostgresServer) -> str:
     """The name of a migrated, empty database that nobody is connected to."""
-    migrate(postgres.create(_TEMPLATE))
+    return _migrated(postgres)
+
+
+@cache
+def _migrated(server: PostgresServer) -> str:
+    migrate(server.create(_TEMPLATE))
     return _TEMPLATE
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from app.core.domain.trades import TradeQuery
+from app.services.storage.cursors import write_cursor
 from app.services.storage.store import SqlStore
 from tests.flow_facts import NOW_MS
 
@@ -55,11 +57,31 @@ async def test_the_record_is_read_along_an_index(
     store: SqlStore, asked: list[tuple[str, Any]], tmp_path: Path, ask: Ask, table: str, index: str
 ) -> None:
     await ask(store)
-    statement, values = next(one for one in asked if f"FROM {table}" in one[0])
-    with sqlite3.connect(tmp_path / "store.db") as database:
-        rows = database.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
-    database.close()
-    found = "; ".join(row[3] for row in rows)
+    found = plan_of(asked, tmp_path, table)
     assert f"SEARCH {table}" in found
     assert index in found
     assert "SCAN" not in found
+
+
+@pytest.mark.parametrize("cursor", [None, write_cursor((NOW_MS, "a-7"))])
+@pytest.mark.parametrize("symbol", [None, "BTC"])
+async def test_a_page_of_trades_is_one_statement_that_reads_no_row_which_is_not_on_it(
+    store: SqlStore, asked: list[tuple[str, Any]], tmp_path: Path, cursor: str | None, symbol: str | None
+) -> None:
+    await store.market.flush()
+    asked.clear()
+    await store.trades.trades(TradeQuery("1.1.0", "4h", symbol, 50, cursor))
+    assert sum("FROM" in statement for statement, _ in asked) == 1
+    found = plan_of(asked, tmp_path, "signals")
+    assert "SEARCH signals USING COVERING INDEX signals_trades (engine_version=? AND trigger=?" in found
+    assert "SEARCH signals USING PRIMARY KEY (chain=? AND seq=?)" in found
+    assert "SEARCH signal_outcomes USING PRIMARY KEY (trade_id=? AND horizon=?)" in found
+    assert "SCAN signal" not in found
+
+
+def plan_of(asked: list[tuple[str, Any]], folder: Path, table: str) -> str:
+    statement, values = next(one for one in asked if f"FROM {table}" in one[0])
+    with sqlite3.connect(folder / "store.db") as database:
+        rows = database.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
+    database.close()
+    return "; ".join(row[3] for row in rows)

@@ -250,6 +250,38 @@ export interface SignalHistoryAnswer extends Stamped {
   next: string | null;
 }
 
+/** What became of one signal of the schedule at one horizon; null is not known, `reason` says why. */
+export interface TradeOutcome {
+  id: string;
+  symbol: string;
+  direction: 'LONG' | 'SHORT';
+  score: number;
+  evaluated: string;
+  ends: string;
+  state: 'open' | 'scored' | 'unscorable';
+  reason: string | null;
+  entered: string | null;
+  entry: number | null;
+  target: number | null;
+  stop: number | null;
+  touched: 'target' | 'stop' | 'both' | 'none' | null;
+  exited: string | null;
+  exit: number | null;
+  grossFrac: number | null;
+  costFrac: number | null;
+  fundingFrac: number | null;
+  netFrac: number | null;
+  mfeFrac: number | null;
+  maeFrac: number | null;
+  win: boolean | null;
+}
+
+export interface TradeOutcomesAnswer extends Stamped {
+  horizon: string;
+  items: TradeOutcome[];
+  next: string | null;
+}
+
 export interface ProviderHealth {
   provider: string;
   state: string;
