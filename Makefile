@@ -54,7 +54,7 @@ web: ## build the dashboard when its sources are newer (Node 20.19 or newer and 
 	log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
 	echo "building the dashboard"; \
 	if ! [ $(WEB)/node_modules/.package-lock.json -nt $(WEB)/package-lock.json ]; then \
-		(cd $(WEB) && npm ci --no-audit --no-fund --fetch-retries=1) >"$$log" 2>&1 || fail "npm ci: $$(why)"; fi; \
+		(cd $(WEB) && npm ci --no-audit --no-fund --fetch-retries=1 --fetch-timeout=30000) >"$$log" 2>&1 || fail "npm ci: $$(why)"; fi; \
 	(cd $(WEB) && npm run build) >"$$log" 2>&1 || fail "npm run build: $$(why)"; \
 	touch $(WEB_INDEX)
 

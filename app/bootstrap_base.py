@@ -33,6 +33,7 @@ from app.services.spot.build import build_provider as build_coinapi
 from app.services.storage.retention import Keep
 from app.services.storage.store import SqlStore
 from app.services.storage.warm import StoreWarmCache
+from app.services.streaming.stages import Stages
 from app.services.streaming.warm_cache import MemoryWarmCache
 from app.services.transport.cache import ResourceCache
 from app.services.transport.circuit import BreakerState
@@ -90,9 +91,11 @@ class Base:
         Nothing is awaited at the start: a provider that hangs must not keep the process from living.
         """
         self.store.start()
+        stages = Stages(monotonic=self.clock.monotonic_s)
+        stages.add("watchlist", self.watchlist.run)
         tasks = [
             asyncio.create_task(_start(self.providers, self.providers_started)),
-            asyncio.create_task(self.watchlist.run()),
+            asyncio.create_task(stages.run()),
         ]
         try:
             yield

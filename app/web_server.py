@@ -22,6 +22,9 @@ GRACEFUL_STOP_S = 10
 # Listeners that have not taken their goodbye by then are cut off.
 LISTENERS_S = 2.0
 PING_S = 20.0
+# Bytes that a peer has not taken for so long end its connection. A closed transport waits for them for ever
+# otherwise, with what it holds, whatever was answered: an event stream, a file of the dashboard, a problem.
+UNTAKEN_S = 40.0
 
 
 def web_server(api: ASGIApp, *, close_listeners: Callable[[], None]) -> WebServer:
@@ -49,6 +52,13 @@ class WebServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, close_listeners: Callable[[], None]) -> None:
         super().__init__(config)
         self._close_listeners = close_listeners
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        for listener in sockets or ():
+            if hasattr(socket, "TCP_USER_TIMEOUT") and listener.family in {socket.AF_INET, socket.AF_INET6}:
+                # Connections have it from the socket that took them; only Linux knows it.
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(UNTAKEN_S * 1000))
+        await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._close_listeners()

@@ -13,13 +13,19 @@ from asyncio import AbstractEventLoop
 from asyncio.transports import BaseTransport
 from typing import Any
 
+from uvicorn._types import ASGIReceiveEvent
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.frames import Frame
 
 # Bytes waiting here and in the kernel for one peer: a few updates, after which it is told the latest only.
 WRITE_BUFFER = 64 * 1024
 CLOSE_S = 2.0
+# What a peer has not taken this long after its conversation ended is thrown away.
+FLUSH_S = 5.0
+# A message has one part; empty ones cost a stranger nothing and add up here.
+MAX_PARTS = 16
 
 _quiet = logging.getLogger("app.web_sockets.protocol")
 _quiet.setLevel(logging.WARNING)
@@ -58,6 +64,18 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         if not self.read_paused:
             self.transport.resume_reading()
 
+    async def receive(self) -> ASGIReceiveEvent:
+        """The library reads on after every message, also from a peer that takes nothing."""
+        event = await super().receive()
+        if not self.writable.is_set() and not self.transport.is_closing():
+            self.transport.pause_reading()
+        return event
+
+    def handle_cont(self, event: Frame) -> None:
+        super().handle_cont(event)
+        if len(self.frames) > MAX_PARTS:
+            self.transport.abort()
+
     def keepalive_timeout(self) -> None:
         """Nothing is said to a peer that does not answer: it would wait in the buffer for ever."""
         self.stop_keepalive()
@@ -67,3 +85,6 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         await super().run_asgi()
         if not self.writable.is_set():
             self.transport.abort()
+        elif not self.disconnected:
+            # A transport that closes waits for its buffer to be taken, for ever if need be.
+            self.loop.call_later(FLUSH_S, self.transport.abort)

@@ -74,6 +74,18 @@ class Deaf:
         finally:
             self._socket.settimeout(WAIT_S)
 
+    def say(self, times: int) -> None:
+        """Send short messages."""
+        for _ in range(times):
+            self._frame(0x1, b"hi")
+
+    def begin_without_end(self, parts: int) -> None:
+        """One message of `parts` empty parts, whose last never comes."""
+        try:
+            self._socket.sendall(bytes([0x01, 0x80, *bytes(4)]) + bytes([0x00, 0x80, *bytes(4)]) * parts)
+        except OSError:
+            return  # cut off meanwhile
+
     def drain(self) -> bytes:
         """Everything until the other side closes, or says nothing for a second."""
         found = b""
@@ -101,7 +113,11 @@ class Deaf:
         self._socket.close()
 
     def _frame(self, opcode: int, payload: bytes) -> None:
-        """Masked with zeros, which the protocol allows."""
-        length = len(payload)
-        size = bytes([0x80 | length]) if length < 126 else bytes([0x80 | 126]) + length.to_bytes(2, "big")
-        self._socket.sendall(bytes([0x80 | opcode]) + size + bytes(4) + payload)
+        self._socket.sendall(frame_of(opcode, payload))
+
+
+def frame_of(opcode: int, payload: bytes) -> bytes:
+    """Masked with zeros, which the protocol allows."""
+    length = len(payload)
+    size = bytes([0x80 | length]) if length < 126 else bytes([0x80 | 126]) + length.to_bytes(2, "big")
+    return bytes([0x80 | opcode]) + size + bytes(4) + payload

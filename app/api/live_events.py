@@ -9,7 +9,7 @@ from __future__ import annotations
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.api.errors import TooManyClients
+from app.api.errors import BodyTooLarge, TooManyClients
 from app.api.live_clients import Ending, Gathers, serve
 from app.api.live_hub import Kind, LiveHub, Message, Position
 from app.api.problems import problem_response
@@ -60,8 +60,11 @@ class EventStream(Response):
             await send({"type": "http.response.body", "body": frame, "more_body": True})
 
         async def leaves() -> Ending:
-            while (await receive())["type"] != "http.disconnect":
-                pass
+            try:
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+            except BodyTooLarge:
+                return Ending.TALKATIVE
             return Ending.LEFT
 
         ending = await serve(

@@ -118,7 +118,8 @@ def _state(row: StoredAlert) -> tuple[object, ...]:
 
 
 def _json(model: BaseModel) -> str:
-    return model.model_dump_json(by_alias=True)
+    """Without its age: on the board it would stand still. Readers count from `asOf`."""
+    return model.model_dump_json(by_alias=True, exclude={"age_s"})
 
 
 def _list(models: Iterable[BaseModel]) -> str:

@@ -49,6 +49,7 @@ class CardShelf:
         self._places = asyncio.Semaphore(AT_ONCE)
         self._on_card: OnCard = _nobody
         self._next_turn_s = float("-inf")
+        self._shown: frozenset[str] = frozenset()
         self.mood: Mood | None = None
 
     def told_to(self, on_card: OnCard) -> None:
@@ -61,6 +62,7 @@ class CardShelf:
         Coins without a card come first. The others follow one by one, so that none waits for all of them.
         """
         self._forget(coins)
+        self._show_known(coins)
         fresh = [coin for coin in coins if coin not in self._cards and coin not in self._making]
         for coin in fresh[: max(0, AT_ONCE - len(self._making))]:
             self._make(coin)
@@ -103,6 +105,13 @@ class CardShelf:
     def _forget(self, coins: Sequence[str]) -> None:
         for coin in self._cards.keys() - set(coins):
             del self._cards[coin]
+
+    def _show_known(self, coins: Sequence[str]) -> None:
+        """A card made before its coin was shown, because somebody asked for the list, is told again."""
+        known = (self._card(coin) for coin in coins if coin not in self._shown)
+        for card in [card for card in known if card is not None]:
+            self._on_card(card)
+        self._shown = frozenset(coins)
 
     def _make(self, coin: str) -> asyncio.Task[None]:
         """One evaluation of a coin at a time, whoever asks for it."""

@@ -39,10 +39,11 @@ def market(
 ) -> LiveMarket:
     """Sums over the coins the worker still publishes. top: says how the stream does."""
     fresh = [one for one in snapshots if is_snapshot_fresh(one, top.as_of_ms, speed=speed)]
+    stale = [one for one in snapshots if not is_snapshot_fresh(one, top.as_of_ms, speed=speed)]
     return LiveMarket(
         mood=mood,
-        liquidations_1h=_sums(fresh, HOUR_S),
-        liquidations_24h=_sums(fresh, DAY_S),
+        liquidations_1h=_sums(fresh, stale, HOUR_S),
+        liquidations_24h=_sums(fresh, stale, DAY_S),
         coins_seen=len(fresh),
         state=top.state,
         reason=top.reason,
@@ -86,16 +87,25 @@ def _trades(snapshot: FlowSnapshot, config: FlowConfig) -> TradeShare | None:
     return judge_trades(window, config, whole=is_whole(snapshot, since_ms, FLOW_S))
 
 
-def _sums(snapshots: Sequence[FlowSnapshot], window_s: int) -> SideSums:
-    """Worked numbers: $3M longs of one coin, $1M shorts of another -> 3,000,000 and 1,000,000 of 2 coins."""
+def _sums(fresh: Sequence[FlowSnapshot], stale: Sequence[FlowSnapshot], window_s: int) -> SideSums:
+    """Of the fresh ones. Not whole either when a coin is stale that had some: its share is left out.
+
+    Worked numbers: $3M longs of one coin, $1M shorts of another -> 3,000,000 and 1,000,000 of 2 coins.
+    """
     long_usd = short_usd = 0.0
-    coins, whole = 0, bool(snapshots)
-    for snapshot in snapshots:
+    coins, whole = 0, bool(fresh) and not any(_has_some(one, window_s) for one in stale)
+    for snapshot in fresh:
         window = _window(snapshot, window_s)
         if window is None:
+            whole = False
             continue
         long_usd += window.long_usd
         short_usd += window.short_usd
         coins += window.long_usd + window.short_usd > 0
         whole = whole and is_whole(snapshot, snapshot.covered_since_ms, window_s)
     return SideSums(long_usd, short_usd, coins, whole)
+
+
+def _has_some(snapshot: FlowSnapshot, window_s: int) -> bool:
+    window = _window(snapshot, window_s)
+    return window is not None and window.long_usd + window.short_usd > 0

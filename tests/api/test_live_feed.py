@@ -150,7 +150,7 @@ async def test_the_ranking_and_the_stream_are_those_of_their_routes(live: Rig) -
     live.sink.top(await flow.top(300, 10))
     (row,) = live.shown()["top"]
     assert (row["symbol"], row["netUsd"], row["dominantSide"]) == ("BTC", 800_000.0, "LONG")
-    assert (row["ageS"], row["asOf"]) == (1.0, "2026-02-25T06:13:19.000Z")
+    assert row["asOf"] == "2026-02-25T06:13:19.000Z"
     assert [item["symbol"] for item in live.shown()["cascades"]] == ["BTC"]
     version = live.board.version
     clock.tick(5)
@@ -159,6 +159,23 @@ async def test_the_ranking_and_the_stream_are_those_of_their_routes(live: Rig) -
     live.sink.stream(dataclasses.replace(await flow.status(), reports=(report(),)))
     shown = live.shown()["stream"]
     assert (shown["workers"], shown["alarms"]) == (1, ["okx: nothing for 120 s"])
+
+
+async def test_nothing_on_the_board_has_an_age_because_it_would_stand_still(live: Rig) -> None:
+    clock = ManualClock(NOW_MS)
+    warm = MemoryWarmCache(now_ms=clock.now_ms, monotonic=clock.monotonic_s)
+    await warm.publish([snapshot(cascade=CASCADE)])
+    flow = FlowService(warm, resolve=Symbol, config=FlowConfig(), clock=clock)
+    live.quote(snapshot(cascade=CASCADE))
+    live.sink.card(card())
+    live.sink.alerts([stored(alert())])
+    live.sink.signals([signal_row(1)])
+    live.sink.top(await flow.top(300, 10))
+    live.sink.stream(dataclasses.replace(await flow.status(), reports=(report(),)))
+    shown = live.shown()
+    assert shown["alerts"][0]["asOf"]
+    assert shown["top"][0]["asOf"]
+    assert "ages" not in json.dumps(shown).lower()
 
 
 def test_a_fault_is_told_and_taken_back(live: Rig) -> None:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -15,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from app.api.live_limits import LiveLimits
 from app.web_server import WebServer, web_server
 from app.web_sockets import WRITE_BUFFER, BoundedSocket
-from tests.web_sockets_rig import WAIT_S, Deaf, greeted, hear, opened
+from tests.web_sockets_rig import WAIT_S, Deaf, frame_of, greeted, hear, opened
 
 ENTRY_CHARS = 20_000
 
@@ -70,6 +71,16 @@ async def until(is_so: Callable[[], bool], each: Callable[[], object] = lambda: 
             await asyncio.sleep(0.01)
 
 
+def deaf_reader(url: str, path: str, headers: str = "") -> socket.socket:
+    """A connection that asks once and takes nothing."""
+    parts = urlsplit(url)
+    found = socket.socket()
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    found.connect((parts.hostname, parts.port))
+    found.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode())
+    return found
+
+
 async def test_a_client_that_does_not_read_holds_one_buffer_and_then_gets_the_latest(
     served: Callable[..., Any],
 ) -> None:
@@ -121,6 +132,77 @@ async def test_pings_whose_answers_are_not_taken_do_not_pile_up(served: Callable
         # What had been read before the pause may still be answered.
         assert connection.transport.get_write_buffer_size() <= held + WRITE_BUFFER * 5
         deaf.close()
+
+
+async def test_a_message_read_with_the_pings_does_not_open_the_ears_again(
+    served: Callable[..., Any],
+) -> None:
+    async with served() as site:
+        deaf = await asyncio.to_thread(Deaf, site.url)
+        await until(lambda: bool(site.sockets()) and not site.sockets()[0].writable.is_set(), site.push)
+        (connection,) = site.sockets()
+        held = connection.transport.get_write_buffer_size()
+        # Behind the ping whose answer was one too many, in the same reading of the socket.
+        connection.data_received(frame_of(0x1, b"hi"))
+        await until(connection.queue.empty)
+        await asyncio.sleep(0)
+        assert not connection.transport.is_reading()
+        await asyncio.to_thread(deaf.ping, 50_000)
+        await asyncio.sleep(0.1)
+        assert connection.transport.get_write_buffer_size() <= held + WRITE_BUFFER
+        deaf.close()
+
+
+async def test_a_message_of_endless_empty_parts_is_cut_off(served: Callable[..., Any]) -> None:
+    async with served() as site:
+        deaf = await asyncio.to_thread(Deaf, site.url)
+        await until(lambda: site.hub.clients == 1)
+        await asyncio.to_thread(deaf.begin_without_end, 20_000)
+        await until(lambda: not site.sockets() and site.hub.clients == 0)
+        deaf.close()
+
+
+async def test_what_is_left_for_a_client_that_was_told_to_go_is_not_kept(
+    served: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.web_sockets.FLUSH_S", 0.2)
+    async with served() as site:
+        deaf = await asyncio.to_thread(Deaf, site.url)
+        await until(lambda: bool(site.sockets()))
+        (connection,) = site.sockets()
+        while not connection.transport.get_write_buffer_size():
+            site.push()
+            await asyncio.sleep(0.03)
+        # Less than what stops the writing waits: the goodbye goes behind it, and nobody takes either.
+        assert connection.writable.is_set()
+        await asyncio.to_thread(deaf.say, 20)
+        await until(lambda: site.hub.clients == 0)
+        await until(lambda: not site.sockets())
+        deaf.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no such timeout")
+async def test_an_event_stream_that_nobody_takes_leaves_no_connection_behind(
+    served: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.web_server.UNTAKEN_S", 1.0)
+    async with served(stall_s=0.3) as site:
+        with deaf_reader(site.url, "/events"):
+            await until(lambda: site.hub.clients == 1)
+            await until(lambda: site.hub.clients == 0, site.push)
+            await until(lambda: not site.server.server_state.connections)
+
+
+async def test_a_listener_that_sends_a_body_without_end_is_ended_and_is_no_error_of_ours(
+    served: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served() as site:
+        with deaf_reader(site.url, "/events", "Transfer-Encoding: chunked\r\n") as talker:
+            await until(lambda: site.hub.clients == 1)
+            await asyncio.to_thread(talker.sendall, 20 * (b"1000\r\n" + 4096 * b"x" + b"\r\n"))
+            await until(lambda: site.hub.clients == 0)
+            await until(lambda: not site.server.server_state.connections)
+    assert "unhandled error" not in caplog.text
 
 
 async def test_a_client_that_takes_nothing_is_cut_off_and_its_buffer_freed(

@@ -224,6 +224,36 @@ def test_a_coin_that_is_added_is_shown_within_seconds_and_one_switched_off_is_as
     run_virtual(scene())
 
 
+def test_cards_that_were_asked_for_before_anybody_listened_are_shown_to_whoever_comes() -> None:
+    async def scene() -> None:
+        async with Rig() as rig:
+            assert len(await rig.service.cards()) == 3
+            rig.sink.newest.clear()
+            rig.service.demand.enter()
+            await asyncio.sleep(0.1)
+            assert set(rig.sink.newest) == {"BTC", "ETH", "SOL"}
+            assert len(rig.evaluated) <= 4
+
+    run_virtual(scene())
+
+
+def test_a_card_of_a_coin_that_came_while_nobody_listened_is_shown_at_once() -> None:
+    async def scene() -> None:
+        async with Rig() as rig:
+            rig.service.demand.enter()
+            await asyncio.sleep(15)
+            rig.service.demand.leave()
+            await asyncio.sleep(60)
+            rig.coins.append(("DOGE", True))
+            await rig.service.cards()
+            rig.sink.newest.clear()
+            rig.service.demand.enter()
+            await asyncio.sleep(0.1)
+            assert "DOGE" in rig.sink.newest
+
+    run_virtual(scene())
+
+
 def test_a_coin_without_a_price_has_a_card_that_says_so_and_the_others_have_theirs() -> None:
     async def scene() -> None:
         async with Rig("BTC", "ETH") as rig:
@@ -323,6 +353,25 @@ def test_what_is_stale_is_told_with_its_time_but_neither_summed_nor_called_a_cas
             assert rig.sink.told["quotes"]["ETH"] is None
             assert (market.state, market.coins_seen) == (FlowState.STALE, 0)
             assert (market.liquidations_24h.long_usd, market.liquidations_24h.is_whole) == (0, False)
+
+    run_virtual(scene())
+
+
+def test_sums_are_not_whole_while_a_coin_with_liquidations_is_not_published_any_more() -> None:
+    async def scene() -> None:
+        async with Rig("BTC", "ETH") as rig:
+            fresh = dataclasses.replace(snapshot(as_of_ms=NOW_MS), symbol="ETH", covered_since_ms=0)
+            await rig.warm.publish([fresh])
+            rig.service.demand.enter()
+            await asyncio.sleep(1)
+            assert rig.sink.told["market"].liquidations_1h.is_whole
+            await rig.warm.publish([snapshot(as_of_ms=NOW_MS - 200_000)])
+            await asyncio.sleep(1)
+            market = rig.sink.told["market"]
+            assert (market.coins_seen, market.liquidations_1h.is_whole) == (1, False)
+            await rig.warm.publish([dataclasses.replace(fresh, liquidations=())])
+            await asyncio.sleep(1)
+            assert not rig.sink.told["market"].liquidations_24h.is_whole
 
     run_virtual(scene())
 

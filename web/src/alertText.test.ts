@@ -5,7 +5,7 @@ import type { Alert } from './types/live';
 
 const ALERT: Alert = {
   id: 'a', revision: 1, kind: 'STOP_HUNT', symbol: 'SOL', direction: 'NEUTRAL', severity: 'urgent', side: 'LONG', phase: 'peak',
-  started: '', asOf: '', ageS: 0, usd: 1_525_650, ratio: 7.6, windowS: 30, priceUsd: null, percentileFrac: null,
+  started: '', asOf: '', usd: 1_525_650, ratio: 7.6, windowS: 30, priceUsd: null, percentileFrac: null,
   confidence: 70, final: false, kept: true, dropReason: null,
 };
 

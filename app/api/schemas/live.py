@@ -180,7 +180,7 @@ class LiveMarketItem(ApiModel):
 
 
 class LiveImbalance(ImbalanceItem):
-    """One coin of the ranking, with the time its age counts from."""
+    """One coin of the ranking, with the time its age counts from; the feed leaves the age out."""
 
     as_of: IsoTime = Field(description="When it was taken.")
 

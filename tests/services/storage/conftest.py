@@ -1,6 +1,6 @@
 """A fresh, migrated, empty database per test, on both backends.
 
-PostgreSQL is started once; its databases are copies of one that was migrated once.
+PostgreSQL is started once; the databases of both are copies of one that was migrated once.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,13 +56,21 @@ def new_postgres(postgres: PostgresServer) -> Callable[[], str]:
     return lambda: postgres.create(f"t{next(_NUMBERS)}")
 
 
+@cache
+def _migrated_file() -> bytes:
+    """A migrated, empty SQLite file. Nobody has it open, so the file is all there is."""
+    with TemporaryDirectory() as folder:
+        migrate(f"sqlite:///{folder}/{_TEMPLATE}.db")
+        (made,) = Path(folder).iterdir()
+        return made.read_bytes()
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """URL of a migrated, empty database."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'store.db'}"
-        migrate(url)
-        return url
+        (tmp_path / "store.db").write_bytes(_migrated_file())
+        return f"sqlite:///{tmp_path / 'store.db'}"
     server: PostgresServer = request.getfixturevalue("postgres")
     template = request.getfixturevalue("postgres_template")
     name = f"t{next(_NUMBERS)}"

@@ -9,7 +9,7 @@ const signal = (id: string, asOf: string, direction: FeedSignal['direction'] = '
 });
 const alert = (id: string, asOf: string, dropReason: string | null = null): Alert => ({
   id, revision: 1, kind: 'STOP_HUNT', symbol: 'SOL', direction: 'SHORT', severity: 'watch', side: 'LONG', phase: 'peak',
-  started: asOf, asOf, ageS: 0, usd: 1, ratio: 1, windowS: 30, priceUsd: 1, percentileFrac: null, confidence: 50,
+  started: asOf, asOf, usd: 1, ratio: 1, windowS: 30, priceUsd: 1, percentileFrac: null, confidence: 50,
   final: false, kept: dropReason === null, dropReason,
 });
 

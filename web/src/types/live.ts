@@ -98,7 +98,6 @@ export interface TopRow {
   /** Net amount against the size that counts as a cascade for this coin. */
   ratio: number | null;
   priceUsd: number | null;
-  ageS: number | null;
   whole: boolean;
 }
 
@@ -118,7 +117,6 @@ export interface Alert {
   phase: string | null;
   started: string;
   asOf: string;
-  ageS: number;
   usd: number | null;
   ratio: number | null;
   windowS: number | null;
