@@ -1,4 +1,5 @@
 /** The pages and their addresses; each page is a file of its own that loads when it is first visited. */
+import { shallowRef } from 'vue';
 import { createRouter, createWebHistory } from 'vue-router';
 
 export const router = createRouter({
@@ -20,7 +21,15 @@ export const router = createRouter({
   scrollBehavior: (_to, from, saved) => saved ?? (from.matched.length > 0 ? { top: 0 } : false),
 });
 
+/** The page that was asked for and whose file did not come: the service is away, or was replaced by a newer one. */
+export const unreached = shallowRef<{ title: string; href: string } | null>(null);
+
+router.onError((_error, to) => {
+  unreached.value = { title: String(to.meta['title'] ?? 'page'), href: router.resolve(to.fullPath).href };
+});
+
 router.afterEach((to) => {
+  unreached.value = null;
   const symbol = typeof to.params['symbol'] === 'string' && to.params['symbol'] ? `${to.params['symbol']} · ` : '';
   document.title = `${symbol}${String(to.meta['title'] ?? '')} · Futures signals`;
 });
