@@ -171,7 +171,7 @@ class WorkerRig:
         await worker._read_gaps()
         await worker._board.put(await worker.report())
         api = create_api(
-            _api_options(base.settings),
+            _api_options(base.settings, Path("no-dashboard")),
             self.use_cases.api,
             metrics_text=base.metrics.metrics_text,
             observe=base.metrics.observe_request,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -60,12 +61,14 @@ def test_cards_show_what_the_api_answers(visit: Callable[..., Visit], demo: Serv
     page = visit().open()
     for coin in COINS:
         expect(page.get_by_test_id(f"card-{coin}-price")).to_contain_text("$")
+        expect(page.get_by_test_id(f"card-{coin}-score")).to_contain_text(re.compile(r"\d\.\d"))
         until(lambda coin=coin: differences(page, demo, coin), lambda found: not found)  # type: ignore[misc]
 
 
 def test_prices_and_liquidations_are_those_of_the_stream(visit: Callable[..., Visit], demo: Service) -> None:
     page = visit().open()
     expect(page.get_by_test_id("card-BTC-price")).to_contain_text("$")
+    expect(page.get_by_test_id("card-BTC-liq24h")).to_contain_text(re.compile(r"L \$.*S \$", re.DOTALL))
 
     def is_equal() -> bool:
         flow = demo.get("/flow/BTC").json()
@@ -98,7 +101,8 @@ def test_a_coin_shows_the_factors_of_its_signal(visit: Callable[..., Visit], dem
         score = float(text_of(page, "coin-score").split()[0])
         return found + ([] if abs(score - signal["score"]) < 0.1 else [f"score {score}"])
 
-    expect(page.get_by_test_id("factor-funding")).to_contain_text("funding")
+    expect(page.get_by_test_id("factor-funding")).to_contain_text("weight")
+    expect(page.get_by_test_id("coin-score")).to_contain_text(re.compile(r"\d\.\d"))
     until(differing, lambda found: not found)
 
 

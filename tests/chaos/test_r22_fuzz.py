@@ -89,6 +89,9 @@ OPERATIONS = [
     "toggleCoin",
     "getStats",
     "getCandles",
+    "getSession",
+    "openSession",
+    "closeSession",
     "listSignals",
 ]
 # Answers without an end: each request would hang. Held to the document by tests/api/test_api_fuzz.py.
