@@ -82,8 +82,10 @@ RECORDED := $(or $(DATA),$(wildcard ../shared/data))
 backtest: $(VENV)/.run ## what the signals were worth on history: DATA=folder, else recorded data nearby, else simulated; ARGS="--from 2025-12-09"
 	@exec $(PY) -m app.backtest $(if $(RECORDED),--data "$(RECORDED)",--demo) $(ARGS)
 
+# A third of what tests do is waiting: one worker more than there are cores.
+WORKERS := $(shell $(firstword $(CANDIDATES)) -c 'import os; print((os.cpu_count() or 1) + 1)' 2>/dev/null || echo 2)
 test: $(VENV)/.dev web ## all tests; ARGS="-k name" passes arguments on, JOBS=1 runs one after the other
-	@$(PY) -m pytest -rs -n $(or $(JOBS),auto) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -rs -n $(or $(JOBS),$(WORKERS)) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: $(VENV)/.dev ## the fault tests in their long form (a hundred kills each, half an hour); ARGS="-k r15"
 	@CHAOS=full $(PY) -m pytest -rs -s tests/chaos $(ARGS)
