@@ -273,8 +273,9 @@ async def run_cases(cases: Mapping[K, Callable[[], Awaitable[V]]], *, at_once: i
 
 
 def forget_logging() -> None:
-    """Take the application's log handler off: its stream belongs to the test that ends."""
+    """Take the application's log handler and level off: both belong to the test that ends."""
     root = logging.getLogger()
+    root.setLevel(logging.WARNING)
     for handler in [item for item in root.handlers if item.get_name() == "crypto-futures-signals"]:
         root.removeHandler(handler)
     structlog.reset_defaults()
