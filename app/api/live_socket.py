@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import Message as Event
 from starlette.types import Receive, Scope, Send
 
-from app.api.auth import client_address
+from app.api.auth import address_of
 from app.api.errors import TooManyClients
 from app.api.live_clients import Ending, Gathers, serve
 from app.api.live_hub import Kind, LiveHub, Message, Position
@@ -84,7 +84,7 @@ class LiveSocket:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _headers(scope)
-        address = address_of(scope, headers, self._options)
+        address = address_of(scope, self._options)
         await receive()  # websocket.connect
         if not await self._let_in(scope, headers, address, send):
             return
@@ -170,16 +170,6 @@ class LiveSocket:
             )
         if caller is None or KeyScope.READ not in caller.scopes:
             raise _Refused("unauthorized", "a valid token in the first message, or a session, is needed")
-
-
-def address_of(scope: Scope, headers: Mapping[bytes, bytes], options: ApiOptions) -> str:
-    """Whom a client is counted under."""
-    peer, forwarded = scope.get("client"), headers.get(b"x-forwarded-for")
-    return client_address(
-        peer[0] if peer else None,
-        None if forwarded is None else forwarded.decode("latin-1"),
-        options.trusted_proxy_hops,
-    )
 
 
 def _headers(scope: Scope) -> dict[bytes, bytes]:

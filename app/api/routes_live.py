@@ -9,12 +9,12 @@ from starlette.routing import BaseRoute, WebSocketRoute
 
 from app.api import render_live as render
 from app.api.answer_cache import AnswerCache, conditional_answer
-from app.api.auth import require_scope
+from app.api.auth import address_of, require_scope
 from app.api.deps import LiveUseCase
 from app.api.live_clients import Gathers
 from app.api.live_events import EVENTS_MEDIA_TYPE, EVENTS_PATH, EventStream, read_position
 from app.api.live_hub import LiveHub
-from app.api.live_socket import SOCKET_PATH, LiveSocket, address_of
+from app.api.live_socket import SOCKET_PATH, LiveSocket
 from app.api.openapi_parts import JsonObject, problems, success
 from app.api.options import ApiOptions, Scope
 from app.api.schemas.live import LiveSignalsResponse
@@ -102,8 +102,7 @@ def live_routes(options: ApiOptions, hub: LiveHub, gathers: Gathers, answers: Li
             raise InvalidParameter("query", "none; a key goes into the Authorization header")
         if request.scope.get("is_head"):
             return Response(media_type=EVENTS_MEDIA_TYPE)
-        forwarded = ",".join(request.headers.getlist("x-forwarded-for")).encode("latin-1")
-        address = address_of(request.scope, {b"x-forwarded-for": forwarded} if forwarded else {}, options)
+        address = address_of(request.scope, options)
         resume = read_position(request.headers.get("last-event-id"))
         return EventStream(hub, gathers, address=address, resume=resume)
 
