@@ -24,7 +24,7 @@ from app.api.mcp_options import McpOptions
 from app.api.options import ApiKey, ApiOptions, digest_of
 from app.api.origins import allowed_origins
 from app.bootstrap_base import Base, build_base
-from app.bootstrap_use_cases import UseCases, build_use_cases
+from app.bootstrap_use_cases import UseCases, build_use_cases, engine_config
 from app.core.clock import Clock, SystemClock
 from app.core.domain.context import DataMode
 from app.core.ports import Provider
@@ -78,7 +78,8 @@ def build(
     webhook = None if bot is None else bot.webhook
     if stream is not None:
         use_cases.dependencies.append(stream.worker.dependency)
-    options = _api_options(settings, web_dist)
+    thresholds = engine_config(base.signals).thresholds
+    options = replace(_api_options(settings, web_dist), thresholds=thresholds)
     api = create_api(
         options,
         replace(use_cases.api, telegram=webhook),

@@ -7,7 +7,7 @@ because sessions are signed with them. Built by the composition root from the se
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -16,6 +16,8 @@ from app.api.dashboard_files import DashboardFiles
 from app.api.live_limits import LiveLimits
 from app.api.mcp_options import McpOptions
 from app.core.domain.context import DataMode
+from app.core.domain.engine_config import Thresholds
+from app.core.domain.signal import Mode
 from app.core.errors import ConfigurationError
 
 KIB = 1024
@@ -63,7 +65,8 @@ class ApiOptions:
     answer may be served again. mcp: whom the MCP door answers, None without that door. origins: browser
     origins whose pages may change anything (`origins.allowed_origins`). dashboard_token_digest: of the token
     that opens the dashboard, with every scope; None without one. dashboard: its files, None where it is not
-    built. live: how much live feed there is.
+    built. live: how much live feed there is. thresholds: of the signals, for the marks of the pages; None
+    where they are not known.
     """
 
     public_url: str
@@ -83,6 +86,7 @@ class ApiOptions:
     origins: tuple[str, ...] = ()
     dashboard_token_digest: bytes | None = field(default=None, repr=False)
     live: LiveLimits = field(default_factory=LiveLimits)
+    thresholds: Mapping[Mode, Thresholds] | None = None
 
     def __post_init__(self) -> None:
         # The settings explain each of these; this fails closed for whoever builds the API without them.

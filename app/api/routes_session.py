@@ -17,7 +17,7 @@ from app.api.openapi_parts import json_answer, problems, success
 from app.api.options import ApiOptions, Scope
 from app.api.origins import is_allowed_origin
 from app.api.schemas.base import NAME_CHARS
-from app.api.schemas.session import SessionRequest, SessionResponse
+from app.api.schemas.session import SessionRequest, SessionResponse, SignalThreshold, SignalThresholds
 from app.api.session import Sessions
 
 _WRONG_TOKEN = "this is neither the dashboard token nor an API key"  # noqa: S105 - a sentence
@@ -89,7 +89,17 @@ def _render(request: Request, options: ApiOptions, caller: Caller) -> SessionRes
         version=options.version,
         live=live,
         live_reason=None if live else _NOT_LIVE,
+        thresholds=_thresholds(options) if Scope.READ in caller.scopes else None,
     )
+
+
+def _thresholds(options: ApiOptions) -> SignalThresholds | None:
+    if options.thresholds is None:
+        return None
+    pairs = {
+        mode.value: SignalThreshold(long=it.long, short=it.short) for mode, it in options.thresholds.items()
+    }
+    return SignalThresholds.model_validate(pairs)
 
 
 def _may_open_live(request: Request, options: ApiOptions) -> bool:

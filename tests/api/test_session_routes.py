@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -15,6 +17,12 @@ from app.api.options import ApiKey, Scope, digest_of
 from app.api.origins import allowed_origins
 from app.api.schemas.session import SessionResponse
 from app.api.session import SESSION_S
+from app.bootstrap import build
+from app.core.domain.engine_config import Thresholds
+from app.core.domain.signal import Mode
+from app.settings import load_settings
+from tests.live_rig import forget_logging
+from tests.signals_file import with_thresholds
 
 TOKEN, READ, ADMIN = "Qd7xLk2vRm9TzWb4Ns", "Hk3vT8wQz1mNp5Lc", "Zt6aE0uKo3iWm8Xb"
 PUBLIC = "https://signals.example.com"
@@ -24,6 +32,17 @@ KEYS = (ApiKey.from_plain("reader", READ, ["read"]), ApiKey.from_plain("owner", 
 GUARDED = {
     "dashboard_token_digest": digest_of(TOKEN),
     "origins": allowed_origins(PUBLIC, (), local=False),
+}
+# Thresholds of an operator, and how they are told.
+MINE = {
+    Mode.CONSERVATIVE: Thresholds(81.5, 12),
+    Mode.BALANCED: Thresholds(71, 22),
+    Mode.AGGRESSIVE: Thresholds(61, 32),
+}
+TOLD = {
+    "conservative": {"long": 81.5, "short": 12.0},
+    "balanced": {"long": 71.0, "short": 22.0},
+    "aggressive": {"long": 61.0, "short": 32.0},
 }
 
 
@@ -84,6 +103,7 @@ class TestWhoIsAsking:
             "version": "9.9",
             "live": True,
             "liveReason": None,
+            "thresholds": None,
         }
 
     async def test_where_no_login_is_needed_everybody_may_do_everything(self, open_rig: Any) -> None:
@@ -117,6 +137,33 @@ class TestWhoIsAsking:
         for hops, live in ((0, False), (1, True)):
             rig = make_rig(trusted_proxy_hops=hops, origins=origins)
             assert (await ask(rig, "GET", host="app:8000", headers=forwarded)).json()["live"] is live
+
+
+class TestThresholds:
+    """The pages mark what the service decides by; a stranger is told nothing of it."""
+
+    @pytest.fixture
+    def silent_after(self) -> Iterator[None]:
+        yield
+        forget_logging()
+
+    async def test_who_may_read_is_told_them_and_nobody_else(self, make_rig: Any) -> None:
+        rig = make_rig(api_keys=KEYS, thresholds=MINE, **GUARDED)
+        assert (await ask(rig, "GET")).json()["thresholds"] is None
+        answer = await ask(rig, "GET", headers={"Authorization": f"Bearer {READ}"})
+        assert answer.json()["thresholds"] == TOLD
+        login = await ask(rig, "POST", json={"token": TOKEN}, origin=PUBLIC)
+        assert login.json()["thresholds"] == TOLD
+
+    @pytest.mark.usefixtures("silent_after")
+    async def test_they_are_those_of_the_signals_file(self, tmp_path: Path) -> None:
+        pairs = {mode.value: (pair.long, pair.short) for mode, pair in MINE.items()}
+        changed = with_thresholds(tmp_path, pairs)
+        application = build(load_settings({"ENV": "dev", "SIGNALS_CONFIG": str(changed)}))
+        transport = httpx2.ASGITransport(app=application.api)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+            answer = await client.get("/api/session")
+        assert answer.json()["thresholds"] == TOLD
 
 
 class TestLogin:

@@ -23,6 +23,21 @@ class SessionRequest(ApiModel):
     ] = Field(description="DASHBOARD_TOKEN, or an API key.", repr=False)
 
 
+class SignalThreshold(ApiModel):
+    """Where one mode says LONG and SHORT."""
+
+    long: float = Field(gt=50, lt=100, description="LONG from this score up, in points.")
+    short: float = Field(gt=0, lt=50, description="SHORT from this score down, in points.")
+
+
+class SignalThresholds(ApiModel):
+    """The thresholds this service gives its signals by."""
+
+    conservative: SignalThreshold
+    balanced: SignalThreshold
+    aggressive: SignalThreshold
+
+
 class SessionResponse(ApiModel):
     """Who is asking, and what they may do."""
 
@@ -34,3 +49,6 @@ class SessionResponse(ApiModel):
     version: Name = Field(description="Version of the service.")
     live: bool = Field(description="Whether pages of the address this was asked under may open /ws.")
     live_reason: Detail | None = Field(description="Why not, and which setting decides; null when they may.")
+    thresholds: SignalThresholds | None = Field(
+        description="Thresholds of the signals by mode; null for who may not read."
+    )
