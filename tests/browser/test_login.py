@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -9,15 +10,18 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import SETTINGS, Said
 from tests.live_process import Service, running
+from tests.signals_file import with_thresholds
 
 TOKEN = "d4shb0ard-7fQ2kX9vLm3T"
 READER = "r3ad0nly-5hW8nB1cYp6Z"
+THRESHOLDS = {"conservative": (83, 11), "balanced": (72, 21), "aggressive": (61, 31)}
 
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    settings = {**SETTINGS, "DASHBOARD_TOKEN": TOKEN, "API_KEYS": f"reader:{READER}:read"}
     folder = tmp_path_factory.mktemp("guarded")
+    settings = {**SETTINGS, "DASHBOARD_TOKEN": TOKEN, "API_KEYS": f"reader:{READER}:read"}
+    settings["SIGNALS_CONFIG"] = str(with_thresholds(folder, THRESHOLDS))
     with running("--demo", folder=folder, settings=settings, path="/health/live") as service:
         yield service
 
@@ -117,3 +121,25 @@ def test_a_page_of_another_origin_gets_nothing(guarded: Service, page: Page) -> 
         f"{guarded.url}/api/coins",
     )
     assert read == "refused"
+
+
+def test_gauges_are_marked_where_this_service_says_long_and_short(guarded: Service, page: Page) -> None:
+    sign_in(page, guarded, READER)
+    expect(page.get_by_test_id("card-BTC-score")).to_contain_text(".")
+    assert marks_of(page, "card-BTC") == [21, 72]
+    page.goto(f"{guarded.url}/dashboard/coin/BTC")
+    for mode, (long, short) in THRESHOLDS.items():
+        page.get_by_test_id("coin-mode").get_by_text(mode.capitalize()).click()
+        expect(page.get_by_test_id("coin-head").get_by_role("img")).to_have_attribute(
+            "title", re.compile(rf"short up to {short}, long from {long}$")
+        )
+        assert marks_of(page, "coin-head") == [short, long]
+
+
+def marks_of(page: Page, part: str) -> list[float]:
+    """Where the marks of the gauge in this part stand, in points."""
+    marks = page.get_by_test_id(part).locator(".mark.threshold")
+    return [
+        float(style.split("left:")[1].strip(" ;%"))
+        for style in marks.evaluate_all("them => them.map(it => it.getAttribute('style'))")
+    ]

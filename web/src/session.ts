@@ -2,7 +2,7 @@
 import { computed, shallowRef } from 'vue';
 
 import { ApiError, ask, onSignedOut, problemFrom } from './api';
-import type { Problem, SessionAnswer } from './types/http';
+import type { Mode, Problem, SessionAnswer, Threshold } from './types/http';
 
 const answer = shallowRef<SessionAnswer | null>(null);
 const problem = shallowRef<Problem | null>(null);
@@ -14,6 +14,11 @@ export const sessionProblem = computed(() => problem.value);
 export const mustSignIn = computed(() => answer.value !== null && answer.value.loginRequired && !answer.value.signedIn);
 export const isAdmin = computed(() => answer.value?.scopes.includes('admin') ?? false);
 
+/** Where the service says LONG and SHORT in this mode; null until it has told, so that no page marks a place of its own. */
+export function thresholdOf(mode: Mode): Threshold | null {
+  return answer.value?.thresholds?.[mode] ?? null;
+}
+
 /** An older service without sessions: everything is open, as it was. */
 const OPEN: SessionAnswer = {
   signedIn: true,
@@ -24,6 +29,7 @@ const OPEN: SessionAnswer = {
   version: '',
   live: true,
   liveReason: null,
+  thresholds: null,
 };
 
 export async function loadSession(): Promise<void> {

@@ -2,10 +2,12 @@
  * The answers this page reads, as far as it reads them. Field names are the API's; units are in its schemas:
  * prices USD per coin, `Frac` fractions, ages seconds, times ISO UTC, a bar's `time` its close.
  */
+import type { Mode } from '@/types/http';
+
+export type { Mode };
 export type Timeframe = '5m' | '15m' | '30m' | '1h' | '4h' | '1d';
 export type Direction = 'LONG' | 'NEUTRAL' | 'SHORT';
 export type Side = 'LONG' | 'SHORT';
-export type Mode = 'conservative' | 'balanced' | 'aggressive';
 export type ZoneState = 'untouched' | 'touched' | 'half_filled' | 'ended';
 
 export interface Candle {

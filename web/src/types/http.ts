@@ -12,6 +12,14 @@ export interface Problem {
   requestId: string | null;
 }
 
+export type Mode = 'conservative' | 'balanced' | 'aggressive';
+
+/** LONG from `long` up, SHORT from `short` down, in points of the score. */
+export interface Threshold {
+  long: number;
+  short: number;
+}
+
 export interface SessionAnswer {
   signedIn: boolean;
   loginRequired: boolean;
@@ -21,6 +29,8 @@ export interface SessionAnswer {
   version: string;
   live: boolean;
   liveReason: string | null;
+  /** Null for who may not read, absent in an older service. */
+  thresholds?: Record<Mode, Threshold> | null;
 }
 
 export interface CoinEntry {
