@@ -4,7 +4,9 @@
 #   docker run -p 127.0.0.1:8000:8000 -v signals-data:/srv/signals/data signals python -m app.main --demo
 #   docker run -p 127.0.0.1:8000:8000 -v signals-data:/srv/signals/data --env-file .env signals
 #
-# The worker is the same image: python -m app.worker, with --no-healthcheck, because it serves no HTTP.
+# The worker is the same image: python -m app.worker, with a health check of its own (METRICS_PORT) or
+# --no-healthcheck. docker-compose.yml runs both. It needs nothing but the data folder and /tmp to write to:
+# docker run --read-only --tmpfs /tmp ...
 
 FROM node:22-slim AS web
 WORKDIR /build/web
@@ -14,6 +16,9 @@ COPY web ./
 RUN npm run build
 
 FROM python:3.12-slim
+LABEL org.opencontainers.image.title="crypto-futures-signals" \
+    org.opencontainers.image.description="Scored, explained crypto-futures signals" \
+    org.opencontainers.image.licenses="MIT"
 WORKDIR /srv/signals
 COPY requirements.txt ./
 RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.txt
@@ -29,6 +34,7 @@ RUN python -m compileall -q app migrations \
     && mkdir data \
     && chown signals:signals data
 ENV HOST=0.0.0.0 \
+    PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 USER 10001:10001
 VOLUME ["/srv/signals/data"]
@@ -36,4 +42,6 @@ EXPOSE 8000
 # Without a proxy, whatever the environment says: it is this very container that is asked.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as web; web.build_opener(web.ProxyHandler({})).open('http://127.0.0.1:' + os.environ.get('PORT', '8000') + '/health/live', timeout=4)"]
+# Both processes end within ten seconds of it, with everything written.
+STOPSIGNAL SIGTERM
 CMD ["python", "-m", "app.main"]

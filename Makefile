@@ -2,7 +2,8 @@
 # Every target creates what it needs: a .venv and the pinned, hashed requirements, once.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup deps web demo run migrate replay replay-data backtest test chaos soak check bench screenshots lint-openapi clean
+.PHONY: help setup deps web demo run migrate replay replay-data backtest env start stop restart status logs update backup \
+	restore compose test chaos soak check bench screenshots lint-openapi clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -81,6 +82,63 @@ replay-data:
 RECORDED := $(or $(DATA),$(wildcard ../shared/data))
 backtest: $(VENV)/.run ## what the signals were worth on history: DATA=folder, else recorded data nearby, else simulated; ARGS="--from 2025-12-09"
 	@exec $(PY) -m app.backtest $(if $(RECORDED),--data "$(RECORDED)",--demo) $(ARGS)
+
+# The stack of docker-compose.yml; docs/operations.md says more. COMPOSE=... chooses another client.
+COMPOSE ?= docker compose
+# With both profiles: what was started under the other one is stopped, too.
+EVERY := $(COMPOSE) --profile single --profile scale
+APPS := web worker ingest detect deliver
+BACKUPS ?= backups
+AGAIN = $(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST))
+
+env: ## write .env for the compose stack, with secrets of its own; never over one that is there
+	@sh infra/make-env.sh
+
+compose:
+	@$(COMPOSE) version >/dev/null 2>&1 || { \
+		echo "the stack needs Docker with the compose plugin ($(COMPOSE) does not answer); docs/operations.md has ways without"; exit 2; }
+	@[ -f .env ] || { echo "there is no .env: make env writes one"; exit 2; }
+
+start: compose ## build and start the compose stack, and wait until it is well
+	@$(COMPOSE) up --detach --build --wait
+
+stop: compose ## stop the compose stack; its data stays
+	@$(EVERY) down --remove-orphans
+
+restart: compose ## start web and workers again, with .env as it is now; databases go on
+	@$(EVERY) rm --stop --force $(APPS)
+	@$(COMPOSE) up --detach --wait
+
+status: compose ## what of the compose stack runs, and whether it is well
+	@$(COMPOSE) ps --all
+	@$(COMPOSE) exec -T web python -m app.doctor
+
+logs: compose ## follow the logs of the compose stack; SERVICE=worker for one
+	@$(COMPOSE) logs --follow --tail=200 $(SERVICE)
+
+# An older version must not write while tables change; without a change of tables nothing is stopped beforehand.
+update: compose ## fetch and build the newest version and go over to it; with a backup where tables change
+	@git pull --ff-only
+	@$(COMPOSE) build --pull
+	@if ! $(COMPOSE) run --rm -T migrate python -m app.store status >/dev/null 2>&1; then \
+		$(AGAIN) backup && $(EVERY) stop $(APPS); fi
+	@$(COMPOSE) up --detach --wait --remove-orphans
+
+backup: compose ## dump the database of the compose stack into backups/ while it runs
+	@umask 077; mkdir -p $(BACKUPS); file=$(BACKUPS)/signals-$$(date -u +%Y%m%dT%H%M%SZ).dump; \
+	$(COMPOSE) exec -T postgres sh /usr/local/bin/backup.sh >"$$file.part" || { rm -f "$$file.part"; exit 1; }; \
+	$(COMPOSE) exec -T postgres pg_restore --list <"$$file.part" >/dev/null || { rm -f "$$file.part"; exit 1; }; \
+	mv "$$file.part" "$$file" && ls -l "$$file"
+
+restore: compose ## put a dump back: FILE=backups/x.dump, an empty database, or FORCE=1 (what is there is dumped first)
+	@[ -f "$(FILE)" ] || { echo "make restore needs the dump: make restore FILE=backups/signals-....dump"; exit 2; }
+	@$(COMPOSE) up --detach --wait postgres
+	@$(COMPOSE) exec -T postgres pg_restore --list <"$(FILE)" >/dev/null
+	@$(if $(FORCE),$(AGAIN) backup,$(COMPOSE) exec -T postgres sh /usr/local/bin/restore.sh --check)
+	@$(EVERY) stop $(APPS)
+	@$(COMPOSE) exec -T postgres sh /usr/local/bin/restore.sh $(if $(FORCE),--force) <"$(FILE)"
+	@$(COMPOSE) up --detach --wait
+	@$(COMPOSE) exec -T web python -m app.store verify
 
 # A third of what tests do is waiting: one worker more than there are cores.
 WORKERS := $(shell $(firstword $(CANDIDATES)) -c 'import os; print((os.cpu_count() or 1) + 1)' 2>/dev/null || echo 2)

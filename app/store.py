@@ -1,4 +1,4 @@
-"""The store's command: `python -m app.store migrate | downgrade | status | verify | ...`.
+"""The store's command: `python -m app.store migrate | downgrade | status | verify | backup | ...`.
 
 Parses, opens, prints; what is done lives in `app.migrate` and `app.services.storage`. Exit codes: 0 done,
 1 could not be done, 2 not asked for rightly. No output holds a password.
@@ -29,11 +29,13 @@ from app.services.storage.schema import revision_of, why_not
 from app.services.storage.tables import HEAD
 from app.services.storage.tiles import SqlTiles
 from app.settings import Settings, SettingsError, load_settings
+from app.store_backup import back_up, restore
 from app.store_probabilities import describe_probabilities
 from app.store_rebuild import slices, stored_minutes
 from app.store_status import count_rows, data_mode_of, format_removed, format_status, place_of, read_status
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
+_MAKES_THE_FILE = frozenset({"migrate", "restore"})
 _SUCH_AS = "such as 2026-01-15 or 2026-01-15T12:00Z"
 
 
@@ -57,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = None if args.file else load_settings()
         url = f"sqlite:///{args.file}" if settings is None else settings.store_url()
-        if args.command != "migrate":
+        if args.command not in _MAKES_THE_FILE:
             check_there(url)
         return asyncio.run(_run(_COMMANDS[args.command], url, args, settings))
     except (SettingsError, WrongUse) as error:
@@ -69,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def check_there(url: str) -> None:
-    """Opening an SQLite file makes it; only migrating means to. Raises: StorageUnavailable."""
+    """Opening an SQLite file makes it; migrating and restoring mean to. Raises: StorageUnavailable."""
     if not is_embedded(url):
         return
     path = Path(make_url(url).database or "")
@@ -182,6 +184,32 @@ async def _probabilities(task: Task) -> int:
     return DONE
 
 
+async def _backup(task: Task) -> int:
+    size = back_up(_sqlite_file(task), task.args.target)
+    _say(f"{place_of(task.url)}: backed up to {task.args.target}, {size:,} bytes")
+    return DONE
+
+
+async def _restore(task: Task) -> int:
+    database = _sqlite_file(task)
+    moment = datetime.fromtimestamp(SystemClock().now_ms() // 1000, UTC)
+    kept = database.with_name(f"{database.name}.before-{moment:%Y%m%dT%H%M%SZ}")
+    replaced = restore(task.args.source, database, replaces=task.args.force, keep_as=kept)
+    _say(f"{place_of(task.url)}: restored from {task.args.source}")
+    if replaced:
+        _say(f"what was there before is in {kept}")
+    return DONE
+
+
+def _sqlite_file(task: Task) -> Path:
+    if not is_embedded(task.url):
+        raise WrongUse(
+            "PostgreSQL is backed up and restored by its own tools: make backup and make restore, or the "
+            "scripts in infra/postgres (docs/operations.md)"
+        )
+    return Path(task.engine.url.database or "")
+
+
 _Command = Callable[[Task], Awaitable[int]]
 _COMMANDS: dict[str, _Command] = {
     "migrate": _migrate,
@@ -191,6 +219,8 @@ _COMMANDS: dict[str, _Command] = {
     "rebuild-heatmap": _rebuild_heatmap,
     "retention": _retention,
     "probabilities": _probabilities,
+    "backup": _backup,
+    "restore": _restore,
 }
 
 
@@ -211,6 +241,11 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--from", dest="from_min", type=_minute, metavar="TIME", help=moment)
     again.add_argument("--to", dest="to_min", type=_minute, metavar="TIME", help="the end, outside")
     commands.add_parser("probabilities", help="how good the published chances were")
+    copy = commands.add_parser("backup", help="copy the SQLite database, while the service writes")
+    copy.add_argument("target", type=Path, metavar="FILE", help="a file that is not there yet")
+    put = commands.add_parser("restore", help="put a backup in the place of the SQLite database")
+    put.add_argument("source", type=Path, metavar="FILE", help="what backup wrote")
+    put.add_argument("--force", action="store_true", help="although there is a database; it is kept")
     commands.add_parser("retention", help="remove what is older than the RETENTION_ settings say")
     return parser
 

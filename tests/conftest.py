@@ -27,6 +27,7 @@ LONGEST = (
     "test_r22_fuzz.py",
     "test_backfill.py",
     "test_catalogue_walk.py",
+    "test_compose_rehearsal.py",
     "test_worker_roles.py",
     "test_r17_roles_stop.py",
     "test_r18_deterministic_replay.py",

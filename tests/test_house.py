@@ -28,6 +28,15 @@ TARGETS = {
     "lint-openapi",
     "clean",
     "help",
+    "env",
+    "start",
+    "stop",
+    "restart",
+    "status",
+    "logs",
+    "update",
+    "backup",
+    "restore",
 }
 # No package index, no user's home, no temporary folder: a clone must mean the same everywhere.
 _MACHINE_PATH = re.compile(r"(?<![\w.}/-])/(?:home|Users|root|work|tmp|mnt|private)/[\w.-]+")

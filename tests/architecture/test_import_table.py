@@ -124,6 +124,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.migrate",
         "app.store_probabilities",
         "app.store_rebuild",
+        "app.store_backup",
         "app.store_status",
         "app.doctor",
         "app.keys",

@@ -128,6 +128,20 @@ def test_it_starts_the_service_and_is_told_to_stop_itself() -> None:
     assert of("ENTRYPOINT") == []
 
 
+def test_it_is_stopped_by_the_signal_it_listens_to_and_writes_no_code() -> None:
+    assert of("STOPSIGNAL") == ["SIGTERM"]
+    given = dict(pair.split("=") for line in of("ENV", 1) for pair in shlex.split(line))
+    assert given["PYTHONDONTWRITEBYTECODE"] == "1"  # its files may be read-only
+    (compiled,) = [run for run in of("RUN", 1) if "compileall" in run]
+    assert compiled.startswith("python -m compileall -q app migrations")
+
+
+def test_its_labels_say_what_it_is() -> None:
+    (label,) = of("LABEL")
+    names = {pair.partition("=")[0] for pair in shlex.split(label)}
+    assert names == {f"org.opencontainers.image.{name}" for name in ("title", "description", "licenses")}
+
+
 def test_its_health_is_asked_for_by_what_is_in_it() -> None:
     (check,) = of("HEALTHCHECK")
     options, _, command = check.partition("CMD ")
