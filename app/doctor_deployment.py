@@ -41,6 +41,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 # Longer than the service waits: a slow Redis is worth telling, and no Redis is told soon.
 REDIS_WAIT_S = 3.0
 STATEMENT_S = 6.0
+LISTEN_S = 7.0
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -73,6 +74,7 @@ class Deployment:
 
     loaded: None when the settings do not load; then `problems` says why. folder: the working folder, with
     `.env`. web_dist, requirements: of the code that runs. wall: real time, whatever the market's is.
+    listen_s: how long a stream is given to say something.
     """
 
     loaded: Settings | None
@@ -84,6 +86,7 @@ class Deployment:
     requirements: Path = PROJECT / "requirements.txt"
     is_offline: bool = False
     sends_test_message: bool = False
+    listen_s: float = LISTEN_S
     tls: ssl.SSLContext = field(default_factory=tls_context)
 
     def __post_init__(self) -> None:

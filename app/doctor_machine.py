@@ -39,7 +39,11 @@ _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)\s*(;)?", re.MULTILINE)
 
 
 async def python_version(_: Deployment) -> Finding:
-    version, now = sys.version_info[:2], sys.version.partition(" ")[0]
+    return judge_python(sys.version_info[:2], sys.version.partition(" ")[0])
+
+
+def judge_python(version: tuple[int, int], now: str) -> Finding:
+    """Is it one that this service was tried with? now: in words."""
     if version < OLDEST_PYTHON:
         return fail(f"Python {now} is too old", "install Python 3.11 or newer and make the .venv again")
     if version > NEWEST_TRIED:

@@ -80,10 +80,10 @@ async def redis_memory(deployment: Deployment) -> Finding:
     told = await _info(deployment, "memory")
     policy = str(told.get("maxmemory_policy", "noeviction"))
     used, most = int(told.get("used_memory", 0)), int(told.get("maxmemory", 0))
-    if most and policy.startswith("allkeys"):
+    if most and policy != "noeviction":
         return warn(
-            f"maxmemory-policy {policy}: when it is full, frames and leases of workers go",
-            "set maxmemory-policy noeviction or volatile-lru",
+            f"maxmemory-policy {policy}: when Redis is full, leases or frames of workers go",
+            "set maxmemory-policy noeviction: what is cached expires by itself",
         )
     if most and used > most * _FULL_FRAC:
         return warn(f"{used / most:.0%} of maxmemory is used", "give Redis more memory")
@@ -97,18 +97,18 @@ async def redis_persistence(deployment: Deployment) -> Finding:
         return fail("the last snapshot of Redis failed", "see its disk and its log")
     if told.get("aof_enabled"):
         return ok("Redis writes an append-only file")
-    if told.get("rdb_last_save_time") and int(told.get("rdb_saves", 1)):
-        return ok("Redis saves snapshots: frames of the last minutes may go with a crash")
-    return warn(
-        "Redis keeps nothing on disk: a restart loses frames that roles have not analysed yet",
-        "set appendonly yes; with one worker process it does not matter",
-    )
+    if await _has_frames(deployment):
+        return warn(
+            "roles share work over a Redis without an append-only file: a restart may lose frames",
+            "set appendonly yes",
+        )
+    return ok("no append-only file: caches and quotas need none")
 
 
 async def redis_streams(deployment: Deployment) -> Finding:
     """How far analysis is behind the stream, where they are two processes."""
     client, settings = await deployment.redis(), deployment.settings
-    prefix = f"signals:{settings.data_mode}:bus:"
+    prefix = _bus(deployment)
     newest = {}
     for partition in Partitioning().all:
         if last := await client.xrevrange(f"{prefix}frames:{partition}", count=1):
@@ -134,6 +134,16 @@ def _id_ms(entry: bytes | str | None) -> int:
     """When Redis took an entry, by its id (`1780000000000-0`)."""
     text = entry.decode() if isinstance(entry, bytes) else entry or "0"
     return int(text.partition("-")[0])
+
+
+async def _has_frames(deployment: Deployment) -> bool:
+    """Whether worker roles have met in this Redis."""
+    client = await deployment.redis()
+    return bool(await client.exists(f"{_bus(deployment)}frames:newest"))
+
+
+def _bus(deployment: Deployment) -> str:
+    return f"signals:{deployment.settings.data_mode}:bus:"
 
 
 async def _info(deployment: Deployment, section: str) -> dict[str, Any]:

@@ -82,7 +82,7 @@ async def env_names(deployment: Deployment) -> Finding:
         return skip("no .env in the working folder")
     ours = known_names()
     strange = [name.upper() for name in dotenv_values(path, interpolate=False) if name.upper() not in ours]
-    typos = [f"{name}, did you mean {near[0]}?" for name in strange if (near := _near(name, ours))]
+    typos = [f"{name} (did you mean {near[0]}?)" for name in strange if (near := _near(name, ours))]
     if typos:
         return warn(f".env has names that look like ours: {'; '.join(typos)}", "correct the names in .env")
     return ok("no name in .env looks like a misspelt setting")
