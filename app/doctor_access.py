@@ -22,6 +22,7 @@ GROUP = "access"
 DAY_S = 86_400.0
 # Certificates are commonly renewed 30 days before their end: at 21 the renewal has failed for a while.
 WARN_DAYS, FAIL_DAYS = 21.0, 3.0
+_SHAKE_S = 6.0
 _NEW_KEY = 'python3 -c "import secrets; print(secrets.token_urlsafe(32))" makes a new one'
 
 
@@ -165,7 +166,8 @@ def _public_host(deployment: Deployment) -> tuple[str, int]:
 
 async def _days_left(host: str, port: int, tls: ssl.SSLContext) -> float:
     """Until the certificate ends. Raises: OSError, ssl.SSLError."""
-    _, writer = await asyncio.open_connection(host, port, ssl=tls)
+    async with asyncio.timeout(_SHAKE_S):
+        _, writer = await asyncio.open_connection(host, port, ssl=tls)
     try:
         shown: dict[str, Any] = writer.get_extra_info("peercert")
         return (ssl.cert_time_to_seconds(shown["notAfter"]) - time.time()) / DAY_S

@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from app.bootstrap_base import Base, build_base
 from app.core.clock import Clock, SystemClock
 from app.core.errors import ConfigurationError, StorageUnavailable
+from app.services.coinglass.parse_market import Account
 from app.services.storage.engine import async_url, is_embedded, let_go, open_engine
 from app.services.storage.faults import storage_errors
 from app.services.storage.schema import revision_of
@@ -94,7 +95,7 @@ class Deployment:
         self._asked: list[Once[Any]] = []
         self._base: Base | None = None
         self.questions = QuestionClient()
-        self.coinglass_start = self._once(self._start_coinglass)
+        self.account = self._once(self._ask_account)
         self._engine = self._once(self._open_engine)
         self._redis = self._once(self._open_redis)
 
@@ -171,8 +172,8 @@ class Deployment:
         self._asked.append(made)
         return made
 
-    async def _start_coinglass(self) -> None:
-        await self.base().coinglass.start()
+    async def _ask_account(self) -> Account | None:
+        return await self.base().coinglass.account()
 
     async def _open_engine(self) -> AsyncEngine:
         url = self.settings.store_url()

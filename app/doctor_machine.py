@@ -241,5 +241,5 @@ PROBES = (
     Probe("memory", GROUP, memory),
     Probe("open_files", GROUP, open_files),
     Probe("processors", GROUP, processors),
-    Probe("clock_skew", GROUP, clock_skew, is_remote=True),
+    Probe("clock_skew", GROUP, clock_skew, is_remote=True, limit_s=14.0),
 )

@@ -5,6 +5,7 @@ Nothing is sent but what `--send-test-message` asks for: one message to each cha
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -21,7 +22,10 @@ _COPY = "copy TELEGRAM_BOT_TOKEN again from @BotFather"
 
 
 async def telegram_bot(deployment: Deployment) -> Finding:
-    status, said = await _call(deployment, "getMe")
+    try:
+        status, said = await _asked(deployment, "getMe")
+    except ProviderError as error:
+        return fail(f"Telegram does not answer: {error.detail}", "see to DNS, firewall and proxy")
     if status in (401, 404):
         return fail("Telegram does not know the token", _COPY)
     if status != 200:
@@ -90,7 +94,7 @@ async def telegram_test_message(deployment: Deployment) -> Finding:
         settings.telegram_bot_token.get_secret_value(), base_url=settings.telegram_base_url
     )
     try:
-        refused = [f"{chat} ({why})" for chat in chats if (why := await _send(sender, chat))]
+        refused = list(filter(None, await asyncio.gather(*(_send(sender, chat) for chat in chats))))
     finally:
         await sender.aclose()
     if refused:
@@ -100,7 +104,7 @@ async def telegram_test_message(deployment: Deployment) -> Finding:
 
 
 async def _send(sender: Any, chat: str) -> str:
-    """Why it was not sent, "" when it was."""
+    """Which chat was not told and why, "" when it was."""
     nothing = Delivery("doctor", chat, DeliveryState.PENDING, 1, 0, 1, 0, 0, None, "")
     try:
         await sender.send(chat, nothing, Message(html=_TEST, plain=_TEST))
@@ -125,6 +129,14 @@ async def alert_webhook(deployment: Deployment) -> Finding:
 
 
 async def _call(deployment: Deployment, method: str, **params: str) -> tuple[int, dict[str, Any]]:
+    """As `_asked`, where another probe says that nobody answers. Raises: NothingToCheck."""
+    try:
+        return await _asked(deployment, method, **params)
+    except ProviderError as error:
+        raise NothingToCheck("Telegram does not answer") from error
+
+
+async def _asked(deployment: Deployment, method: str, **params: str) -> tuple[int, dict[str, Any]]:
     """(status, result or the refusal). Raises: NothingToCheck without a token, ProviderError."""
     settings = deployment.settings
     if settings.telegram_bot_token is None:

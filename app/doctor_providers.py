@@ -6,15 +6,25 @@ blind fails; one that only adds is a warning, unless its key is refused.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from app.core.domain.context import Capability
 from app.core.domain.market import Price
 from app.core.domain.symbol import Symbol
-from app.core.errors import ProviderAuthFailed, ProviderError, ProviderNoData, ProviderPlanLimited
+from app.core.errors import (
+    ProviderAuthFailed,
+    ProviderError,
+    ProviderNoData,
+    ProviderPlanLimited,
+    ProviderTimeout,
+    ProviderUnavailable,
+)
 from app.core.ports import Source
 from app.doctor_deployment import Deployment, NothingToCheck
 from app.doctor_run import Finding, Probe, fail, ok, skip, warn
+from app.services.coinglass.catalog import ENDPOINTS, Plan, plan_allows
 
 GROUP = "providers"
 DAY_MS = 86_400_000
@@ -36,16 +46,21 @@ async def okx(deployment: Deployment) -> Finding:
 
 
 async def btc_price(deployment: Deployment) -> Finding:
-    refused = []
-    for source in _in_order(deployment, Capability.PRICE):
-        try:
-            found = await source.fetch(_BTC)
-        except ProviderError as error:
-            refused.append(f"{source.provider} ({error.detail})")
-            continue
-        if isinstance(found.value, Price):
-            return ok(f"BTC is {found.value.price_usd:,.2f} USD, says {source.provider}")
-    return fail(f"nobody has a price of BTC: {', '.join(refused)}", "without one there is no signal; see okx")
+    told = await asyncio.gather(*map(_price_of, _in_order(deployment, Capability.PRICE)))
+    for source, price in told:
+        if isinstance(price, float):
+            return ok(f"BTC is {price:,.2f} USD, says {source}")
+    refused = ", ".join(f"{source} ({why})" for source, why in told)
+    return fail(f"nobody has a price of BTC: {refused}", "without one there is no signal; see the probe okx")
+
+
+async def _price_of(source: Source) -> tuple[str, float | str]:
+    """(provider, USD or why not)."""
+    try:
+        found = await source.fetch(_BTC)
+    except ProviderError as error:
+        return source.provider, error.detail
+    return source.provider, found.value.price_usd if isinstance(found.value, Price) else "no price"
 
 
 def _in_order(deployment: Deployment, capability: Capability) -> list[Source]:
@@ -59,9 +74,9 @@ def _in_order(deployment: Deployment, capability: Capability) -> list[Source]:
 
 async def coinglass_key(deployment: Deployment) -> Finding:
     _require_coinglass(deployment)
-    await deployment.coinglass_start.get()
     source = next(s for s in deployment.base().coinglass.sources() if s.capability is Capability.PRICE)
     try:
+        await _account(deployment)
         await source.fetch(_BTC)
     except ProviderAuthFailed:
         return fail("CoinGlass refuses the key", "copy COINGLASS_API_KEY again from the account page")
@@ -74,10 +89,8 @@ async def coinglass_key(deployment: Deployment) -> Finding:
 
 async def coinglass_plan(deployment: Deployment) -> Finding:
     _require_coinglass(deployment)
-    await deployment.coinglass_start.get()
-    coinglass = deployment.base().coinglass
     try:
-        account = await coinglass.account()
+        account = await deployment.account.get()
     except ProviderAuthFailed:
         return skip("the key is refused")
     except ProviderError as error:
@@ -87,8 +100,10 @@ async def coinglass_plan(deployment: Deployment) -> Finding:
     renew = "renew it on CoinGlass' account page; until then public data answers"
     if account.is_expired:
         return fail(f"the plan {account.level} has lapsed", renew)
-    lacks = len(coinglass.status().not_in_plan)
-    found = f"plan {account.level}" + (f", which lacks {lacks} of what is used" if lacks else "")
+    lacks = _lacking(account.level)
+    found = f"plan {account.level}" + (
+        f", which lacks {lacks} of {len(ENDPOINTS)} endpoints" if lacks else ""
+    )
     if account.ends_ms is None:
         return ok(found)
     left_days = (account.ends_ms - deployment.clock.now_ms()) / DAY_MS
@@ -98,9 +113,16 @@ async def coinglass_plan(deployment: Deployment) -> Finding:
     return ok(f"{found}, until {ends}")
 
 
+def _lacking(level: str) -> int:
+    """How many endpoints the plan does not have; 0 of a plan that is not known."""
+    plan = next((one for one in Plan if one.value == level), None)
+    return 0 if plan is None else sum(not plan_allows(plan, name, None) for name in ENDPOINTS)
+
+
 async def coinglass_quota(deployment: Deployment) -> Finding:
     _require_coinglass(deployment)
-    await deployment.coinglass_start.get()
+    with suppress(ProviderError):
+        await deployment.account.get()
     status = deployment.base().coinglass.status()
     if status.quota_limit is None or status.quota_left is None or status.last_success_ms is None:
         return skip("CoinGlass has not said how many calls are left")
@@ -109,6 +131,19 @@ async def coinglass_quota(deployment: Deployment) -> Finding:
         mend = "see who else uses the key; give processes one REDIS_URL, so that they share the budget"
         return warn(found, mend)
     return ok(found)
+
+
+async def _account(deployment: Deployment) -> None:
+    """Ask who we are; only a silence or a refused key means that there is no more to ask.
+
+    Raises: ProviderAuthFailed, ProviderTimeout, ProviderUnavailable.
+    """
+    try:
+        await deployment.account.get()
+    except (ProviderAuthFailed, ProviderTimeout, ProviderUnavailable):
+        raise
+    except ProviderError:
+        return  # keys whose account cannot be asked get data all the same
 
 
 def _require_coinglass(deployment: Deployment) -> None:
@@ -145,12 +180,12 @@ async def _adds(deployment: Deployment, provider: str, capability: Capability, s
     except ProviderNoData as error:
         return warn(f"{provider} answers and has nothing: {error.detail}", "look again in an hour")
     except ProviderError as error:
-        return warn(f"{provider} does not answer: {error.detail}; its factor is missing", _NETWORK)
+        return warn(f"{provider} does not answer: {error.detail}; what it adds is missing", _NETWORK)
     return ok(f"{provider} answers")
 
 
 PROBES = tuple(
-    Probe(run.__name__, GROUP, run, is_remote=True, limit_s=10.0)
+    Probe(run.__name__, GROUP, run, is_remote=True, limit_s=14.0)
     for run in (
         okx,
         btc_price,

@@ -6,6 +6,7 @@ The sockets are the service's own, with quick pings: one that stays open for sec
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 from app.core.domain.flow import LinkState, LinkStatus, StreamFrame
@@ -25,6 +26,7 @@ from app.services.transport.redis_link import RedisLink
 GROUP = "stream"
 # A link that answers no ping is given up within two of these and a little.
 _PING_S = 2.0
+_START_S = 5.0
 _LOOK_S = 0.1
 _NO_SOCKET = "let WebSockets out: wss:// to that host and port, through firewall and proxy"
 
@@ -34,8 +36,10 @@ async def coinglass_stream(deployment: Deployment) -> Finding:
     key = settings.coinglass_api_key
     if key is None:
         raise NothingToCheck("no CoinGlass key: the worker streams from OKX")
-    await deployment.coinglass_start.get()
     base = deployment.base()
+    with suppress(TimeoutError):  # the pairs of a coin: without them there are liquidations all the same
+        async with asyncio.timeout(_START_S):
+            await base.coinglass.start()
     socket = keyed_socket(settings.coinglass_ws_url, key.get_secret_value(), reconnect_s=deployment.listen_s)
     stream = CoinGlassStream(
         None if socket is None else replace(socket, ping_s=_PING_S),
