@@ -9,7 +9,6 @@ import difflib
 import re
 import stat
 
-from dotenv import dotenv_values
 from pydantic import AliasChoices
 
 from app.alerts_config import load_alerts_config
@@ -20,6 +19,8 @@ from app.settings import SETTING_NAMES, Settings, SettingsError, load_signals_co
 GROUP = "settings"
 _READABLE = "docs/configuration.md says what each may be"
 _ENV_FILE = ".env"
+# Of a line of it, the name alone: values are looked at nowhere here.
+_NAME = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]{0,60})[ \t]*=", re.MULTILINE)
 _NEAR = 0.8  # of two names, as difflib counts: one or two letters apart
 
 
@@ -81,7 +82,8 @@ async def env_names(deployment: Deployment) -> Finding:
     if not path.is_file():
         return skip("no .env in the working folder")
     ours = known_names()
-    strange = [name.upper() for name in dotenv_values(path, interpolate=False) if name.upper() not in ours]
+    text = path.read_text(encoding="utf-8", errors="replace")
+    strange = [name for name in map(str.upper, _NAME.findall(text)) if name not in ours]
     typos = [f"{name} (did you mean {near[0]}?)" for name in strange if (near := _near(name, ours))]
     if typos:
         return warn(f".env has names that look like ours: {'; '.join(typos)}", "correct the names in .env")
@@ -136,9 +138,6 @@ def known_names() -> frozenset[str]:
 
 
 def _near(name: str, ours: frozenset[str]) -> list[str]:
-    """Only what could be a name: nothing else of the file is shown."""
-    if not re.fullmatch(r"[A-Z0-9_]{1,60}", name):
-        return []
     return difflib.get_close_matches(name, sorted(ours), n=1, cutoff=_NEAR)
 
 

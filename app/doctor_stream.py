@@ -121,7 +121,8 @@ async def worker(deployment: Deployment) -> Finding:
         name, age_s = min(ages_s.items(), key=lambda item: item[1])
         mend = "read its log and start it again"
         return fail(f"the worker {name} fell silent {age_s:.0f} s ago", mend)
-    return ok(f"{len(living)} worker process{'' if len(living) == 1 else 'es'} speak: {', '.join(living)}")
+    speak = "1 worker process speaks" if len(living) == 1 else f"{len(living)} worker processes speak"
+    return ok(f"{speak}: {', '.join(living)}")
 
 
 async def worker_alarms(deployment: Deployment) -> Finding:

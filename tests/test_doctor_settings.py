@@ -132,11 +132,14 @@ async def test_without_an_env_file_there_is_nothing_to_read(tmp_path: Path) -> N
 
 
 async def test_a_misspelt_name_is_named_with_the_one_that_is_meant(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("COINGLAS_API_KEY=k7\nredis_ulr=x\nCG_API_KEY=\nPOSTGRES_USER=u\n")
+    (tmp_path / ".env").write_text(
+        "COINGLAS_API_KEY=k7\nredis_ulr=x\nCG_API_KEY=\nPOSTGRES_USER=u\n# a comment\nexport SYMBOL=1\n"
+    )
     found = await finding("env_names", folder=tmp_path)
     assert found.status is WARN
     assert "COINGLAS_API_KEY (did you mean COINGLASS_API_KEY?)" in found.detail
     assert "REDIS_ULR (did you mean REDIS_URL?)" in found.detail
+    assert "SYMBOL (did you mean SYMBOLS?)" in found.detail
     assert "POSTGRES_USER" not in found.detail
     assert "k7" not in found.detail
 
