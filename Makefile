@@ -2,7 +2,7 @@
 # Every target creates what it needs: a .venv and the pinned, hashed requirements, once.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup deps web demo run migrate replay replay-data backtest env start stop restart status logs update backup \
+.PHONY: help setup deps web demo run doctor migrate replay replay-data backtest env start stop restart status logs update backup \
 	restore compose test chaos soak check bench screenshots lint-openapi clean
 
 VENV := .venv
@@ -64,6 +64,9 @@ demo: $(VENV)/.run web ## the service on a simulated market, no key and no inter
 
 run: $(VENV)/.run web ## the service on real providers (keys from the environment or .env; works without any)
 	@exec $(PY) -m app.main
+
+doctor: $(VENV)/.run ## check this deployment: settings, keys, providers, database, Redis, messages; ARGS="--demo"
+	@$(PY) -m app.doctor $(ARGS)
 
 migrate: $(VENV)/.run ## bring the database of DATABASE_URL up to this version
 	@exec $(PY) -m app.store migrate

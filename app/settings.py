@@ -170,7 +170,7 @@ class Settings(BaseSettings):
             problems.append(f"DASHBOARD_TOKEN: at most {MAX_TOKEN_CHARS} characters")
         problems += _message_problems(self)
         if self.env == "prod":
-            problems += _production_problems(self)
+            problems += production_problems(self)
         if problems:
             raise SettingsError(tuple(problems))
         return self
@@ -261,7 +261,7 @@ def _message_problems(settings: Settings) -> list[str]:
     return problems
 
 
-def _production_problems(settings: Settings) -> list[str]:
+def production_problems(settings: Settings) -> list[str]:
     """What must not go into production (S10): each problem names its setting."""
     problems = []
     if not settings.api_keys:

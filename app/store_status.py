@@ -113,7 +113,7 @@ def format_status(status: DatabaseStatus) -> str:
         if is_made and status.revision is None:
             revision = "no tables yet; the first start makes them"
     lines = [
-        f"database:  {status.place}, {_size_text(status.size_bytes)}",
+        f"database:  {status.place}, {size_text(status.size_bytes)}",
         f"data mode: {status.data_mode or 'decided by the first start'}",
         f"revision:  {revision}",
         f"layout:    {', '.join(status.layouts) or 'none'}",
@@ -153,7 +153,8 @@ async def _parts(connection: AsyncConnection, table: str) -> int:
     return await connection.scalar(question, {"name": table}) or 0
 
 
-def _size_text(size: float) -> str:
+def size_text(size: float) -> str:
+    """In the largest unit that is not too large."""
     for unit in ("B", "kB", "MB"):
         if size < 1000:
             return f"{size:.3g} {unit}"

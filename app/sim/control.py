@@ -82,11 +82,11 @@ def _add_telegram(router: APIRouter, telegram: TelegramServer) -> None:
 
     @router.put("/telegram/chats")
     async def put_chats(body: dict[str, Any]) -> dict[str, Any]:
-        """`blocked`: chats that threw the bot out; `moved`: old id to new id."""
-        blocked, moved = body.get("blocked", []), body.get("moved", {})
-        if not isinstance(blocked, list) or not isinstance(moved, dict):
-            raise HTTPException(400, "expected blocked: list of chats, moved: chat to new id")
-        telegram.blocked = set(map(str, blocked))
+        """`blocked`: chats that threw the bot out; `unknown`: that never were; `moved`: old id to new id."""
+        blocked, unknown, moved = body.get("blocked", []), body.get("unknown", []), body.get("moved", {})
+        if not isinstance(blocked, list) or not isinstance(unknown, list) or not isinstance(moved, dict):
+            raise HTTPException(400, "expected blocked and unknown: lists of chats, moved: chat to new id")
+        telegram.blocked, telegram.unknown_chats = set(map(str, blocked)), set(map(str, unknown))
         telegram.moved = {str(old): int(_number(moved, old, least=-math.inf)) for old in moved}
         return {"blocked": sorted(telegram.blocked), "moved": telegram.moved}
 

@@ -44,8 +44,9 @@ class TelegramServer:
         self._sent: dict[str, deque[float]] = {}
         self._arrived = asyncio.Event()
         self._last_id = 0
-        # Chats that threw the bot out, and chats that have another id now.
+        # Chats that threw the bot out, that never were, and that have another id now.
         self.blocked: set[str] = set()
+        self.unknown_chats: set[str] = set()
         self.moved: dict[str, int] = {}
         self.endpoints = tuple(
             Endpoint(
@@ -62,6 +63,8 @@ class TelegramServer:
     def _handlers(self) -> dict[str, Callable[[Call], Reply]]:
         return {
             "getMe": self._get_me,
+            "getChat": self._get_chat,
+            "getWebhookInfo": self._get_webhook,
             "sendMessage": self._send_message,
             "editMessageText": self._edit_text,
             "editMessageCaption": self._edit_caption,
@@ -97,6 +100,7 @@ class TelegramServer:
         self._sent.clear()
         self.webhook = None
         self.blocked.clear()
+        self.unknown_chats.clear()
         self.moved.clear()
 
     def push_update(self, update: dict[str, Any]) -> dict[str, Any]:
@@ -110,6 +114,19 @@ class TelegramServer:
     def _get_me(self, call: Call) -> Reply:
         more = ("can_join_groups", "can_read_all_group_messages", "supports_inline_queries")
         return _ok(_BOT | dict(zip(more, (True, False, False), strict=True)))
+
+    def _get_chat(self, call: Call) -> Reply:
+        chat = str(_fields(call).get("chat_id") or "")
+        if not chat or chat in self.unknown_chats or chat in self.moved:
+            return failure(400, "Bad Request: chat not found")
+        if chat in self.blocked:
+            return failure(403, "Forbidden: bot was kicked from the supergroup chat")
+        return _ok(_chat(chat))
+
+    def _get_webhook(self, call: Call) -> Reply:
+        url = str((self.webhook or {}).get("url") or "")
+        info = {"url": url, "has_custom_certificate": False, "pending_update_count": len(self.updates)}
+        return _ok(info)
 
     def _send_message(self, call: Call) -> Reply:
         fields = _fields(call)
@@ -164,16 +181,10 @@ class TelegramServer:
     def _keep(self, call: Call, fields: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         self._last_id += 1
         chat = fields["chat_id"]
-        is_number = str(chat).lstrip("-").isdigit()
-        kind = "supergroup" if str(chat).startswith(("-", "@")) else "private"
         message = {
             "message_id": self._last_id,
             "from": _BOT,
-            "chat": {
-                "id": int(chat) if is_number else chat,
-                "first_name" if kind == "private" else "title": "simulated",
-                "type": kind,
-            },
+            "chat": _chat(str(chat)),
             "date": call.now_ms // 1000,
             **content,
         }
@@ -247,6 +258,15 @@ class TelegramServer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._arrived.wait()
+
+
+def _chat(chat: str) -> dict[str, Any]:
+    kind = "supergroup" if chat.startswith(("-", "@")) else "private"
+    return {
+        "id": int(chat) if chat.lstrip("-").isdigit() else chat,
+        "first_name" if kind == "private" else "title": "simulated",
+        "type": kind,
+    }
 
 
 def _ok(result: object) -> Reply:

@@ -23,6 +23,7 @@ BROAD_EXCEPT_ALLOWED = {
     "app/services/chat_service.py",  # one command: a bug in it is said and logged, the worker goes on
     "app/api/edge.py",  # the last resort: 500 without a traceback
     "app/api/mcp_server.py",  # the same for a tool: the SDK would tell the client the exception
+    "app/doctor_run.py",  # the deployment check: a probe that breaks is a row of the table
     "app/services/streaming/stages.py",  # the worker's supervisor: a loop that fails is an alarm, and goes on
 }
 ENVIRONMENT_ALLOWED = {"app/settings.py"}

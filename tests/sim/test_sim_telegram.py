@@ -217,3 +217,23 @@ async def test_a_button_holds_1_to_64_bytes(sim: Any, data: str, status: int) ->
     assert answer.status_code == status
     if status == 200:
         assert answer.json()["result"]["reply_markup"] == keyboard
+
+
+async def test_a_chat_is_told_until_it_throws_the_bot_out(sim: Any) -> None:
+    there = await sim.get(f"{BOT}/getChat", chat_id="-100")
+    await sim.client.put("/__sim__/telegram/chats", json={"blocked": ["-100"], "unknown": ["7"]})
+    gone, never = (
+        await sim.get(f"{BOT}/getChat", chat_id="-100"),
+        await sim.get(f"{BOT}/getChat", chat_id="7"),
+    )
+    assert there.json()["result"] == {"id": -100, "title": "simulated", "type": "supergroup"}
+    assert (gone.status_code, never.status_code) == (403, 400)
+
+
+async def test_the_webhook_is_told_with_what_waits_for_it(sim: Any) -> None:
+    before = (await sim.get(f"{BOT}/getWebhookInfo")).json()["result"]
+    await sim.client.post(f"{BOT}/setWebhook", json={"url": "https://example.invalid/hook"})
+    await sim.client.post("/__sim__/telegram/updates", json={})
+    after = (await sim.get(f"{BOT}/getWebhookInfo")).json()["result"]
+    assert (before["url"], before["pending_update_count"]) == ("", 0)
+    assert (after["url"], after["pending_update_count"]) == ("https://example.invalid/hook", 1)

@@ -22,6 +22,7 @@ from app.core.domain.derivatives import (
     VenueFunding,
     VenueOpenInterest,
 )
+from app.core.domain.history import END_OF_TIME_MS
 from app.core.domain.market import Price, PriceKind
 from app.services.coinglass import wire
 from app.services.coinglass.pairs import read_contract
@@ -37,6 +38,8 @@ _SUBSCRIPTION = msgspec.json.Decoder(wire.Envelope[wire.Subscription], strict=Fa
 ALL_EXCHANGES = "All"
 # Longest period between settlements in use; a larger number is another unit.
 _MAX_PERIOD_H = 24.0
+# 2001: anything before, such as 0, is no end of a plan.
+_LEAST_END_MS = 1_000_000_000_000
 
 
 def finite(value: float | None, scale: float = 1.0) -> float | None:
@@ -64,10 +67,31 @@ def moment_ms(value: float | None) -> int | None:
     return to_epoch_ms(value, "a list") if usable and value is not None else None
 
 
-def parse_subscription(body: bytes, *, endpoint: str) -> str | None:
-    """The plan level in lower case; None when the plan has lapsed or is not said."""
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What CoinGlass says of a key. level: of its plan, in lower case. ends_ms: None when not said."""
+
+    level: str
+    is_expired: bool
+    ends_ms: int | None
+
+    @property
+    def plan(self) -> str | None:
+        """The level that holds now, None of a plan that has lapsed."""
+        return None if self.is_expired else self.level
+
+
+def parse_subscription(body: bytes, *, endpoint: str) -> Account | None:
+    """The account; None when CoinGlass says nothing of it."""
     data = decode(_SUBSCRIPTION, body, endpoint)
-    return data.level.lower() if data is not None and not data.expired else None
+    if data is None:
+        return None
+    return Account(data.level.lower(), data.expired, _plan_end_ms(data.expire_time))
+
+
+def _plan_end_ms(value: object) -> int | None:
+    """Epoch ms, None for anything else: the plan is known without it."""
+    return value if isinstance(value, int) and _LEAST_END_MS < value < END_OF_TIME_MS else None
 
 
 def parse_coins_markets(body: bytes, *, endpoint: str) -> Mapping[str, wire.CoinMarketRow]:

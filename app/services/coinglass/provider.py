@@ -15,7 +15,13 @@ from app.core.domain.context import Capability
 from app.core.domain.market import MarketReading
 from app.core.domain.status import ProviderState, ProviderStatus
 from app.core.domain.symbol import Symbol
-from app.core.errors import ProviderBadPayload, ProviderError, ProviderNoData, ProviderPlanLimited
+from app.core.errors import (
+    ProviderBadPayload,
+    ProviderError,
+    ProviderNoData,
+    ProviderNotConfigured,
+    ProviderPlanLimited,
+)
 from app.core.history_ports import HistorySource
 from app.core.ports import Fetched, Probe, Source, ViewSource
 from app.services.coinglass import premium, standard
@@ -28,7 +34,7 @@ from app.services.coinglass.explorer import Explorer
 from app.services.coinglass.freshness import fixed_freshness
 from app.services.coinglass.listing import Listing
 from app.services.coinglass.parse import PROVIDER
-from app.services.coinglass.parse_market import parse_subscription
+from app.services.coinglass.parse_market import Account, parse_subscription
 from app.services.coinglass.premium import PremiumCapabilities
 from app.services.coinglass.standard import StandardInputs
 from app.services.coinglass.view_table import DECLARED, view_sources
@@ -192,6 +198,22 @@ class CoinGlassProvider:
             planner=None if self._planner is None else summary(self._planner.plan()),
         )
 
+    async def account(self) -> Account | None:
+        """What CoinGlass says of the key, asked anew; None when it says nothing.
+
+        Raises: ProviderNotConfigured without a key, ProviderError.
+        """
+        if self._resources is None:
+            raise ProviderNotConfigured(PROVIDER, SUBSCRIPTION, "no key set")
+        found = await self._client.fetch(
+            SUBSCRIPTION,
+            {},
+            parse=partial(parse_subscription, endpoint=SUBSCRIPTION),
+            freshness=_NO_CACHE,
+            ahead=False,
+        )
+        return found.value
+
     def budget(self) -> BudgetReport:
         """How the calls of the key are spent."""
         if self._resources is None:
@@ -217,18 +239,13 @@ class CoinGlassProvider:
         if self._resources is None or not self._access.take_plan_turn():
             return
         try:
-            cached = await self._client.fetch(
-                SUBSCRIPTION,
-                {},
-                parse=partial(parse_subscription, endpoint=SUBSCRIPTION),
-                freshness=_NO_CACHE,
-                ahead=False,
-            )
+            account = await self.account()
         except ProviderError as error:
             is_final = isinstance(error, ProviderBadPayload | ProviderPlanLimited)
             self._access.plan_unanswered(will_answer_later=not is_final)
             return
-        if self._access.learn_plan(cached.value) and self._access.plan is not None:
+        level = None if account is None else account.plan
+        if self._access.learn_plan(level) and self._access.plan is not None:
             self._resources.client.quota.resize(CALLS_PER_MINUTE[self._access.plan])
             self._keep_warm()
 

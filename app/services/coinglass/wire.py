@@ -32,6 +32,7 @@ class Outcome(msgspec.Struct):
 class Subscription(msgspec.Struct):
     level: str
     expired: bool = False
+    expire_time: Any = None
 
 
 class Pair(msgspec.Struct):

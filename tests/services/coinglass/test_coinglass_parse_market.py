@@ -220,4 +220,16 @@ def test_a_whale_without_a_size_is_refused_because_its_side_is_unknown(body: Bod
 def test_the_plan_is_read_in_lower_case_and_a_lapsed_one_is_none(
     body: Body, case: str, level: str | None
 ) -> None:
-    assert parse_market.parse_subscription(body(SUBSCRIPTION, case), endpoint=SUBSCRIPTION) == level
+    account = parse_market.parse_subscription(body(SUBSCRIPTION, case), endpoint=SUBSCRIPTION)
+    assert account is not None
+    assert account.plan == level
+
+
+def test_the_end_of_a_plan_is_told_where_it_is_said(body: Body) -> None:
+    told = parse_market.parse_subscription(body(SUBSCRIPTION, "standard"), endpoint=SUBSCRIPTION)
+    silent = parse_market.parse_subscription(
+        b'{"code":"0","data":{"level":"STARTUP","expire_time":0}}', endpoint=SUBSCRIPTION
+    )
+    assert told is not None
+    assert told.ends_ms is not None
+    assert silent == parse_market.Account("startup", False, None)
