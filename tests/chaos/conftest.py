@@ -35,8 +35,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def note(text: str) -> None:
-    """What was measured, `R17 stopped in 0.31 s`: for whoever runs the long form with -s, and as a line of the
-    file that `CHAOS_FIGURES` names."""
+    """What was measured, `R17 stopped in 0.31 s`: for whoever runs the long form with -s, and as a line in
+    the file that `CHAOS_FIGURES` names (`python -m tests.chaos.figures` makes a table of it)."""
     sys.stderr.write(f"\n{text}\n")
     if path := os.environ.get("CHAOS_FIGURES"):
         row, _, said = text.partition(" ")
