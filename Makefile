@@ -91,10 +91,10 @@ test: $(VENV)/.dev web ## all tests; ARGS="-k name" passes arguments on, JOBS=1 
 FIGURES := chaos-figures.jsonl
 chaos: $(VENV)/.dev ## the fault tests in their long form (a hundred kills each, half an hour); ARGS="-k r15"
 	@rm -f $(FIGURES)
-	@CHAOS=full CHAOS_FIGURES=$(FIGURES) $(PY) -m pytest -rs -s tests/chaos $(ARGS)
+	@CHAOS=full CHAOS_FIGURES=$(CURDIR)/$(FIGURES) $(PY) -m pytest -rs -s tests/chaos $(ARGS)
 
 soak: $(VENV)/.dev ## web and worker under load with random faults; SOAK_S=600 is how long
-	@CHAOS=full CHAOS_FIGURES=$(FIGURES) SOAK_S=$(or $(SOAK_S),600) $(PY) -m pytest -rs -s tests/chaos/test_r20_soak.py $(ARGS)
+	@CHAOS=full CHAOS_FIGURES=$(CURDIR)/$(FIGURES) SOAK_S=$(or $(SOAK_S),600) $(PY) -m pytest -rs -s tests/chaos/test_r20_soak.py $(ARGS)
 
 check: $(VENV)/.dev web ## format, lint, types, architecture, the API schema; the pages where they can be built
 	$(PY) -m ruff format --check .
