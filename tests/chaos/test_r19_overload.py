@@ -27,7 +27,7 @@ from tests.chaos.conftest import note
 from tests.worker_rig import IS_FULL, Child, full, until, upstream
 
 FLOOD_CLIENTS = 300
-FLOOD_S = full(20, 4)
+FLOOD_S = full(10, 4)
 MAX_GROWTH_BYTES = 40 * 2**20
 MAX_LOG_LINES = 60
 PATH = "/signals/BTC"
