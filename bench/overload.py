@@ -23,7 +23,7 @@ from bench.start import resident_mb
 P99_LIMIT_MS, NOISE_TIMES = 50.0, 2.0
 LIGHT_RATE = 50.0
 # The search for the capacity begins at this part of what sixteen callers without a pause get.
-FIRST_FRAC, STEP_UP, STEP_DOWN, MAX_STEPS_DOWN = 0.7, 1.1, 0.8, 6
+FIRST_FRAC, STEP_UP, STEP_DOWN, MAX_STEPS_DOWN = 0.7, 1.1, 0.8, 8
 STEP_S = 4.0
 USUAL_FRAC = 0.7
 USUAL_S = 20.0
@@ -94,9 +94,12 @@ class Service:
         limit_ms = max(P99_LIMIT_MS, NOISE_TIMES * light["admitted"]["p99Ms"])
 
         def is_held(rate: float) -> bool:
-            (phase,) = self.load([(rate, STEP_S)], paths)
-            is_answered = not phase["refused"]["count"] and not phase["lost"]
-            return bool(is_answered and phase["admitted"]["p99Ms"] <= limit_ms)
+            # A second try, because one stall of the machine is not its capacity.
+            tries = (self.load([(rate, STEP_S)], paths)[0] for _ in range(2))
+            return any(
+                not phase["refused"]["count"] and not phase["lost"] and phase["admitted"]["p99Ms"] <= limit_ms
+                for phase in tries
+            )
 
         # Sixteen callers without a pause keep it busy and make no queue.
         (busy,) = self._generate(paths, "--clients", "16", "--seconds", str(STEP_S))
