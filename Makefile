@@ -148,11 +148,14 @@ WORKERS := $(shell $(firstword $(CANDIDATES)) -c 'import os; print((os.cpu_count
 test: $(VENV)/.dev web ## all tests; ARGS="-k name" passes arguments on, JOBS=1 runs one after the other
 	@$(PY) -m pytest -rs -n $(or $(JOBS),$(WORKERS)) --dist loadfile --no-loadscope-reorder $(ARGS)
 
+# One line of JSON for each figure that a long form measured; `python -m tests.chaos.figures FILE` makes a table.
+FIGURES := chaos-figures.jsonl
 chaos: $(VENV)/.dev ## the fault tests in their long form (a hundred kills each, half an hour); ARGS="-k r15"
-	@CHAOS=full $(PY) -m pytest -rs -s tests/chaos $(ARGS)
+	@rm -f $(FIGURES)
+	@CHAOS=full CHAOS_FIGURES=$(CURDIR)/$(FIGURES) $(PY) -m pytest -rs -s tests/chaos $(ARGS)
 
-soak: $(VENV)/.dev ## the worker under load with random faults; SOAK_S=600 is how long
-	@SOAK_S=$(or $(SOAK_S),600) $(PY) -m pytest -rs -s tests/chaos/test_r20_soak.py $(ARGS)
+soak: $(VENV)/.dev ## web and worker under load with random faults; SOAK_S=600 is how long
+	@CHAOS=full CHAOS_FIGURES=$(CURDIR)/$(FIGURES) SOAK_S=$(or $(SOAK_S),600) $(PY) -m pytest -rs -s tests/chaos/test_r20_soak.py $(ARGS)
 
 check: $(VENV)/.dev web ## format, lint, types, architecture, the API schema; the pages where they can be built
 	$(PY) -m ruff format --check .

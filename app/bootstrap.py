@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from app import __version__
+from app.api.admission import Admission
 from app.api.app import Lifespan, create_api
 from app.api.dashboard_files import read_dashboard
 from app.api.live_hub import LiveHub
@@ -23,6 +24,7 @@ from app.api.live_limits import LiveLimits
 from app.api.mcp_options import McpOptions
 from app.api.options import ApiKey, ApiOptions, digest_of
 from app.api.origins import allowed_origins
+from app.api.refusals import Refusals
 from app.bootstrap_base import Base, build_base
 from app.bootstrap_use_cases import UseCases, build_use_cases, engine_config
 from app.core.clock import Clock, SystemClock
@@ -45,7 +47,8 @@ WEB_DIST = Path(__file__).resolve().parent / "web_dist"
 @dataclass(frozen=True, slots=True)
 class Application:
     """One composed application. `providers_started` is set once plans and instruments were asked for;
-    `settled()` waits until no provider is being asked. live: the hub of the live feed."""
+    `settled()` waits until no provider is being asked. live: the hub of the live feed. admission, refusals:
+    for the door of the web server."""
 
     api: FastAPI
     providers: tuple[Provider, ...]
@@ -53,6 +56,8 @@ class Application:
     has_dashboard: bool
     settled: Callable[[], Awaitable[None]]
     live: LiveHub
+    admission: Admission
+    refusals: Refusals
 
 
 def build(
@@ -80,12 +85,14 @@ def build(
         use_cases.dependencies.append(stream.worker.dependency)
     thresholds = engine_config(base.signals).thresholds
     options = replace(_api_options(settings, web_dist), thresholds=thresholds)
+    admission = Admission()
     api = create_api(
         options,
         replace(use_cases.api, telegram=webhook),
         metrics_text=base.metrics.metrics_text,
         observe=base.metrics.observe_request,
         observe_live=base.metrics.live,
+        is_shedding=lambda: admission.is_shedding,
         lifespan=_lifespan(base, use_cases, _beside(stream, pushed)),
         now_ms=base.clock.now_ms,
         monotonic=base.clock.monotonic_s,
@@ -97,6 +104,8 @@ def build(
         options.has_dashboard,
         base.cache.settled,
         api.state.live,
+        admission,
+        Refusals(options),
     )
 
 

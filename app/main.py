@@ -84,7 +84,12 @@ def _listen(settings: Settings) -> socket.socket:
 def _serve(application: Application, listener: socket.socket) -> None:
     # uvicorn stops gracefully and then raises the signal again: being told to stop is not a failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    web_server(application.api, close_listeners=application.live.close).run(sockets=[listener])
+    web_server(
+        application.api,
+        close_listeners=application.live.close,
+        admission=application.admission,
+        refusals=application.refusals,
+    ).run(sockets=[listener])
 
 
 def _what_to_open(settings: Settings, *, has_dashboard: bool) -> str:

@@ -6,6 +6,7 @@ Knows of the application only how to end its live clients. Called by `app.main`.
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from collections.abc import Callable
 from typing import Any, cast
@@ -13,8 +14,11 @@ from typing import Any, cast
 import uvicorn
 from starlette.types import ASGIApp
 
+from app.api.admission import Admission
 from app.api.live_events import EVENTS_PATH
 from app.api.live_limits import MAX_MESSAGE_BYTES
+from app.api.refusals import Refusals
+from app.web_door import Door
 
 # The web server closes idle keep-alive connections after this; load balancers want it above their own 60 s.
 KEEP_ALIVE_S = 75
@@ -22,18 +26,25 @@ GRACEFUL_STOP_S = 10
 # Listeners that have not taken their goodbye by then are cut off.
 LISTENERS_S = 2.0
 PING_S = 20.0
+# WebSockets included; the next one is told to come again later.
+MAX_CONNECTIONS = 2048
 # Bytes that a peer has not taken for so long end its connection. A closed transport waits for them for ever
 # otherwise, with what it holds, whatever was answered: an event stream, a file of the dashboard, a problem.
 UNTAKEN_S = 40.0
 
 
-def web_server(api: ASGIApp, *, close_listeners: Callable[[], None]) -> WebServer:
-    """The server of `api`. close_listeners: ends its live clients at the beginning of a stop."""
+def web_server(
+    api: ASGIApp, *, close_listeners: Callable[[], None], admission: Admission, refusals: Refusals
+) -> WebServer:
+    """The server of `api`. close_listeners: ends its live clients at the beginning of a stop. admission: how
+    much is let in, and refusals: what the rest is told."""
+    door = Door(admission, refusals, _max_connections())
     config = uvicorn.Config(
         api,
         access_log=False,  # request counts and times are on /metrics, without query strings
         log_config=None,  # one redacting log chain for everything, set up by bootstrap
         server_header=False,
+        http=door.protocol(),
         ws=cast(type[asyncio.Protocol], _open_socket),
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_ping_interval=PING_S,
@@ -44,6 +55,12 @@ def web_server(api: ASGIApp, *, close_listeners: Callable[[], None]) -> WebServe
         proxy_headers=False,  # X-Forwarded-For is read by our own rule (TRUSTED_PROXY_HOPS)
     )
     return WebServer(config, close_listeners)
+
+
+def _max_connections() -> int:
+    """As many as this process may have files open, less what the rest of it needs."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MAX_CONNECTIONS if files == resource.RLIM_INFINITY else max(64, min(MAX_CONNECTIONS, files - 192))
 
 
 class WebServer(uvicorn.Server):

@@ -5,7 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import backtest, freshness, live, report, scale, signals, smc, start, storage, stream, web
+from bench import (
+    backtest,
+    freshness,
+    live,
+    overload,
+    report,
+    scale,
+    signals,
+    smc,
+    start,
+    storage,
+    stream,
+    web,
+)
 
 BENCHES: dict[str, Callable[[], list[report.Figure]]] = {
     "signals": signals.run,
@@ -17,6 +30,7 @@ BENCHES: dict[str, Callable[[], list[report.Figure]]] = {
     "stream": stream.run,
     "backtest": backtest.run,
     "live": live.run,
+    "overload": overload.run,
     "web": web.run,
 }
 

@@ -31,7 +31,12 @@ async def push(application: Application) -> None:
 
 
 async def serve(application: Application, listener: socket.socket) -> None:
-    server = web_server(application.api, close_listeners=application.live.close)
+    server = web_server(
+        application.api,
+        close_listeners=application.live.close,
+        admission=application.admission,
+        refusals=application.refusals,
+    )
     pushing = asyncio.create_task(push(application))
     try:
         await server.serve(sockets=[listener])

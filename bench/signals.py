@@ -196,23 +196,16 @@ async def _coalesced(base: str) -> list[Figure]:
 
 
 async def _load(port: int, path: str, core: int) -> float:
+    url, clients = f"http://127.0.0.1:{port}", str(LOAD_CLIENTS)
+    args = ("--url", url, "--path", path, "--clients", clients, "--seconds", str(LOAD_S), "--core", str(core))
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bench.load",
-        "127.0.0.1",
-        str(port),
-        path,
-        str(LOAD_CLIENTS),
-        str(LOAD_S),
-        stdout=asyncio.subprocess.PIPE,
+        sys.executable, "-m", "bench.load", *args, stdout=asyncio.subprocess.PIPE
     )
-    os.sched_setaffinity(process.pid, {core})
     out, _ = await process.communicate()
-    answered, taken_s, failed = out.decode().split()
-    if int(failed):
-        raise RuntimeError(f"{failed} answers of {path} were not 200")
-    return int(answered) / float(taken_s)
+    (phase,) = json.loads(out)["phases"]
+    if set(phase["statuses"]) != {"200"} or phase["lost"]:
+        raise RuntimeError(f"not every answer of {path} was 200: {phase['statuses']}, {phase['lost']} lost")
+    return float(phase["admitted"]["perS"])
 
 
 async def _warm(base: str, other_core: int) -> list[Figure]:

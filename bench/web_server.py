@@ -62,7 +62,12 @@ async def _serve(stack: ExitStack) -> None:
     clock, settings = prepare(load_settings(), stack)
     application = build(settings, clock=clock)
     settle_memory()
-    server = web_server(application.api, close_listeners=application.live.close)
+    server = web_server(
+        application.api,
+        close_listeners=application.live.close,
+        admission=application.admission,
+        refusals=application.refusals,
+    )
     server.config.host, server.config.port = settings.host, settings.port
     serving = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn offers no event to wait for

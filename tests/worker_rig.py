@@ -47,6 +47,7 @@ _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 IS_FULL = os.environ.get("CHAOS") == "full"
 READY_S = 30.0
+WEB_MODULES = {"app.main", "tests.soak_web_child"}
 # Senders wait five seconds for an answer, and they are no less held up than we are.
 LONG_STALL_S = 0.5
 _COIN = re.compile(r"^\S+ (?:<b>)?([A-Z0-9]+): ", re.MULTILINE)
@@ -201,7 +202,7 @@ class Child:
                 stderr=asyncio.subprocess.STDOUT,
                 preexec_fn=_die_with_parent,
             )
-        return cls(process, output, port, is_web=module == "app.main")
+        return cls(process, output, port, is_web=module in WEB_MODULES)
 
     @property
     def pid(self) -> int:

@@ -1,7 +1,8 @@
 """Encoded answers, kept for a moment: computed once for everyone who asks in the same second.
 
 Owns bytes, never domain values, and holds a bounded number of them. Time is monotonic and injected. Routes
-decide what the key is and how to make the bytes.
+decide what the key is and how to make the bytes. Also the place where questions that need a gather are told
+from those that do not, so it bounds how many of the first there are.
 """
 
 from __future__ import annotations
@@ -9,10 +10,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import Request, Response
+
+from app.api.errors import Overloaded
+
+# Gathers at once: each is some ten milliseconds of work and up to a dozen calls.
+MAX_MAKES = 32
+WAITING_PER_MAKE = 2
+TURN_WITHIN_S = 2.0
+GRACE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,32 +59,56 @@ class AnswerCache:
     """Reuse for `reuse_s` seconds after completion, with single flight; 0 turns both off.
 
     Failures are shared by those who wait and never kept. A waiter that goes away does not stop the work the
-    others wait for.
+    others wait for. At most `max_makes` answers are made at once; a few more wait a moment for their turn and
+    the rest are refused, so that slow new answers never hold all of the process. While it refuses questions
+    anyway (`is_shedding`), an answer is served half a second longer than else, instead of making its callers
+    wait for the next.
     """
 
-    def __init__(self, *, reuse_s: float, monotonic: Callable[[], float], max_entries: int = 1024) -> None:
+    def __init__(
+        self,
+        *,
+        reuse_s: float,
+        monotonic: Callable[[], float],
+        max_entries: int = 1024,
+        max_makes: int = MAX_MAKES,
+        is_shedding: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._reuse_s = reuse_s
         self._monotonic = monotonic
         self._max_entries = max_entries
+        self._makes = asyncio.Semaphore(max_makes)
+        self._max_flights = max_makes * (1 + WAITING_PER_MAKE)
+        self._is_shedding = is_shedding
         self._kept: OrderedDict[Hashable, tuple[float, Encoded]] = OrderedDict()
         self._flights: dict[Hashable, asyncio.Task[Encoded]] = {}
 
     async def get(self, key: Hashable, make: Callable[[], Awaitable[bytes]]) -> Encoded:
-        """The kept answer for `key` if young enough, else that of `make`; raises what `make` raises."""
+        """The kept answer for `key` if young enough, else that of `make`; raises what `make` raises.
+
+        Raises:
+            Overloaded: too many others are being made.
+        """
         if self._reuse_s <= 0:
             return encode(await make())
         kept = self._kept.get(key)
-        if kept is not None and self._monotonic() - kept[0] < self._reuse_s:
+        age_s = self._monotonic() - kept[0] if kept is not None else 0.0
+        if kept is not None and age_s < self._reuse_s:
             return kept[1]
         flight = self._flights.get(key)
         if flight is None:
+            if len(self._flights) >= self._max_flights:
+                raise Overloaded
             flight = self._flights[key] = asyncio.create_task(self._fly(key, make))
             flight.add_done_callback(_retrieve)
+        if kept is not None and age_s < self._reuse_s + GRACE_S and self._is_shedding():
+            return kept[1]
         return await asyncio.shield(flight)
 
     async def _fly(self, key: Hashable, make: Callable[[], Awaitable[bytes]]) -> Encoded:
         try:
-            encoded = encode(await make())
+            async with self._place():
+                encoded = encode(await make())
             self._kept[key] = (self._monotonic(), encoded)
             self._kept.move_to_end(key)
             if len(self._kept) > self._max_entries:
@@ -82,6 +116,19 @@ class AnswerCache:
             return encoded
         finally:
             del self._flights[key]
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """Raises: Overloaded, when nothing that is being made ends soon."""
+        try:
+            async with asyncio.timeout(TURN_WITHIN_S):
+                await self._makes.acquire()
+        except TimeoutError:
+            raise Overloaded from None
+        try:
+            yield
+        finally:
+            self._makes.release()
 
 
 def _retrieve(flight: asyncio.Task[Encoded]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -52,6 +53,8 @@ from app.api.routes_track import TrackAnswers, track_routes
 from app.api.session import Sessions
 from app.api.shared_answers import SharedAnswers
 
+# Each draws or reads for a while on a thread; more at once would only share the same cores.
+MAX_LARGE_MAKES = 4
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -66,6 +69,7 @@ def create_api(
     lifespan: Lifespan | None = None,
     observe: RequestObserver | None = None,
     observe_live: LiveObserver | None = None,
+    is_shedding: Callable[[], bool] = lambda: False,
 ) -> FastAPI:
     """Build the app.
 
@@ -79,12 +83,16 @@ def create_api(
         lifespan: start and stop of what the use cases stand on.
         observe: told about every answer, for metrics.
         observe_live: told about the clients of the live feed.
+        is_shedding: whether questions are refused for want of time.
 
     The hub of the live feed is `app.state.live`.
     """
-    cache = AnswerCache(reuse_s=options.answer_reuse_s, monotonic=monotonic)
+    keeping = partial(
+        AnswerCache, reuse_s=options.answer_reuse_s, monotonic=monotonic, is_shedding=is_shedding
+    )
+    cache = keeping()
     # Pictures and grids are up to 100 kB each: a cache of their own, and a small one.
-    large = AnswerCache(reuse_s=options.answer_reuse_s, monotonic=monotonic, max_entries=32)
+    large = keeping(max_entries=32, max_makes=MAX_LARGE_MAKES)
     shared = _shared_answers(options, services, cache, large, now_ms)
     door = None if options.mcp is None else _mcp_door(options, options.mcp, shared)
     hub = LiveHub(

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.admission import GUEST_KEY, PROBE_PATHS, SHED_KEY
 from app.api.auth import ALL_SCOPES, Caller, client_address, find_key
 from app.api.errors import BodyTooLarge, OriginRefused, Overloaded, TooManyRequests, Unauthorized
 from app.api.mcp_door import MCP_PATH
@@ -33,6 +34,8 @@ LIVE_PATH = "/health/live"
 TELEGRAM_PATH = "/telegram/webhook"
 SESSION_PATH = "/api/session"
 INDEX_PATH = "/"
+# Held back for probes and operators when every other place is taken.
+PROBE_PLACES = 16
 DATA_MODE_HEADER = "X-Data-Mode"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _WANTED = frozenset(
@@ -95,8 +98,7 @@ class Edge:
         self._limiter = SlidingWindowLimiter(options.rate_limit_per_minute)
         self._in_flight: Counter[str] = Counter()
         self._total = 0
-        data_mode = (DATA_MODE_HEADER.lower().encode(), options.data_mode.value.encode())
-        self._static = (*_BASE_HEADERS, data_mode, *((_HSTS,) if options.is_prod else ()))
+        self._static = standing_headers(options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -139,7 +141,12 @@ class Edge:
             scope["caller"] = Caller("probe", frozenset())
             await self._app(scope, receive, send)
             return
+        if scope.get(SHED_KEY):
+            await problem_response(scope, Overloaded())(scope, receive, send)
+            return
         visitor = self._visitor(scope, headers)
+        if (visit := scope.get(GUEST_KEY)) is not None:
+            visit.is_known = visitor.caller.name is not None or not self._options.auth_required
         scope["caller"] = caller = visitor.caller
         refusal = self._refusal(visitor, scope, headers, exchange)
         if refusal is not None:
@@ -186,7 +193,7 @@ class Edge:
     ) -> ServiceError | None:
         """The cheapest check first; guesses at keys are counted against the address they come from."""
         options, identity = self._options, visitor.caller.identity
-        if self._total >= options.max_in_flight:
+        if self._total >= options.max_in_flight + PROBE_PLACES * scope["path"].startswith(PROBE_PATHS):
             return Overloaded()
         # A page of the dashboard is twenty files out of memory: they would use up what its figures need.
         if not is_dashboard(scope["path"]):
@@ -244,6 +251,12 @@ class Edge:
             await send(message)
 
         return answering
+
+
+def standing_headers(options: ApiOptions) -> tuple[tuple[bytes, bytes], ...]:
+    """What every answer of this deployment carries, whatever it is."""
+    data_mode = (DATA_MODE_HEADER.lower().encode(), options.data_mode.value.encode())
+    return (*_BASE_HEADERS, data_mode, *((_HSTS,) if options.is_prod else ()))
 
 
 def _is_endless(start: Message) -> bool:

@@ -6,8 +6,12 @@ Raised by routes and the edge middleware, rendered by `app.api.problems` like ev
 from __future__ import annotations
 
 from collections.abc import Iterable
+from random import randrange
 
 from app.core.errors import ServiceError
+
+# Callers that an overloaded process refused together should not come back together.
+MAX_WAIT_S = 3
 
 
 class Unauthorized(ServiceError):
@@ -113,10 +117,10 @@ class Overloaded(ServiceError):
     code = "overloaded"
     http_status = 503
     retryable = True
-    retry_after_s = 1
 
     def __init__(self) -> None:
-        super().__init__("too many requests in progress; try again in a second")
+        super().__init__("too many requests in progress; try again after a moment")
+        self.retry_after_s = randrange(1, MAX_WAIT_S + 1)  # noqa: S311 - spreads callers, keeps no secret
 
 
 class TooManyClients(ServiceError):

@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from app.api.admission import Admission
 from app.api.live_limits import LiveLimits
+from app.api.refusals import Refusals
 from app.web_server import WebServer, web_server
 from app.web_sockets import WRITE_BUFFER, BoundedSocket
 from tests.web_sockets_rig import WAIT_S, Deaf, frame_of, greeted, hear, opened
@@ -51,7 +53,12 @@ def served(make_rig: Any) -> Callable[..., Any]:
         rig.app.state.live.monotonic = asyncio.get_running_loop().time
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
-        server = web_server(rig.app, close_listeners=rig.app.state.live.close)
+        server = web_server(
+            rig.app,
+            close_listeners=rig.app.state.live.close,
+            admission=Admission(),
+            refusals=Refusals(rig.options),
+        )
         running = asyncio.create_task(server.serve(sockets=[listener]))
         await until(lambda: server.started)
         try:

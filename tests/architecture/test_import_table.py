@@ -79,6 +79,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.demo_past",
         "app.main",
         "app.web_server",
+        "app.web_door",
         "app.web_sockets",
         "app.worker",
         # The study of recorded cascades and its report.

@@ -12,6 +12,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
+from tests.chaos.conftest import note
 from tests.chaos.loopback_tls import self_signed_site
 from tests.live_rig import (
     BASE_URLS,
@@ -135,7 +136,9 @@ Answers = Mapping[tuple[str, str], httpx2.Response]
 async def answers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Answers]:
     """Every case once."""
     async with self_signed_site(tmp_path_factory.mktemp("tls")) as tls_url:
-        yield await run_cases({pair: partial(ask, *pair, tls_url) for pair in PAIRS})
+        found = await run_cases({pair: partial(ask, *pair, tls_url) for pair in PAIRS})
+        note(f"R01 {len(found)} ways to fail, of {len(BASE_URLS)} providers")
+        yield found
 
 
 @pytest.mark.parametrize(("names", "kind"), PAIRS)

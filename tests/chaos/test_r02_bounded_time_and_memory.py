@@ -14,6 +14,7 @@ import pytest
 
 from app.core.clock import SystemClock
 from app.simulator_child import SimulatorChild
+from tests.chaos.conftest import note
 from tests.chaos.memory import MAX_GROWTH_BYTES, Memory
 from tests.live_rig import KEYS, closed_port, factors, fault, inputs, live_app
 
@@ -61,6 +62,8 @@ async def ask_broken(sim_url: str, provider: str, kind: str) -> tuple[httpx2.Res
                 took_s = time.monotonic() - started_s
         await control.post("/reset")
     assert open_sockets() == sockets_before  # every connection was closed, hanging ones too
+    grown_mb = memory.growth_bytes / 2**20
+    note(f"R02 {provider} {kind}: {took_s:.2f} s of {DEADLINE_S[kind]:g} s, {grown_mb:.1f} MB more")
     return answer, took_s, memory.growth_bytes
 
 

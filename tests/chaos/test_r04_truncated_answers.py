@@ -12,6 +12,7 @@ import pytest
 from app.core.errors import ProviderUnavailable
 from app.services.transport.records import Answer
 from app.services.transport.resource import Resource, ResourceClient
+from tests.chaos.conftest import note
 from tests.live_rig import factors, fault, inputs, live_rig, run_cases
 
 # Cut at every byte up to this length; longer answers at every byte of both ends and some in between.
@@ -76,6 +77,9 @@ async def test_a_sample_cut_at_any_byte_is_unavailable(monkeypatch: pytest.Monke
     providers = {name.split()[0] for name in seen}
     assert providers == {"coinglass", "okx", "lunarcrush", "coinapi", "alternative.me"}
     assert len(seen) > 25
+    note(
+        f"R04 {len(seen)} samples cut {sum(len(cuts(len(one.body.rstrip()))) for one in seen.values())} times"
+    )
     for name, answer in seen.items():
         body = answer.body.rstrip()
         assert answer.read(body) is not None or name.endswith("subscription")

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 
+from tests.chaos.conftest import note
 from tests.live_rig import LiveApp, LiveSim, RigClock, live_app, live_rig, live_simulator
 from tests.services.transport.conftest import RedisServer
 
@@ -45,6 +46,9 @@ async def test_a_thousand_cold_signals_stay_inside_the_plan_and_are_one_call_eac
     async with live_rig({"REQUEST_DEADLINE_SECONDS": "10"}, plan=PLAN) as rig:
         states = await storm([rig.app], coins_of(rig.sim), "/signals/{}")
         calls = rig.sim.calls("coinglass")
+        note(
+            f"R05 {ASKERS} askers: {busiest_minute(calls)} of {CALLS} calls a minute, answers {dict(states)}"
+        )
         assert busiest_minute(calls) <= CALLS
         assert not [call for call in calls if call["status"] == 429]
         assert repeated(rig.sim) == {}

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from app.core.domain.stored import ExportName
 from app.services.storage.store import SqlStore
+from tests.chaos.conftest import note
 from tests.ingest_child import BATCH, BUFFER_ROWS, events, ingest
 from tests.services.storage.conftest import database_url, postgres, postgres_template
 from tests.services.storage.rows import NOW_MS
@@ -91,6 +92,7 @@ async def test_a_hundred_kills_lose_at_most_the_unflushed_rows_and_corrupt_nothi
         acknowledged, signals = flushed, chained
     assert interrupted > kills / 4  # or the kills fell on nothing
     await nothing_is_corrupt(database_url, furthest)
+    note(f"R15 {kills} kills of a writer ({database_url.partition(':')[0]}), {interrupted} amid a write")
 
 
 async def count(url: str) -> tuple[int, int]:

@@ -7,6 +7,7 @@ import resource
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -15,8 +16,11 @@ import pytest
 from app.core.domain.stored import ExportName, StoreState
 from app.core.errors import StorageUnavailable
 from app.services.storage.store import SqlStore
+from tests.chaos.conftest import note
 from tests.services.storage.rows import NOW_MS, liquidations, until
 from tests.services.storage.test_store import exported
+from tests.worker_rig import COINS, Truth, upstream
+from tests.worker_rig import until as wait_until
 
 MAX_ROWS = 5_000
 
@@ -109,3 +113,42 @@ async def test_a_process_that_may_write_no_more_recovers_when_it_may(store: SqlS
     assert store.status().state is StoreState.OK
     found = await exported(store, ExportName.LIQUIDATIONS)
     assert set(found) == set(map(tuple, liquidations(60_000)[:offered])) | set(map(tuple, more[:accepted]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file size limits are Linux' here")
+async def test_a_service_that_may_write_no_more_answers_says_so_and_recovers(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'signals.db'}"
+    async with upstream(tmp_path, url, WORKER="embedded") as around:
+        service = await around.start(module="app.main")
+
+        async def store_state() -> str:
+            ready = await service.get("/health/ready")
+            assert ready.status_code == 200
+            (state,) = [one["state"] for one in ready.json()["dependencies"] if one["name"] == "store"]
+            return str(state)
+
+        async def is_in_trouble() -> bool:
+            around.cascade(COINS[0], usd=500, events=50)
+            return await store_state() != "ok"
+
+        async def is_well() -> bool:
+            return await store_state() == "ok"
+
+        async def is_all_stored() -> bool:
+            return await Truth(url).liquidations() == Counter(
+                (row["base"], row["ts_ms"]) for row in around.liquidated
+            )
+
+        await wait_until(is_well, why=service.log)
+        hard = resource.prlimit(service.pid, resource.RLIMIT_FSIZE)[1]
+        # Neither database nor journal may grow; the log is shorter than that and goes on.
+        resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (64 * 1024, hard))
+        await wait_until(is_in_trouble, why=service.log)
+        assert (await service.get("/signals/BTC")).status_code == 200
+        assert (await service.get("/health/live")).status_code == 200
+        resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        took_s = await wait_until(is_well, why=service.log)
+        await wait_until(is_all_stored, why=service.log)
+        assert (await service.stop())[0] == 0
+        assert "Traceback" not in service.log()
+        note(f"R16 {len(around.liquidated)} events, all stored {took_s:.1f} s after there was space again")

@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.chaos.conftest import note
@@ -83,3 +84,20 @@ async def test_a_process_that_does_everything(tmp_path: Path, module: str) -> No
         await around.start()
         await the_rest_is_sent(around, truth, coins)
         note(f"R17 {module}: stopped in {took_s:.2f} s")
+
+
+async def test_a_question_under_way_is_answered_and_a_new_one_finds_nobody(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'signals.db'}"
+    async with upstream(tmp_path, url, WORKER="off") as around:
+        web = await around.start(module="app.main")
+        around.sim.state.latency_ms = 1_000
+        around.sim.forget_calls()
+        asking = [asyncio.create_task(web.get(f"/signals/{coin}")) for coin in COINS[:8]]
+        await until(lambda: len(around.sim.calls()) >= len(asking), why=web.log)
+        stopping = asyncio.create_task(is_ended_well(web))
+        answers = await asyncio.gather(*asking)
+        assert {answer.status_code for answer in answers} == {200}
+        took_s = await stopping
+        with pytest.raises(httpx2.ConnectError):
+            await web.get("/health/live")
+        note(f"R17 web: {len(answers)} questions under way were answered, stopped in {took_s:.2f} s")

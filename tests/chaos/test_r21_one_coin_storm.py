@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.chaos.conftest import note
 from tests.stream_rig import until
 from tests.worker_parts_rig import Row, liquidation, worker_rig
 
@@ -58,6 +59,7 @@ async def test_a_storm_of_one_coin_is_one_message_and_holds_up_nobody(tmp_path: 
     assert grown["BTC"].id == stored["BTC"].id
     # It stands in one message, alone or as a line of the digest.
     assert sum(text.count("BTC: ") for text in texts) == 1
+    note(f"R21 {len(rows)} events of a second: one message, {len(OTHERS)} other coins told, {held} rows held")
     # Nothing grows with the number of events.
     assert held < MOST_ROWS
     assert (store.buffered_rows, store.lost_rows) == (0, 0)

@@ -1,0 +1,200 @@
+"""The controller on paper: what it bounds, when it begins and ends, and that nobody is starved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.api.admission import BEARABLE_S, MOST, PATIENCE_S, PROBES, TARGET_S, Admission, Guest
+from tests.api.simulated_loop import CAPACITY_PER_S, Loop, between
+
+KINDS = st.sampled_from(list(Guest))
+# (who came, seconds of answering, seconds of reading, seconds of doing nothing)
+ROUNDS = st.lists(
+    st.tuples(st.lists(KINDS, max_size=700), st.floats(0, 2), st.floats(0, 0.5), st.floats(0, 5)), max_size=12
+)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def round(
+        self, admission: Admission, guests: list[Guest], answering_s: float = 0.0, reading_s: float = 0.0
+    ) -> list[bool]:
+        """Answer what was let in before, read `guests` meanwhile; who of them was let in."""
+        admission.begin(self.now_s, self.now_s)
+        self.now_s += answering_s
+        admission.read(self.now_s)
+        verdicts = [admission.admit(guest) for guest in guests]
+        self.now_s += reading_s
+        admission.end(self.now_s, self.now_s)
+        return verdicts
+
+
+def shedding(admission: Admission, clock: Clock, rounds: int = 40) -> None:
+    for _ in range(rounds):
+        clock.round(admission, [Guest.KNOWN] * 200, answering_s=0.05)
+    assert admission.is_shedding
+
+
+def percentile_ms(values: list[float], share: float) -> float:
+    return 1000 * values[int(share * (len(values) - 1))]
+
+
+def at(before: float, during: float) -> Callable[[float], float]:
+    """A load in multiples of what the process can do: `during` from second 2 to 6."""
+    return lambda now_s: CAPACITY_PER_S * (during if 2 <= now_s < 6 else before)
+
+
+class TestBounds:
+    @settings(max_examples=40)
+    @given(ROUNDS)
+    def test_no_round_holds_more_than_its_bound_whatever_happened_before(self, rounds: object) -> None:
+        admission, clock = Admission(), Clock()
+        for guests, answering_s, reading_s, idle_s in rounds:  # type: ignore[attr-defined]
+            limit = admission.limit
+            verdicts = clock.round(admission, guests, answering_s, reading_s)
+            probes = [is_in for guest, is_in in zip(guests, verdicts, strict=True) if guest is Guest.PROBE]
+            assert 1 <= limit <= MOST
+            assert sum(verdicts) - sum(probes) <= limit
+            assert sum(probes) == min(len(probes), PROBES)
+            clock.now_s += idle_s
+
+    @settings(max_examples=40)
+    @given(ROUNDS)
+    def test_every_question_is_let_in_or_counted_as_refused(self, rounds: object) -> None:
+        told: list[int] = []
+        admission, clock = Admission(observe=told.append), Clock()
+        refused = 0
+        for guests, answering_s, reading_s, _ in rounds:  # type: ignore[attr-defined]
+            refused += clock.round(admission, guests, answering_s, reading_s).count(False)
+        admission.begin(clock.now_s, clock.now_s)
+        assert admission.refused == sum(told) == refused
+
+    @settings(max_examples=40)
+    @given(ROUNDS)
+    def test_every_state_is_left_when_nobody_waits(self, rounds: object) -> None:
+        admission, clock = Admission(), Clock()
+        for guests, answering_s, reading_s, _ in rounds:  # type: ignore[attr-defined]
+            clock.round(admission, guests, answering_s, reading_s)
+        for _ in range(30):
+            clock.round(admission, [])
+        assert admission.limit == MOST
+        assert not admission.is_shedding
+
+
+class TestWhenItBegins:
+    def test_a_burst_is_let_in(self) -> None:
+        admission, clock = Admission(), Clock()
+        verdicts = clock.round(admission, [Guest.STRANGER] * 300)
+        clock.round(admission, [Guest.STRANGER] * 20, answering_s=0.06)
+        assert all(verdicts)
+        assert not admission.is_shedding
+
+    def test_many_short_rounds_without_a_pause_are_no_overload(self) -> None:
+        admission, clock = Admission(), Clock()
+        for _ in range(1000):
+            assert all(clock.round(admission, [Guest.KNOWN] * 50, answering_s=BEARABLE_S * 0.9))
+        assert not admission.is_shedding
+
+    def test_long_rounds_with_pauses_are_no_overload(self) -> None:
+        admission, clock = Admission(), Clock()
+        for _ in range(100):
+            clock.round(admission, [Guest.KNOWN], answering_s=PATIENCE_S * 0.9)
+            clock.round(admission, [])
+        assert not admission.is_shedding
+
+    def test_long_rounds_without_a_pause_are(self) -> None:
+        admission, clock = Admission(), Clock()
+        while not admission.is_shedding:
+            clock.round(admission, [Guest.KNOWN] * 100, answering_s=BEARABLE_S * 1.5)
+            assert clock.now_s < 2 * PATIENCE_S
+
+    def test_time_that_a_neighbour_took_is_not_work(self) -> None:
+        admission, now_s, worked_s = Admission(), 0.0, 0.0
+        for _ in range(100):
+            admission.begin(now_s, worked_s)
+            now_s, worked_s = now_s + 0.1, worked_s + 0.001
+            admission.read(worked_s)
+            admission.admit(Guest.KNOWN)
+            admission.end(now_s, worked_s)
+        assert not admission.is_shedding
+
+
+class TestWhoComesFirst:
+    def test_probes_are_answered_however_full_it_is(self) -> None:
+        admission, clock = Admission(), Clock()
+        shedding(admission, clock)
+        verdicts = clock.round(admission, [Guest.STRANGER] * 500 + [Guest.PROBE] * 5, answering_s=0.05)
+        assert verdicts[-5:] == [True] * 5
+
+    def test_strangers_leave_half_of_the_places_to_those_who_are_known(self) -> None:
+        admission, clock = Admission(target_s=0.1), Clock()
+        while not admission.is_shedding:
+            clock.round(admission, [Guest.KNOWN] * 200, answering_s=0.2)
+        limit = admission.limit
+        verdicts = clock.round(admission, [Guest.STRANGER] * 500 + [Guest.KNOWN] * 500, answering_s=0.2)
+        assert sum(verdicts[:500]) == limit - limit // 2
+        assert sum(verdicts[500:]) == limit // 2
+
+    def test_a_stranger_finds_a_place_when_there_is_only_one(self) -> None:
+        admission, clock = Admission(), Clock()
+        shedding(admission, clock)
+        assert admission.limit == 1
+        assert clock.round(admission, [Guest.STRANGER], answering_s=0.05) == [True]
+
+
+@pytest.fixture(scope="module")
+def flooded() -> Loop:
+    """Two seconds as usual, four with three times what the process can do, two as usual."""
+    loop = Loop(Admission(), at(0.7, 3.0))
+    loop.run(8)
+    return loop
+
+
+class TestUnderLoad:
+    def test_seven_tenths_of_what_it_can_do_are_never_refused(self, flooded: Loop) -> None:
+        assert between(flooded.refused, 0, 2) == []
+
+    def test_what_is_let_in_is_answered_as_fast_as_ever(self, flooded: Loop) -> None:
+        usual, admitted = between(flooded.answered, 0.5, 2), between(flooded.answered, 2.3, 6)
+        assert percentile_ms(admitted, 0.99) < 2 * percentile_ms(usual, 0.99)
+        assert between(flooded.answered, 2, 6)[-1] < 2 * PATIENCE_S
+        assert len(admitted) / 3.7 > 0.6 * CAPACITY_PER_S
+        assert flooded.most_in_a_round <= MOST
+
+    def test_the_rest_is_refused_at_once(self, flooded: Loop) -> None:
+        refused = between(flooded.refused, 2.3, 6)
+        assert len(refused) / 3.7 > 1.5 * CAPACITY_PER_S
+        assert percentile_ms(refused, 0.99) < 10
+
+    def test_everyone_is_answered_again_once_it_is_over(self, flooded: Loop) -> None:
+        assert between(flooded.refused, 6.1, 8) == []
+        assert not flooded.admission.is_shedding
+
+    def test_a_fifth_more_than_it_can_do_costs_little_more_than_that_fifth(self) -> None:
+        loop = Loop(Admission(), at(0.7, 1.2))
+        loop.run(5)
+        assert len(between(loop.answered, 2, 5)) / 3 > 0.8 * CAPACITY_PER_S
+        assert percentile_ms(between(loop.answered, 3, 5), 0.99) < 60
+
+    def test_more_refusals_than_there_is_time_for_leave_a_part_to_answers(self) -> None:
+        loop = Loop(Admission(), at(0.7, 7.0))
+        loop.run(4)
+        ended = [due_s for due_s, took_s in loop.answered if due_s + took_s > 2.3]
+        assert len(ended) / 1.7 > 0.2 * CAPACITY_PER_S
+
+    def test_callers_who_are_known_are_preferred_and_probes_all_answered(self) -> None:
+        kinds = [Guest.STRANGER] * 80 + [Guest.KNOWN] * 19 + [Guest.PROBE]
+        loop = Loop(Admission(target_s=10 * TARGET_S), at(3.0, 3.0), guest=lambda draw: draw.choice(kinds))
+        loop.run(1)
+        share = {
+            kind: loop.fates[kind, True] / (loop.fates[kind, True] + loop.fates[kind, False])
+            for kind in Guest
+        }
+        assert share[Guest.PROBE] == 1
+        assert share[Guest.KNOWN] > 1.5 * share[Guest.STRANGER] > 0
