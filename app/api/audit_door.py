@@ -30,8 +30,9 @@ class AuditDoor:
         self._audit = audit
 
     def wrong_key(self, scope: AsgiScope) -> None:
-        """Somebody showed a key or token that is none of ours. It is nowhere written down."""
-        self._note(scope, STRANGER, AuditAction.KEY_REFUSED, AuditOutcome.REFUSED, scope["path"])
+        """Somebody showed a key or token that is none of ours. Neither it nor the path is written down: both
+        are what a stranger chose, and would make of one attack as many rows as they like."""
+        self._note(scope, STRANGER, AuditAction.KEY_REFUSED, AuditOutcome.REFUSED, "")
 
     def login(self, request: Request, caller: Caller | None) -> None:
         """None: refused."""

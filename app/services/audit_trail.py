@@ -60,7 +60,7 @@ class AuditTrail:
         self._wall_ms = wall_ms
         self._observe = observe
         self._waiting: list[AuditEvent] = []
-        self._folds: dict[tuple[object, ...], AuditEvent] = {}
+        self._folds: dict[tuple[str, AuditAction, str, str | None], AuditEvent] = {}
         self._minute = 0
         self.lost = 0
 
@@ -113,13 +113,11 @@ class AuditTrail:
         if minute != self._minute:
             self._close_minute()
             self._minute = minute
-        is_refused = event.outcome is AuditOutcome.REFUSED
-        key: tuple[object, ...] = (event.actor, event.action, event.address)
-        if not is_refused:
-            key = (*key, event.target)  # of our own few routes
-        elif key not in self._folds and len(self._folds) >= MAX_FOLDS:
+        key = (event.actor, event.action, event.target, event.address)
+        is_full = len(self._folds) >= MAX_FOLDS and event.outcome is AuditOutcome.REFUSED
+        if is_full and key not in self._folds:
             event = event._replace(actor=MANY, address=MANY, target="", request_id=None)
-            key = (MANY, event.action, MANY)
+            key = (MANY, event.action, "", MANY)
         known = self._folds.get(key)
         self._folds[key] = event if known is None else known._replace(times=known.times + 1)
 
