@@ -39,7 +39,7 @@ ALL = " ".join(HOSTILE.values())
 # All but Telegram, which is to deliver what is looked at.
 PROVIDERS = ("coinglass", "okx", "lunarcrush", "coinapi", "alternative*")
 # Where it is told why something could not be had.
-REASONS = ("/debug/premium/BTC", "/coinglass/markets/BTC")
+REASONS = ("/debug/premium/BTC",)
 ROUTES = (
     *(
         *REASONS,
@@ -168,6 +168,9 @@ async def test_answers_tools_logs_and_documents_show_hostile_texts_as_plain_shor
             sim.break_with(*saying(text))
             clock.advance(600_000)
             marked[name] = await answers(app, name, REASONS)
+        sim.break_with(*saying(ALL))
+        clock.advance(600_000)
+        marked["all"] = await answers(app, "all", ("/signals/BTC?debug=true", "/market/BTC"))
         for name in ("get_signal", "get_market"):
             told = await tool(app, name, symbol="BTC")
             assert_plain((text for one in told for text in texts(json.loads(one))), "MCP")
