@@ -25,13 +25,15 @@ from app.api.mcp_options import McpOptions
 from app.api.options import ApiKey, ApiOptions, digest_of
 from app.api.origins import allowed_origins
 from app.api.refusals import Refusals
-from app.bootstrap_base import Base, build_base
+from app.bootstrap_base import Base, build_base, wall_ms
 from app.bootstrap_use_cases import UseCases, build_use_cases, engine_config
 from app.core.clock import Clock, SystemClock
 from app.core.domain.context import DataMode
 from app.core.ports import Provider
+from app.services.keyring import Keyring
 from app.services.streaming.stages import Stages
 from app.services.transport.http import CallRecord
+from app.settings import ApiKey as GivenKey
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -86,16 +88,18 @@ def build(
     thresholds = engine_config(base.signals).thresholds
     options = replace(_api_options(settings, web_dist), thresholds=thresholds)
     admission = Admission()
+    keyring = Keyring(base.store.keys, wall_ms=wall_ms)
     api = create_api(
         options,
-        replace(use_cases.api, telegram=webhook),
+        replace(use_cases.api, telegram=webhook, keys=keyring),
         metrics_text=base.metrics.metrics_text,
         observe=base.metrics.observe_request,
         observe_live=base.metrics.live,
         is_shedding=lambda: admission.is_shedding,
-        lifespan=_lifespan(base, use_cases, _beside(stream, pushed)),
+        lifespan=_lifespan(base, use_cases, [_keys(keyring), *_beside(stream, pushed)]),
         now_ms=base.clock.now_ms,
         monotonic=base.clock.monotonic_s,
+        wall_ms=wall_ms,
     )
     return Application(
         api,
@@ -117,9 +121,7 @@ def _api_options(settings: Settings, web_dist: Path) -> ApiOptions:
         data_mode=DataMode(settings.data_mode),
         version=__version__,
         env=settings.env,
-        api_keys=tuple(
-            ApiKey.from_plain(key.name, key.key.get_secret_value(), key.scopes) for key in settings.api_keys
-        ),
+        api_keys=tuple(map(_accepted, settings.api_keys)),
         cors_origins=settings.cors_origins,
         trusted_proxy_hops=settings.trusted_proxy_hops,
         rate_limit_per_minute=settings.rate_limit_per_minute,
@@ -129,6 +131,12 @@ def _api_options(settings: Settings, web_dist: Path) -> ApiOptions:
         dashboard_token_digest=digest_of(token.get_secret_value()) if token is not None else None,
         live=LiveLimits(updates_per_second=settings.live_updates_per_second, speed=settings.market_speed()),
     )
+
+
+def _accepted(key: GivenKey) -> ApiKey:
+    if key.at_rest is not None:
+        return ApiKey.from_digest(key.name, key.at_rest, key.scopes)
+    return ApiKey.from_plain(key.name, key.key.get_secret_value(), key.scopes)
 
 
 def _mcp_options(settings: Settings, public_url: str) -> McpOptions | None:
@@ -157,6 +165,13 @@ def _pushed_bot(base: Base, use_cases: UseCases) -> tuple[Bot, ChatBook] | None:
     from app.bootstrap_messages import build_pushed_bot
 
     return build_pushed_bot(base, use_cases)
+
+
+def _keys(keyring: Keyring) -> Callable[[], Coroutine[None, None, None]]:
+    """The loop that reads the keys of the table; a fault in it must not leave them as they are for ever."""
+    stages = Stages(monotonic=SystemClock().monotonic_s)
+    stages.add("keys", keyring.run)
+    return stages.run
 
 
 def _beside(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from app.core.domain.context import DataMode
 from app.core.domain.flow_config import FlowConfig, Tier
 from app.core.ports import Provider
 from app.core.stream_ports import WarmCache
+from app.services.audit_trail import AuditTrail
 from app.services.bus.warm import RedisWarmCache
 from app.services.coinglass import CoinGlassProvider
 from app.services.coinglass.build import build_provider as build_coinglass
@@ -46,6 +48,7 @@ from app.services.transport.shared_limits import SharedQuota
 from app.services.watchlist import Watchlist
 from app.settings import Settings, SignalsConfig, load_signals_config
 from app.telemetry import Metrics, configure_logging
+from app.telemetry_audit import AuditMetrics
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +86,7 @@ class Base:
     watchlist: Watchlist
     warm: WarmCache
     providers_started: asyncio.Event
+    audit: AuditTrail
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -93,6 +97,7 @@ class Base:
         self.store.start()
         stages = Stages(monotonic=self.clock.monotonic_s)
         stages.add("watchlist", self.watchlist.run)
+        stages.add("audit", self.audit.run)
         tasks = [
             asyncio.create_task(_start(self.providers, self.providers_started)),
             asyncio.create_task(stages.run()),
@@ -103,6 +108,7 @@ class Base:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self.audit.settle()
             await self.store.close()
             await self.cache.aclose()
             await asyncio.gather(*(provider.close() for provider in self.providers))
@@ -206,7 +212,14 @@ def build_base(
         watchlist=watchlist,
         warm=_warm_cache(settings, redis, prefix, clock, store),
         providers_started=asyncio.Event(),
+        audit=AuditTrail(store.audit, wall_ms=wall_ms, observe=AuditMetrics(metrics.registry).observe),
     )
+
+
+def wall_ms() -> int:
+    """UTC epoch milliseconds of the real world, in which keys expire and people act; a replay's market has a
+    time of its own."""
+    return time.time_ns() // 1_000_000
 
 
 def settle_memory() -> None:

@@ -195,4 +195,5 @@ def _conversation(base: Base, use_cases: UseCases, book: ChatBook, report: Repor
         clock=base.clock,
         data_mode=DataMode(base.settings.data_mode),
         dashboard_url=dashboard_url(base.settings),
+        note=base.audit.note,
     )

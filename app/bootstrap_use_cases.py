@@ -198,6 +198,7 @@ def build_use_cases(base: Base) -> UseCases:
             live_clients=lambda: live.demand.listeners,
         ),
         candles=liquidity,
+        audit=base.audit,
     )
     return UseCases(
         api=services,

@@ -5,6 +5,7 @@ Pure text in, value out; reads no environment and no file. Used by `settings` an
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import NoDecode
 
+HASHED = "sha256$"  # an entry of API_KEYS whose key is written down nowhere
 SCOPES = frozenset({"read", "debug", "admin"})
 SEVERITIES = ("urgent", "watch", "info")
 MAX_CHATS = 3
@@ -30,11 +32,24 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """One entry of API_KEYS: a name for logs, the key, and what it may do (read, debug, admin)."""
+    """One entry of API_KEYS: a name for logs, the key, and what it may do (read, debug, admin).
+
+    key: as it stands there, which may be `sha256$` and the digest of a key that is written down nowhere.
+    """
 
     name: str
     key: SecretStr
     scopes: frozenset[str]
+
+    @property
+    def at_rest(self) -> bytes | None:
+        """The 32 bytes of the digest, where the entry holds no more than that."""
+        text = self.key.get_secret_value()
+        return bytes.fromhex(text.removeprefix(HASHED)) if text.startswith(HASHED) else None
+
+    def hashed(self) -> bytes:
+        """The digest, whichever of the two stands there."""
+        return self.at_rest or hashlib.sha256(self.key.get_secret_value().encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +145,8 @@ def _api_keys(value: object) -> object:
     keys = tuple(_api_key(entry, position) for position, entry in enumerate(parts, 1))
     if len({key.name for key in keys}) < len(keys):
         raise ValueError("two entries share a name")
-    if len({key.key.get_secret_value() for key in keys}) < len(keys):
+    # By digest: a key and its own hash are one key.
+    if len({key.hashed() for key in keys}) < len(keys):
         raise ValueError("two entries share a key")
     return keys
 
@@ -138,7 +154,7 @@ def _api_keys(value: object) -> object:
 def _api_key(entry: str, position: int) -> ApiKey:
     # A key without a name gets the least it can be useful with: it may read.
     if ":" not in entry:
-        return ApiKey(f"key{position}", _secret(SecretStr(entry)), frozenset({"read"}))
+        return ApiKey(f"key{position}", _key_text(entry, position), frozenset({"read"}))
     name, _, rest = entry.partition(":")
     key, _, scope_text = rest.rpartition(":")
     scopes = frozenset(scope_text.split("+"))
@@ -146,7 +162,15 @@ def _api_key(entry: str, position: int) -> ApiKey:
         raise ValueError(
             f"entry {position}: expected name:key:scopes with scopes from read+debug+admin, or one plain key"
         )
-    return ApiKey(name, _secret(SecretStr(key)), scopes)
+    return ApiKey(name, _key_text(key, position), scopes)
+
+
+def _key_text(text: str, position: int) -> SecretStr:
+    if text.startswith(HASHED) and not re.fullmatch(r"[0-9a-f]{64}", text.removeprefix(HASHED)):
+        raise ValueError(
+            f"entry {position}: expected {HASHED} and 64 hexadecimal digits, as `app.keys hash` prints"
+        )
+    return _secret(SecretStr(text))
 
 
 def _chat_routes(value: object) -> object:

@@ -17,7 +17,9 @@ from pathlib import Path
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.cli_audit import note_by_command
 from app.core.clock import SystemClock
+from app.core.domain.access import AuditAction
 from app.core.errors import StorageRefused, StorageUnavailable
 from app.migrate import BASE, downgrade, dropped_tables, known_revisions, upgrade
 from app.services.storage.engine import is_embedded, open_engine
@@ -36,6 +38,7 @@ from app.store_status import count_rows, data_mode_of, format_removed, format_st
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 _MAKES_THE_FILE = frozenset({"migrate", "restore"})
+_FIRST_AUDITED = "0008"  # the revision that made the audit log
 _SUCH_AS = "such as 2026-01-15 or 2026-01-15T12:00Z"
 
 
@@ -94,6 +97,8 @@ async def _migrate(task: Task) -> int:
     before = await _revision(task.engine)
     await upgrade(task.engine)
     after = await _revision(task.engine)
+    if before != after:
+        await note_by_command(task.engine, AuditAction.STORE_MIGRATED, f"{before or 'empty'} -> {after}")
     what = f"already at revision {after}" if before == after else f"migrated {before or 'empty'} -> {after}"
     _say(f"{place_of(task.url)}: {what}")
     return DONE
@@ -116,7 +121,17 @@ async def _downgrade(task: Task) -> int:
             "nothing was done. Add --yes to go through with it"
         )
     await downgrade(task.engine, target)
+    if known.index(target) <= known.index(_FIRST_AUDITED):  # else the log itself is gone
+        await note_by_command(task.engine, AuditAction.STORE_DOWNGRADED, f"{current} -> {target}")
     _say(f"{place_of(task.url)}: migrated {current} -> {target}; {rows:,} rows dropped")
+    return DONE
+
+
+async def _note(task: Task) -> int:
+    """For scripts that put a backup back: the log they restored should say that they did."""
+    await require_head(task.engine)
+    await note_by_command(task.engine, AuditAction.STORE_RESTORED, task.args.target)
+    _say(f"{place_of(task.url)}: noted in the audit log")
     return DONE
 
 
@@ -215,6 +230,7 @@ _COMMANDS: dict[str, _Command] = {
     "migrate": _migrate,
     "downgrade": _downgrade,
     "status": _status,
+    "note-restored": _note,
     "verify": _verify,
     "rebuild-heatmap": _rebuild_heatmap,
     "retention": _retention,
@@ -234,6 +250,8 @@ def _parser() -> argparse.ArgumentParser:
     back = commands.add_parser("downgrade", help="take the tables back to an older revision")
     back.add_argument("revision", help=f"the revision to end at; {BASE}: no tables at all")
     back.add_argument("--yes", action="store_true", help="drop the rows that have no place there")
+    noted = commands.add_parser("note-restored", help="write into the audit log that a backup was restored")
+    noted.add_argument("target", help="which backup: a file name or a date")
     commands.add_parser("status", help="backend, revision, layout, rows and size")
     commands.add_parser("verify", help="walk signals and outcomes and compute every hash again")
     again = commands.add_parser("rebuild-heatmap", help="compute tiles again from the stored liquidations")

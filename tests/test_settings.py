@@ -191,6 +191,7 @@ REFUSED = [
     ("RETENTION_LIQUIDATIONS_DAYS", "0"),
     ("RETENTION_OPEN_INTEREST_DAYS", "-1"),
     ("RETENTION_FUNDING_DAYS", "0.5"),
+    ("RETENTION_AUDIT_DAYS", "0"),
     ("SYMBOLS", "BTC,E TH"),
     ("SYMBOLS", ","),
     ("EXCHANGES", "Binance,<script>"),

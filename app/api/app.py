@@ -15,9 +15,11 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from app.api.answer_cache import AnswerCache
+from app.api.audit_door import AuditDoor, Audited
 from app.api.deps import ApiServices
 from app.api.edge import DATA_MODE_HEADER, Edge, RequestObserver
 from app.api.idempotency import IdempotentWrites
+from app.api.key_book import KeyBook
 from app.api.live_feed import feeding
 from app.api.live_hub import LiveHub, LiveObserver
 from app.api.mcp_door import McpDoor, McpRoute, Opened
@@ -26,6 +28,7 @@ from app.api.openapi import TITLE, build_actions, build_openapi
 from app.api.openapi_parts import JsonObject
 from app.api.options import ApiOptions
 from app.api.problems import install_problem_handlers
+from app.api.routes_admin import admin_routes
 from app.api.routes_alerts import AlertAnswers, alert_routes
 from app.api.routes_candles import candle_routes
 from app.api.routes_catalog import catalog_routes
@@ -99,7 +102,9 @@ def create_api(
         options.live, data_mode=options.data_mode, now_ms=now_ms, monotonic=monotonic, observe=observe_live
     )
     lifespan = _and_inside(lifespan, lambda: feeding(hub, services.live, options, now_ms))
-    sessions = Sessions(options, wall_ms=wall_ms)
+    book = KeyBook(options, services.keys)
+    sessions = Sessions(options, wall_ms=wall_ms, keys=book)
+    audit = AuditDoor(options, services.audit)
     app = FastAPI(
         title=TITLE,
         version=options.version,
@@ -130,19 +135,29 @@ def create_api(
     _take_over(app, catalog_routes(options, services.catalog, now_ms=now_ms))
     live = LiveAnswers(options, services.live, cache, now_ms)
     _take_over(app, live_routes(options, hub, services.live, live))
-    app.router.routes.append(socket_route(options, hub, services.live, sessions, monotonic))
+    app.router.routes.append(socket_route(options, hub, services.live, sessions, audit, monotonic))
     app.state.live = hub
-    _take_over(app, session_routes(options, sessions))
+    _take_over(app, session_routes(options, sessions, audit))
     _take_over(app, dashboard_routes(options.dashboard))
     keys = IdempotentWrites(monotonic=monotonic)
-    _take_over(app, coin_routes(options, services.coins, services.stats, keys, cache, now_ms=now_ms))
+    _take_over(app, coin_routes(options, services.coins, services.stats, keys, audit, cache, now_ms=now_ms))
+    _take_over(app, admin_routes(options, services.audit, book, wall_ms=wall_ms))
     _take_over(app, candle_routes(options, services.candles, large, now_ms=now_ms))
     if services.telegram is not None:
         _take_over(app, telegram_routes(services.telegram))
     if door is not None:
         app.router.routes.append(McpRoute(door))
     install_problem_handlers(app)
-    app.add_middleware(Edge, options=options, sessions=sessions, monotonic=monotonic, observe=observe)
+    app.add_middleware(Audited, door=audit)
+    app.add_middleware(
+        Edge,
+        options=options,
+        sessions=sessions,
+        keys=book,
+        audit=audit,
+        monotonic=monotonic,
+        observe=observe,
+    )
     if options.cors_origins:
         _allow_origins(app, options)
     return app

@@ -19,6 +19,9 @@ from app.api.options import ApiKey, ApiOptions, Scope, digest_of
 
 ALL_SCOPES = frozenset(Scope)
 MAX_KEY_CHARS = 200
+# What a request leaves in its ASGI scope for the audit log: the scope that it used, or lacked.
+ADMIN_USED = "admin_used"
+SCOPE_REFUSED = "scope_refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,5 +91,8 @@ def _network(text: str) -> str | None:
 def require_scope(request: Request, options: ApiOptions, scope: Scope) -> None:
     """Raises: MissingScope, when keys are asked for and the caller's lacks `scope`."""
     caller: Caller = request.scope["caller"]
+    if scope is Scope.ADMIN:
+        request.scope[ADMIN_USED] = scope
     if options.auth_required and scope not in caller.scopes:
+        request.scope[SCOPE_REFUSED] = scope
         raise MissingScope(scope)

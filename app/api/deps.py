@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.core.domain.access import AuditEvent, AuditQuery, StoredKey
 from app.core.domain.alerts import AlertQuery, StoredAlert
 from app.core.domain.answer import MarketAnswer, ProbeResult, SignalAnswer
 from app.core.domain.budget import BudgetReport
@@ -35,6 +36,7 @@ from app.core.domain.track_record import ChainAnswer, RecordAnswer, SignalStats
 from app.core.domain.trades import TradesAnswer
 from app.core.domain.views import Parts, View, ViewQuery
 from app.core.domain.watchlist import WatchChange, WatchedCoin
+from app.services.audit_trail import Occurrence
 from app.services.live_demand import Demand
 from app.services.live_service import LiveSink
 
@@ -308,6 +310,34 @@ class CandlesUseCase(Protocol):
     async def closed_candles(self, symbol: Symbol, interval: str) -> Reading[Candles] | Missing: ...
 
 
+class AuditUseCase(Protocol):
+    """Who did what."""
+
+    def note(self, what: Occurrence) -> None:
+        """Take one event; never waits and never fails."""
+        ...
+
+    async def page(self, query: AuditQuery) -> Page[AuditEvent]:
+        """Newest first. Raises: InvalidParameter, StorageUnavailable."""
+        ...
+
+
+class StoredKeys(Protocol):
+    """The keys of the table, as the process knows them; asked synchronously for every request."""
+
+    def active(self) -> tuple[StoredKey, ...]:
+        """Those in force; the same object until something changes."""
+        ...
+
+    def all(self) -> Sequence[StoredKey]:
+        """Every one, for the list."""
+        ...
+
+    def use(self, name: str) -> None:
+        """A request came with this one."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TelegramWebhook:
     """Where pushed updates go.
@@ -322,7 +352,8 @@ class TelegramWebhook:
 
 @dataclass(frozen=True, slots=True)
 class ApiServices:
-    """The use cases behind the routes. telegram: None unless the bot works by webhook."""
+    """The use cases behind the routes. telegram: None unless the bot works by webhook. keys: None where those
+    of the environment are all there are."""
 
     signals: SignalUseCase
     market: MarketUseCase
@@ -344,4 +375,6 @@ class ApiServices:
     coins: CoinUseCase
     stats: StatsUseCase
     candles: CandlesUseCase
+    audit: AuditUseCase
+    keys: StoredKeys | None = None
     telegram: TelegramWebhook | None = None

@@ -19,8 +19,10 @@ from typing import Protocol
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.admission import GUEST_KEY, PROBE_PATHS, SHED_KEY
-from app.api.auth import ALL_SCOPES, Caller, client_address, find_key
+from app.api.audit_door import AuditDoor
+from app.api.auth import ALL_SCOPES, Caller, client_address
 from app.api.errors import BodyTooLarge, OriginRefused, Overloaded, TooManyRequests, Unauthorized
+from app.api.key_book import KeyBook
 from app.api.mcp_door import MCP_PATH
 from app.api.options import ApiOptions
 from app.api.origins import is_allowed_origin
@@ -88,10 +90,14 @@ class Edge:
         options: ApiOptions,
         sessions: Sessions,
         monotonic: Callable[[], float],
+        keys: KeyBook,
+        audit: AuditDoor,
         observe: RequestObserver | None = None,
     ) -> None:
         self._app = app
         self._options = options
+        self._keys = keys
+        self._audit = audit
         self._sessions = sessions
         self._monotonic = monotonic
         self._observe = observe
@@ -165,10 +171,12 @@ class Edge:
     def _visitor(self, scope: Scope, headers: dict[bytes, bytes]) -> _Visitor:
         """A key if there is one, else a session, else an address."""
         options = self._options
-        if options.api_keys:
-            key = find_key(_text(headers.get(b"authorization")), options.api_keys)
+        authorization = _text(headers.get(b"authorization"))
+        if options.auth_required and authorization is not None:
+            key = self._keys.find(authorization)
             if key is not None:
                 return _Visitor(Caller(f"key:{key.name}", key.scopes, key.name), bool(key.scopes))
+            self._audit.wrong_key(scope)
         peer = scope.get("client")
         address = client_address(
             peer[0] if peer else None, _text(headers.get(b"x-forwarded-for")), options.trusted_proxy_hops

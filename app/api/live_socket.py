@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import Message as Event
 from starlette.types import Receive, Scope, Send
 
+from app.api.audit_door import AuditDoor
 from app.api.auth import address_of
 from app.api.errors import TooManyClients
 from app.api.live_clients import Ending, Gathers, serve
@@ -73,12 +74,14 @@ class LiveSocket:
         gathers: Gathers,
         sessions: Sessions,
         *,
+        audit: AuditDoor,
         monotonic: Callable[[], float],
     ) -> None:
         self._options = options
         self._hub = hub
         self._gathers = gathers
         self._sessions = sessions
+        self._audit = audit
         self._monotonic = monotonic
         self._limiter = SlidingWindowLimiter(options.rate_limit_per_minute)
 
@@ -91,7 +94,7 @@ class LiveSocket:
         await send({"type": "websocket.accept"})
         try:
             with self._hub.seat(Kind.SOCKET, address):
-                await self._converse(headers, address, receive, send)
+                await self._converse(scope, headers, address, receive, send)
         except TooManyClients as error:
             await _close(send, _TRY_LATER, error.code, str(error))
         except _Refused as refused:
@@ -125,12 +128,12 @@ class LiveSocket:
         return "", 0
 
     async def _converse(
-        self, headers: Mapping[bytes, bytes], address: str, receive: Receive, send: Send
+        self, scope: Scope, headers: Mapping[bytes, bytes], address: str, receive: Receive, send: Send
     ) -> None:
         hello = await self._hello(receive)
         if hello is None:
             return
-        self._authorise(hello.token, headers, address)
+        self._authorise(scope, hello.token, headers, address)
         resume = None if hello.resume is None else Position(hello.resume.hub, hello.resume.seq)
 
         async def tell(message: Message) -> None:
@@ -157,12 +160,16 @@ class LiveSocket:
             return None
         return _read_hello(event)
 
-    def _authorise(self, token: str | None, headers: Mapping[bytes, bytes], address: str) -> None:
+    def _authorise(
+        self, scope: Scope, token: str | None, headers: Mapping[bytes, bytes], address: str
+    ) -> None:
         """Raises: _Refused, unless the token, the session or this deployment lets the client read."""
         if not self._options.auth_required:
             return
         if token is not None:
             caller = self._sessions.caller_of_token(token, address)
+            if caller is None:
+                self._audit.wrong_key(scope)
         else:
             cookie = headers.get(b"cookie")
             caller = self._sessions.caller_of_cookie(

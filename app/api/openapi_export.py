@@ -94,6 +94,7 @@ def _no_services() -> ApiServices:
         coins=never,
         stats=never,
         candles=never,
+        audit=never,
     )
 
 

@@ -33,21 +33,34 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """One accepted bearer key: a name for logs, the SHA-256 of the key, and what it may do."""
+    """One accepted bearer key: a name for logs, the SHA-256 of the key, and what it may do.
+
+    is_digest_at_rest: the digest is written down somewhere (database, hashed setting), so it proves nothing.
+    """
 
     name: str
     digest: bytes = field(repr=False)
     scopes: frozenset[Scope]
+    is_digest_at_rest: bool = False
 
     @classmethod
     def from_plain(cls, name: str, key: str, scopes: Iterable[str]) -> ApiKey:
         """Hash `key` and forget it. Raises: ConfigurationError for a scope that does not exist."""
-        try:
-            return cls(name, digest_of(key), frozenset(Scope(scope) for scope in scopes))
-        except ValueError:
-            raise ConfigurationError(
-                f"API key {name!r}: scopes are {', '.join(Scope)}, got {', '.join(sorted(scopes))}"
-            ) from None
+        return cls(name, digest_of(key), _scopes(name, scopes))
+
+    @classmethod
+    def from_digest(cls, name: str, digest: bytes, scopes: Iterable[str]) -> ApiKey:
+        """One whose text nobody here has ever seen. Raises: ConfigurationError, as above."""
+        return cls(name, digest, _scopes(name, scopes), is_digest_at_rest=True)
+
+
+def _scopes(name: str, scopes: Iterable[str]) -> frozenset[Scope]:
+    try:
+        return frozenset(Scope(scope) for scope in scopes)
+    except ValueError:
+        raise ConfigurationError(
+            f"API key {name!r}: scopes are {', '.join(Scope)}, got {', '.join(sorted(scopes))}"
+        ) from None
 
 
 def digest_of(key: str) -> bytes:

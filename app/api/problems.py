@@ -134,6 +134,9 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
+    if isinstance(error.__cause__, ServiceError):
+        # The framework says "cannot be read" of every body; we said why (too large, too slow).
+        return problem_response(request.scope, error.__cause__)
     status = error.status_code
     code = _HTTP_CODES.get(status, "invalid_request" if status < 500 else "internal_error")
     headers = dict(error.headers or {})

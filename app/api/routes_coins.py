@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.api import render_coins as render
 from app.api.answer_cache import AnswerCache, conditional_answer
+from app.api.audit_door import AuditDoor
 from app.api.auth import require_scope
 from app.api.deps import CoinUseCase, StatsUseCase
 from app.api.idempotency import IdempotencyKeyHeader, IdempotentWrites
@@ -19,6 +20,7 @@ from app.api.options import ApiOptions, Scope
 from app.api.params import SymbolPath
 from app.api.schemas.coins import CoinAddRequest, CoinChangeResponse, CoinsResponse, CoinToggleRequest
 from app.api.schemas.stats import StatsResponse
+from app.core.domain.access import AuditAction
 from app.core.domain.watchlist import WatchChange
 
 _AT_ONCE = " In force at once, without a restart, in every process within seconds; kept over restarts."
@@ -28,19 +30,29 @@ class CoinWrites:
     """Changes of the list: who may, once for each key, and the list as it is afterwards."""
 
     def __init__(
-        self, options: ApiOptions, use_case: CoinUseCase, keys: IdempotentWrites, now_ms: Callable[[], int]
+        self,
+        options: ApiOptions,
+        use_case: CoinUseCase,
+        keys: IdempotentWrites,
+        audit: AuditDoor,
+        now_ms: Callable[[], int],
     ) -> None:
         self._options = options
+        self._audit = audit
         self._use_case = use_case
         self._keys = keys
         self._now_ms = now_ms
 
-    async def answer(self, request: Request, change: Callable[[], Awaitable[WatchChange]]) -> Response:
+    async def answer(
+        self, request: Request, action: AuditAction, change: Callable[[], Awaitable[WatchChange]]
+    ) -> Response:
         """Raises: MissingScope, IdempotencyMismatch, and what the change raises."""
         require_scope(request, self._options, Scope.ADMIN)
 
         async def write() -> Response:
             done = await change()
+            if done.did_change:
+                self._audit.change(request, action, done.symbol)
             coins, mode = self._use_case.coins(), self._options.data_mode
             return json_answer(render.coin_change(coins, done, now_ms=self._now_ms(), data_mode=mode))
 
@@ -52,6 +64,7 @@ def coin_routes(
     use_case: CoinUseCase,
     stats: StatsUseCase,
     keys: IdempotentWrites,
+    audit: AuditDoor,
     cache: AnswerCache,
     *,
     now_ms: Callable[[], int],
@@ -59,7 +72,7 @@ def coin_routes(
     """The router."""
     router = APIRouter(tags=["coins"])
     _read_routes(router, options, use_case, stats, cache, now_ms)
-    _write_routes(router, use_case, CoinWrites(options, use_case, keys, now_ms))
+    _write_routes(router, use_case, CoinWrites(options, use_case, keys, audit, now_ms))
     return router
 
 
@@ -118,7 +131,7 @@ def _write_routes(router: APIRouter, use_case: CoinUseCase, writes: CoinWrites) 
         responses=responses,
     )
     async def add_coin(request: Request, body: CoinAddRequest, _key: IdempotencyKeyHeader = "") -> Response:
-        return await writes.answer(request, lambda: use_case.add(body.symbol))
+        return await writes.answer(request, AuditAction.COIN_ADDED, lambda: use_case.add(body.symbol))
 
     @router.delete(
         "/api/coins/remove/{symbol}",
@@ -129,7 +142,7 @@ def _write_routes(router: APIRouter, use_case: CoinUseCase, writes: CoinWrites) 
         responses=responses,
     )
     async def remove_coin(request: Request, symbol: SymbolPath, _key: IdempotencyKeyHeader = "") -> Response:
-        return await writes.answer(request, lambda: use_case.remove(symbol))
+        return await writes.answer(request, AuditAction.COIN_REMOVED, lambda: use_case.remove(symbol))
 
     @router.patch(
         "/api/coins/{symbol}/toggle",
@@ -146,4 +159,6 @@ def _write_routes(router: APIRouter, use_case: CoinUseCase, writes: CoinWrites) 
         _key: IdempotencyKeyHeader = "",
     ) -> Response:
         is_on = None if body is None else body.on
-        return await writes.answer(request, lambda: use_case.toggle(symbol, is_on=is_on))
+        return await writes.answer(
+            request, AuditAction.COIN_SWITCHED, lambda: use_case.toggle(symbol, is_on=is_on)
+        )

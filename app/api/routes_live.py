@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 
 from app.api import render_live as render
 from app.api.answer_cache import AnswerCache, conditional_answer
+from app.api.audit_door import AuditDoor
 from app.api.auth import address_of, require_scope
 from app.api.deps import LiveUseCase
 from app.api.live_clients import Gathers
@@ -65,10 +66,12 @@ def socket_route(
     hub: LiveHub,
     gathers: Gathers,
     sessions: Sessions,
+    audit: AuditDoor,
     monotonic: Callable[[], float],
 ) -> BaseRoute:
     """`/ws`."""
-    return WebSocketRoute(SOCKET_PATH, LiveSocket(options, hub, gathers, sessions, monotonic=monotonic))
+    socket = LiveSocket(options, hub, gathers, sessions, audit=audit, monotonic=monotonic)
+    return WebSocketRoute(SOCKET_PATH, socket)
 
 
 def live_routes(options: ApiOptions, hub: LiveHub, gathers: Gathers, answers: LiveAnswers) -> APIRouter:

@@ -9,6 +9,7 @@ import logging
 
 from fastapi import APIRouter, Request, Response
 
+from app.api.audit_door import AuditDoor
 from app.api.auth import Caller, address_of
 from app.api.edge import SESSION_PATH
 from app.api.errors import Unauthorized
@@ -25,7 +26,7 @@ _NOT_LIVE = "pages of this address may not open the live feed; set PUBLIC_URL to
 _log = logging.getLogger(__name__)
 
 
-def session_routes(options: ApiOptions, sessions: Sessions) -> APIRouter:
+def session_routes(options: ApiOptions, sessions: Sessions, audit: AuditDoor) -> APIRouter:
     """The router."""
     router = APIRouter(tags=["session"])
 
@@ -51,6 +52,7 @@ def session_routes(options: ApiOptions, sessions: Sessions) -> APIRouter:
     async def open_session(request: Request, body: SessionRequest) -> Response:
         caller = sessions.caller_of_token(body.token, address_of(request.scope, options))
         cookie = sessions.cookie_of_token(body.token)
+        audit.login(request, caller)
         if caller is None or cookie is None:
             _log.warning("a login with a wrong token was refused")
             raise Unauthorized(_WRONG_TOKEN)

@@ -18,11 +18,13 @@ from typing import TypeAlias
 from app.core.alerting.bot_texts import COMMANDS
 from app.core.chat_ports import Inquiries, Reply, ReportNow
 from app.core.clock import Clock
+from app.core.domain.access import AuditAction
 from app.core.domain.alerts import ChatSettings
 from app.core.domain.context import DataMode
 from app.core.domain.symbol import Symbol
 from app.core.errors import ServiceError
 from app.core.stream_ports import Message
+from app.services.audit_trail import Occurrence
 from app.services.chat_alerts import AlertAnswers
 from app.services.chat_book import ChatBook
 from app.services.chat_liquidations import LiquidationAnswers
@@ -70,8 +72,10 @@ class ChatService:
         data_mode: DataMode,
         dashboard_url: str | None = None,
         deadline_s: float = ANSWER_DEADLINE_S,
+        note: Callable[[Occurrence], None] = lambda _what: None,
     ) -> None:
-        """report: how everything does, for /status. dashboard_url: None where there is no dashboard."""
+        """report: how everything does, for /status. dashboard_url: None where there is no dashboard. note:
+        told of every change, for the audit log."""
         self._book = book
         self._resolve = inquiries.signals.resolve
         self._report = report
@@ -79,6 +83,7 @@ class ChatService:
         self._data_mode = data_mode
         self._dashboard_url = dashboard_url
         self._deadline_s = deadline_s
+        self._note = note
         self._market = MarketAnswers(inquiries)
         self._liquidations = LiquidationAnswers(inquiries)
         self._alerts = AlertAnswers(inquiries)
@@ -225,7 +230,10 @@ class ChatService:
 
         is_saved = await self._book.change(ask.settings.chat, edit)
         change = done[-1]
+        actor, target = f"chat:{ask.settings.chat}", f"/{ask.command} {change.coin}"
+        self._note(Occurrence(actor, AuditAction.CHAT_CHANGED, target=target))
         if change.watched is not None:
+            self._note(Occurrence(actor, AuditAction.COIN_ADDED, target=change.watched))
             is_saved = await self._book.watch(change.watched) and is_saved
         voice = Voice(change.settings.language, self._data_mode, ask.voice.now_ms)
         lines = [voice.say(change.key, **change.values, coin=coin_name(voice, change.coin))]

@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.api.app import create_api
-from app.api.deps import ApiServices
+from app.api.deps import ApiServices, StoredKeys
 from app.api.options import ApiOptions
 from app.api.session import Sessions
 from app.core.clock import ManualClock
@@ -57,6 +57,7 @@ from app.core.domain.status import (
 from app.core.domain.symbol import Symbol, SymbolMatches, resolve_symbol, search_symbols
 from app.core.errors import ProviderNotConfigured
 from app.services.alert_service import AlertService
+from app.services.audit_trail import AuditTrail
 from app.services.coin_service import CoinService
 from app.services.coinglass.explorer import Explorer
 from app.services.export_service import ExportService
@@ -69,6 +70,7 @@ from app.services.open_interest_replay import OpenInterestReplay
 from app.services.record_service import RecordService
 from app.services.stats_service import StatsService
 from app.services.streaming.warm_cache import MemoryWarmCache
+from tests.access_facts import MemoryAudit
 from tests.derivatives_facts import FakeDerivatives
 from tests.flow_facts import FakeAlerts
 from tests.heatmap_facts import HeatmapRig
@@ -322,7 +324,9 @@ class FakeLive:
 class Rig:
     """One app with fakes, a hand-moved monotonic clock and a client."""
 
-    def __init__(self, *, wall_ms: Callable[[], int] = lambda: NOW_MS, **options: Any) -> None:
+    def __init__(
+        self, *, wall_ms: Callable[[], int] = lambda: NOW_MS, keys: StoredKeys | None = None, **options: Any
+    ) -> None:
         self.now_s = 1_000_000.0
         self.wall_ms = wall_ms
         self.signals, self.market, self.health = FakeSignals(), FakeMarket(), FakeHealth()
@@ -338,6 +342,8 @@ class Rig:
         self.coins = MemoryCoins()
         self.watchlist = make_watchlist(self.coins)
         self.observed: list[dict[str, Any]] = []
+        self.audit_log = MemoryAudit()
+        self.audit = AuditTrail(self.audit_log, wall_ms=wall_ms)
         defaults = {"public_url": "https://signals.example.com", "data_mode": DataMode.DEMO, "version": "9.9"}
         self.options = ApiOptions(**{**defaults, **options})
         self.app: FastAPI = create_api(
@@ -382,6 +388,8 @@ class Rig:
                     live_clients=lambda: 3,
                 ),
                 candles=self.liquidity.service,
+                audit=self.audit,
+                keys=keys,
             ),
             metrics_text=lambda: b"signals_total 1\n",
             now_ms=lambda: NOW_MS,

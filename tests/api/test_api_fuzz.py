@@ -89,6 +89,8 @@ OPERATIONS = [
     "removeCoin",
     "toggleCoin",
     "getStats",
+    "listAuditEvents",
+    "listKeys",
     "getCandles",
     "getSession",
     "openSession",

@@ -39,6 +39,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.core.outcome_ports",
         "app.core.chat_ports",
         "app.core.record_ports",
+        "app.core.access_ports",
     ),
     "calibration": ("app.core.calibration",),
     # Evaluations and outcomes as columns, and the record made of them.
@@ -62,7 +63,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "bus": ("app.services.bus",),
     "use_cases": ("app.services",),
     "settings": ("app.settings", "app.settings_values", "app.signals_config", "app.alerts_config"),
-    "telemetry": ("app.telemetry",),
+    "telemetry": ("app.telemetry", "app.telemetry_audit"),
     "sim": ("app.sim",),
     "api": ("app.api",),
     "commands": (
@@ -142,6 +143,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.doctor_messages",
         "app.doctor_service",
         "app.keys",
+        # What keys shows, and what commands write into the audit log.
+        "app.keys_text",
+        "app.cli_audit",
     ),
 }
 # The package files themselves: empty, and nobody's layer.

@@ -88,6 +88,8 @@ OPERATIONS = [
     "removeCoin",
     "toggleCoin",
     "getStats",
+    "listAuditEvents",
+    "listKeys",
     "getCandles",
     "getSession",
     "openSession",

@@ -1,4 +1,4 @@
-"""S02: planted secrets show up in no answer, log line, metric, repr or error, whatever fails."""
+"""S02: planted secrets show up in no answer, log, metric, repr, error, table or message, whatever fails."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -13,6 +14,7 @@ import pytest
 
 from app.settings import SettingsError, load_settings
 from app.simulator_child import provider_settings
+from tests.chaos.test_s08_provider_text_is_data import CHATTING, PROVIDERS, conversation
 from tests.live_rig import Rig, RigClock, closed_port, fault, live_app, live_simulator
 
 # Long and odd enough to be found nowhere by chance; the database password needs quoting in its URL.
@@ -27,6 +29,7 @@ CANARIES = {
     "database password": "dbcanary/3Fg9@Ov61iAz8",
     "redis password": "rscanary-1Pw5Ib27qCl4",
 }
+BOT = CANARIES["TELEGRAM_BOT_TOKEN"]
 PRIVATE_HOSTS = ("db-internal-host", "redis-internal-host")
 CHANGING_ROUTES = (
     "/signals/BTC",
@@ -151,6 +154,33 @@ async def test_answers_logs_metrics_and_reprs_hold_no_secret(
     assert "redacted" in err or "***" in err
     for where, text in shown.items():
         assert_clean(text, where)
+
+
+def stored_in(folder: Path) -> str:
+    """The database and its journal, byte by byte."""
+    return b"".join(path.read_bytes() for path in folder.iterdir()).decode("latin-1")
+
+
+async def test_neither_the_database_nor_a_chat_is_told_a_secret(tmp_path: Path) -> None:
+    """Providers quote our request, key and all; a chat asks what is wrong; everything is stored."""
+    clock, database = RigClock(), tmp_path / "store.db"
+    async with live_simulator(clock) as sim:
+        settings = secret_settings(sim.url) | CHATTING
+        settings |= {"DATABASE_URL": f"sqlite:///{database}", "REDIS_URL": "", "TELEGRAM_BOT_TOKEN": BOT}
+        async with live_app(sim, clock, settings) as app:
+            for provider in PROVIDERS:
+                sim.break_with(echoing(provider, 400))
+                clock.advance(3_600_000)
+                await app.client.get("/signals/BTC", headers=OWNER)
+            login = {"Origin": "http://localhost"}
+            for token in (CANARIES["DASHBOARD_TOKEN"], CANARIES["reader key"] + "x"):
+                await app.client.post("/api/session", json={"token": token}, headers=login)
+            told = await conversation(sim, clock)
+    written = stored_in(tmp_path)
+    assert "login" in written  # the audit log is in there
+    assert_clean(written, "the database")
+    assert_clean(json.dumps(told), "Telegram")
+    assert_clean(json.dumps(told, ensure_ascii=False), "Telegram")
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,9 @@ MATRIX = {
     ),
     "short api key": Unsafe({"API_KEYS": "owner:q7Fz2:read"}, ("API_KEYS", "owner"), ("q7Fz2",)),
     "easy api key": Unsafe({"API_KEYS": f"owner:{'ab' * 12}:read"}, ("API_KEYS",), ("ab" * 12,)),
+    "hashed api key that is none": Unsafe(
+        {"API_KEYS": "owner:sha256$q7Fz2:read"}, ("API_KEYS", "app.keys hash"), ("q7Fz2",)
+    ),
     "unknown scope": Unsafe({"API_KEYS": f"owner:{GOOD_KEY}:fly"}, ("API_KEYS",), (GOOD_KEY,)),
     "placeholder provider key": Unsafe(
         {"COINGLASS_API_KEY": "your-coinglass-key"}, ("COINGLASS_API_KEY",), ("your-coinglass-key",)

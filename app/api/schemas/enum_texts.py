@@ -209,6 +209,15 @@ ENUM_TEXTS: Mapping[str, str] = {
         "(equal highs or lows) or previous_level (day or week)."
     ),
     "ZoneState": "untouched, touched, half_filled or ended at the last closed candle.",
+    "KeyState": (
+        "active; expired; revoked; shadowed: not accepted, because API_KEYS holds another key of this name."
+    ),
+    "AuditAction": (
+        "key.created, key.revoked: by command. key.refused: a wrong key. login: a session. coin.added, "
+        "coin.switched, coin.removed. chat.changed: settings. admin.read. scope.refused: a key may not. "
+        "store.migrated, store.downgraded, store.restored."
+    ),
+    "AuditOutcome": "done, or refused.",
     "Scope": "read: market data and signals. debug: how they came about. admin: metrics and changes.",
     "EntryKind": (
         "limit: an order that waits in the zone; reclaim: the close that took the zone back after a sweep."

@@ -32,7 +32,7 @@ from app.services.coinglass.catalog import (
     min_period_s,
 )
 from app.services.coinglass.client import CoinGlassClient
-from app.services.coinglass.normalise import normalise, read_data
+from app.services.coinglass.normalise import normalise, plain, read_data
 from app.services.coinglass.paging import page
 from app.services.coinglass.parse import PROVIDER
 from app.services.coinglass.spelling import Held
@@ -45,7 +45,7 @@ _LONGEST_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One answer as it was sent and in our spelling."""
+    """One answer as it was sent, its texts plain, and in our spelling."""
 
     raw: Any
     normal: Any
@@ -176,7 +176,10 @@ def _needed(row: Endpoint) -> str | None:
 
 def _read(row: Endpoint, unit: str, body: bytes) -> _Read:
     data = read_data(body, row.id)
-    return _Read(data, normalise(data, row.answer, endpoint=row.id, unit=unit))
+    normal = normalise(
+        data, row.answer, endpoint=row.id, unit=unit
+    )  # first: refuses what is nested too deeply
+    return _Read(plain(data), normal)
 
 
 def _freshness(row: Endpoint) -> Callable[[object, int], Freshness]:

@@ -219,6 +219,16 @@ def _iso(at_ms: int | None) -> str | None:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
+def plain(data: Any) -> Any:
+    """The same with every text of it as data: no control characters, and cut. Not nested too deeply, says
+    `normalise`."""
+    if isinstance(data, str):
+        return _text(data)
+    if isinstance(data, dict):
+        return {_text(name): plain(value) for name, value in data.items()}
+    return [plain(item) for item in data] if isinstance(data, list) else data
+
+
 def _text(text: str) -> str:
     return _CONTROL.sub(" ", text)[:_MAX_CHARS]
 

@@ -82,6 +82,11 @@ def read_contract(name: str, coins: Collection[str] = (), instrument: str = "") 
     return base, multiplier if multiplier > 1 else _quoted_per(instrument.upper(), base)
 
 
+def is_base(text: str) -> bool:
+    """Whether this can be a base asset; what else stands in a list of coins is no coin of ours."""
+    return _BASE.fullmatch(text) is not None
+
+
 def _is_per_thousand(name: str, coins: Collection[str]) -> bool:
     rest = name[1:]
     # Whoever writes kPEPE with a small k means it; a capital K may be the first letter of the name.

@@ -39,7 +39,7 @@ from app.core.errors import (
 from app.core.ports import Fetched
 from app.services.coinglass import parse_market, premium, reduced, standard
 from app.services.coinglass.listing import COINS, PAIRS, Listing
-from app.services.coinglass.pairs import read_contract
+from app.services.coinglass.pairs import is_base, read_contract
 from app.services.coinglass.parse import PROVIDER
 from app.services.coinglass.premium import PremiumCapabilities
 from app.services.coinglass.standard import StandardInputs
@@ -93,7 +93,7 @@ class CoinGlassViews:
             oldest = cached if oldest is None or cached.fetched_ms < oldest.fetched_ms else oldest
             for name, row in cached.value.items():
                 base, multiplier = read_contract(name, self._listing.known_bases())
-                market = parse_market.coin_market(row, base, multiplier)
+                market = parse_market.coin_market(row, base, multiplier) if is_base(base) else None
                 if market is not None and (base not in markets or name == base):
                     markets[base] = market
         if oldest is None:

@@ -24,6 +24,7 @@ CHUNK_ROWS = 20_000
 # Tables without parts that age out all the same; the bulk tables have theirs in `layout.PARTS`.
 _TIME_MS = {
     "alert_history": "ts_event_ms",
+    "audit_log": "ts_ms",
     "baselines": "hour_ms",
     "outbox": "ts_init_ms",
     "stream_gaps": "to_ms",
@@ -45,6 +46,7 @@ class Keep:
     alert_history: float | None = 365
     outbox: float | None = 365  # what still waits after a year as well
     stream_gaps: float | None = 365
+    audit_log: float | None = 365
     baselines: float | None = 3  # 72 hours, all that a baseline looks back
 
 

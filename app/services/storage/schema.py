@@ -24,7 +24,7 @@ from app.services.storage.faults import storage_errors
 from app.services.storage.layout import driver_of, is_partitioned
 
 # Revisions that can be migrated from; with HEAD these are all there are, says a test.
-OLDER = ("0001", "0002", "0003", "0004", "0005", "0006")
+OLDER = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 DATA_MODE_KEY = "data_mode"
 # A whole migration of an embedded file. Past this something is stuck, and the start must not hang for ever.
 MIGRATION_TIMEOUT_S = 600.0

@@ -2,8 +2,9 @@
 
 Parts: `market` (bars, liquidations, tiles, alerts in), `signals` (the record), `evaluations` (those of it
 that count), `trades` (what became of these), `bars`, `tiles`, `exports`, `state`, `alerts` (history, outbox,
-gaps), `tail`, `outcomes` of alerts and `signal_outcomes`. Nothing here waits for the database at
-start: until it is open, writes are buffered and reads fail with `StorageUnavailable`.
+gaps), `tail`, `outcomes` of alerts and `signal_outcomes`, `keys` and `audit` log.
+Nothing here waits for the database at start: until it is open, writes are buffered and reads fail with
+`StorageUnavailable`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.domain.stored import ChainReport, StoreState, StoreStatus
 from app.core.errors import StorageRefused, StorageUnavailable
+from app.services.storage.access import SqlAuditLog, SqlKeys
 from app.services.storage.alerts import SqlAlerts
 from app.services.storage.bars import SqlBars
 from app.services.storage.engine import is_embedded, let_go, open_engine
@@ -90,6 +92,8 @@ class SqlStore:
         self.state = SqlState(self._gate, now_ms=now_ms)
         self.alerts = SqlAlerts(self._gate, now_ms=now_ms)
         self.tail = SqlLiquidationTail(self._gate, now_ms=now_ms)
+        self.keys = SqlKeys(self._gate)
+        self.audit = SqlAuditLog(self._gate)
         self._task: asyncio.Task[None] | None = None
         self._opened = asyncio.Event()
 

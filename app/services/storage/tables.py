@@ -26,7 +26,7 @@ from sqlalchemy import (
 from app.core.domain import stored
 
 # The revision these tables are at; the newest file in `migrations/versions` carries the same, says a test.
-HEAD = "0007"
+HEAD = "0008"
 
 metadata = MetaData()
 _Column: TypeAlias = Column[Any]
@@ -275,6 +275,24 @@ watchlist = _table(
     *map(_ms, ("added_ms", "ts_init_ms")),
 )
 chat_settings = _table("chat_settings", "chat", _text("chat"), _text("settings"), _ms("ts_init_ms"))
+# Keys that the command made: SHA-256 in hexadecimal digits, scopes as `debug+read`.
+api_keys = _table(
+    "api_keys",
+    "name",
+    *map(_text, ("name", "digest", "scopes")),
+    _ms("created_ms"),
+    *(_ms(name, null=True) for name in ("expires_ms", "revoked_ms", "last_used_ms")),
+)
+# As in `access.AuditEvent`. By time first: it is read newest first and shortened from its other end.
+audit_log = _table(
+    "audit_log",
+    "ts_ms id",
+    _ms("ts_ms"),
+    *map(_text, ("id", "actor", "action", "outcome", "target")),
+    *(_text(name, null=True) for name in ("request_id", "address")),
+    _count("times"),
+    Index("audit_log_action_time", "action", "ts_ms", "id"),
+)
 worker_state = _table("worker_state", "key", _text("key"), _text("value"), _ms("ts_init_ms"))
 
 # Which table holds which rows.

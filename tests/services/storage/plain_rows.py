@@ -13,6 +13,7 @@ from app.services.storage import tables
 TIMES = {
     **tables.TIME_COLUMN,
     "alert_history": "ts_event_ms",
+    "audit_log": "ts_ms",
     "baselines": "hour_ms",
     "outbox": "ts_init_ms",
     "signals": "as_of_ms",
@@ -75,6 +76,7 @@ async def insert_rows(
 NEWER = frozenset(
     {"probability_log", "alert_outcomes", "stream_gaps"}
     | {"signal_outcomes", "evaluation_hours", "outcome_ledger"}
+    | {"api_keys", "audit_log"}
 )
 FIRST_TABLES = [table for table in tables.metadata.sorted_tables if table.name not in NEWER]
 
