@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,15 @@ from app.api.dashboard_files import read_dashboard
 from app.api.live_hub import LiveHub
 from app.api.live_limits import LiveLimits
 from app.api.mcp_options import McpOptions
-from app.api.options import ApiKey, ApiOptions, digest_of
+from app.api.options import ApiOptions, digest_of
 from app.api.origins import allowed_origins
-from app.bootstrap_base import Base, build_base
+from app.bootstrap_base import Base, accepted_keys, build_base
+from app.bootstrap_telemetry import watch_record
 from app.bootstrap_use_cases import UseCases, build_use_cases
 from app.core.clock import Clock, SystemClock
 from app.core.domain.context import DataMode
 from app.core.ports import Provider
+from app.services.record_figures import RecordFigures
 from app.services.streaming.stages import Stages
 from app.services.transport.http import CallRecord
 from app.settings import Settings
@@ -78,14 +81,15 @@ def build(
     webhook = None if bot is None else bot.webhook
     if stream is not None:
         use_cases.dependencies.append(stream.worker.dependency)
+    watch_record(base.metrics, RecordFigures(partial(use_cases.api.track.record, None)), use_cases.recording)
     options = _api_options(settings, web_dist)
     api = create_api(
         options,
         replace(use_cases.api, telegram=webhook),
         metrics_text=base.metrics.metrics_text,
-        observe=base.metrics.observe_request,
+        observe=base.metrics.http,
         observe_live=base.metrics.live,
-        lifespan=_lifespan(base, use_cases, _beside(stream, pushed)),
+        lifespan=_lifespan(base, use_cases, _beside(base, stream, pushed)),
         now_ms=base.clock.now_ms,
         monotonic=base.clock.monotonic_s,
     )
@@ -107,9 +111,7 @@ def _api_options(settings: Settings, web_dist: Path) -> ApiOptions:
         data_mode=DataMode(settings.data_mode),
         version=__version__,
         env=settings.env,
-        api_keys=tuple(
-            ApiKey.from_plain(key.name, key.key.get_secret_value(), key.scopes) for key in settings.api_keys
-        ),
+        api_keys=accepted_keys(settings),
         cors_origins=settings.cors_origins,
         trusted_proxy_hops=settings.trusted_proxy_hops,
         rate_limit_per_minute=settings.rate_limit_per_minute,
@@ -150,7 +152,7 @@ def _pushed_bot(base: Base, use_cases: UseCases) -> tuple[Bot, ChatBook] | None:
 
 
 def _beside(
-    stream: StreamProcess | None, pushed: tuple[Bot, ChatBook] | None
+    base: Base, stream: StreamProcess | None, pushed: tuple[Bot, ChatBook] | None
 ) -> list[Callable[[], Coroutine[None, None, None]]]:
     """What runs in the web process besides its answers."""
     loops: list[Callable[[], Coroutine[None, None, None]]] = []
@@ -159,6 +161,7 @@ def _beside(
     if pushed is not None:
         bot, book = pushed
         stages = Stages(monotonic=SystemClock().monotonic_s)
+        base.stages.append(stages)
         stages.add("bot", bot.run)
         stages.add("chats", book.run)
         loops.append(stages.run)

@@ -17,6 +17,9 @@ from pydantic import SecretStr
 
 from app import __version__
 from app.alerts_config import AlertsConfig, load_alerts_config
+from app.api.options import ApiKey
+from app.api.request_context import request_names
+from app.bootstrap_telemetry import watch_ground
 from app.core.clock import Clock, SystemClock
 from app.core.domain.context import DataMode
 from app.core.domain.flow_config import FlowConfig, Tier
@@ -33,6 +36,7 @@ from app.services.spot.build import build_provider as build_coinapi
 from app.services.storage.retention import Keep
 from app.services.storage.store import SqlStore
 from app.services.storage.warm import StoreWarmCache
+from app.services.streaming.alert_context import alert_names
 from app.services.streaming.stages import Stages
 from app.services.streaming.warm_cache import MemoryWarmCache
 from app.services.transport.cache import ResourceCache
@@ -45,7 +49,8 @@ from app.services.transport.shared import RedisStore
 from app.services.transport.shared_limits import SharedQuota
 from app.services.watchlist import Watchlist
 from app.settings import Settings, SignalsConfig, load_signals_config
-from app.telemetry import Metrics, configure_logging
+from app.telemetry import configure_logging
+from app.telemetry_metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +69,10 @@ class _Common(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The ground of one process. prefix: of every key in Redis: live, demo and replay never meet there."""
+    """The ground of one process. prefix: of every key in Redis: live, demo and replay never meet there.
+
+    stages: all of this process, for its metrics; the first one are the loops of the ground itself.
+    """
 
     settings: Settings
     signals: SignalsConfig
@@ -83,6 +91,7 @@ class Base:
     watchlist: Watchlist
     warm: WarmCache
     providers_started: asyncio.Event
+    stages: list[Stages]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -91,11 +100,9 @@ class Base:
         Nothing is awaited at the start: a provider that hangs must not keep the process from living.
         """
         self.store.start()
-        stages = Stages(monotonic=self.clock.monotonic_s)
-        stages.add("watchlist", self.watchlist.run)
         tasks = [
             asyncio.create_task(_start(self.providers, self.providers_started)),
-            asyncio.create_task(stages.run()),
+            asyncio.create_task(self.stages[0].run()),
         ]
         try:
             yield
@@ -133,26 +140,27 @@ def build_base(
     data_mode = DataMode(settings.data_mode)
     signals = load_signals_config(settings.signals_config)
     alerts = load_alerts_config(settings.alerts_config)
-    metrics = Metrics()
+    metrics = Metrics(monotonic=clock.monotonic_s)
     metrics.describe(data_mode=data_mode, version=__version__)
     configure_logging(
         level=settings.log_level,
-        json=settings.env == "prod",
+        json=settings.logs_json(),
         redact=Redactor(settings.secret_values()).text,
         data_mode=data_mode,
+        work=lambda: {**request_names(), **alert_names()},
     )
     redis = _redis_link(settings, clock, metrics)
     prefix = f"signals:{data_mode}:"  # live, demo and replay may share a Redis, never an answer or a budget
     cache = ResourceCache(
         now_ms=clock.now_ms,
         shared=RedisStore(redis, prefix=prefix) if redis else None,
-        observe=metrics.observe_cache,
+        observe=metrics.upstream.observe_cache,
         # An old value beats a deadline missed: wait a part of it for the new one, then serve the old.
         patience_s=min(1.5, settings.request_deadline_seconds / 4),
     )
 
     def observe(call: CallRecord) -> None:
-        metrics.observe_call(call)
+        metrics.upstream.observe_call(call)
         if observe_call is not None:
             observe_call(call)
 
@@ -164,7 +172,7 @@ def build_base(
         monotonic=clock.monotonic_s,
         waits=Waits(settings.connect_timeout_seconds, settings.read_timeout_seconds),
         sleep=sleep,
-        on_breaker_change=metrics.observe_breaker,
+        on_breaker_change=metrics.upstream.observe_breaker,
     )
     coinglass = build_coinglass(
         api_key=_plain(settings.coinglass_api_key),
@@ -184,10 +192,13 @@ def build_base(
         now_ms=clock.now_ms,
         monotonic=clock.monotonic_s,
         keep=Keep(**settings.retention_days()),
+        observe_batch=metrics.store.observe_batch,
     )
-    metrics.watch_store(store.status)
     watchlist = Watchlist(configured=settings.symbols, store=store.state, now_ms=clock.now_ms)
     watchlist.subscribe(coinglass.watch)
+    stages = [Stages(monotonic=clock.monotonic_s)]
+    stages[0].add("watchlist", watchlist.run)
+    watch_ground(metrics, providers=providers, store=store, stages=stages, clock=clock)
     return Base(
         settings=settings,
         signals=signals,
@@ -206,6 +217,14 @@ def build_base(
         watchlist=watchlist,
         warm=_warm_cache(settings, redis, prefix, clock, store),
         providers_started=asyncio.Event(),
+        stages=stages,
+    )
+
+
+def accepted_keys(settings: Settings) -> tuple[ApiKey, ...]:
+    """The keys of `API_KEYS`, as whoever compares them holds them."""
+    return tuple(
+        ApiKey.from_plain(key.name, key.key.get_secret_value(), key.scopes) for key in settings.api_keys
     )
 
 
@@ -239,7 +258,7 @@ def _redis_link(settings: Settings, clock: Clock, metrics: Metrics) -> RedisLink
         settings.redis_url.get_secret_value(),
         timeout_s=settings.redis_timeout_seconds,
         monotonic=clock.monotonic_s,
-        observe=metrics.observe_redis_fault,
+        observe=metrics.upstream.observe_redis_fault,
     )
 
 

@@ -12,6 +12,7 @@ from app.api.deps import ApiServices
 from app.bootstrap_base import Base
 from app.bootstrap_live import flow_of, live_of
 from app.bootstrap_record import record_of, record_stages
+from app.bootstrap_telemetry import count_signal
 from app.core.alerting.signal_message import encode_signal
 from app.core.clock import Clock
 from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
@@ -118,7 +119,7 @@ def build_use_cases(base: Base) -> UseCases:
     channel = _channel(base)
 
     def on_signal(signal: Signal, context: EnhancedSignalContext, trigger: Trigger) -> None:
-        base.metrics.observe_signal(signal.direction, signal.mode)
+        count_signal(base.metrics, signal, context)
         if channel is not None:
             channel.tell(encode_signal(signal))
         record.keep(signal, context, trigger)
@@ -199,6 +200,8 @@ def build_use_cases(base: Base) -> UseCases:
         ),
         candles=liquidity,
     )
+    recording = record_stages(base, kept, use_cases.scheduled, candles)
+    base.stages.append(recording)
     return UseCases(
         api=services,
         contexts=contexts,
@@ -210,7 +213,7 @@ def build_use_cases(base: Base) -> UseCases:
         candles=candles,
         dependencies=dependencies,
         channel=channel,
-        recording=record_stages(base, kept, use_cases.scheduled, candles),
+        recording=recording,
     )
 
 

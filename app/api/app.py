@@ -15,7 +15,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from app.api.answer_cache import AnswerCache
 from app.api.deps import ApiServices
-from app.api.edge import DATA_MODE_HEADER, Edge, RequestObserver
+from app.api.edge import DATA_MODE_HEADER, Edge
 from app.api.idempotency import IdempotentWrites
 from app.api.live_feed import feeding
 from app.api.live_hub import LiveHub, LiveObserver
@@ -25,6 +25,7 @@ from app.api.openapi import TITLE, build_actions, build_openapi
 from app.api.openapi_parts import JsonObject
 from app.api.options import ApiOptions
 from app.api.problems import install_problem_handlers
+from app.api.request_observer import RequestObserver, TraceRequest
 from app.api.routes_alerts import AlertAnswers, alert_routes
 from app.api.routes_candles import candle_routes
 from app.api.routes_catalog import catalog_routes
@@ -66,6 +67,7 @@ def create_api(
     lifespan: Lifespan | None = None,
     observe: RequestObserver | None = None,
     observe_live: LiveObserver | None = None,
+    trace: TraceRequest | None = None,
 ) -> FastAPI:
     """Build the app.
 
@@ -79,6 +81,7 @@ def create_api(
         lifespan: start and stop of what the use cases stand on.
         observe: told about every answer, for metrics.
         observe_live: told about the clients of the live feed.
+        trace: begins a trace for every request.
 
     The hub of the live feed is `app.state.live`.
     """
@@ -134,7 +137,9 @@ def create_api(
     if door is not None:
         app.router.routes.append(McpRoute(door))
     install_problem_handlers(app)
-    app.add_middleware(Edge, options=options, sessions=sessions, monotonic=monotonic, observe=observe)
+    app.add_middleware(
+        Edge, options=options, sessions=sessions, monotonic=monotonic, observe=observe, trace=trace
+    )
     if options.cors_origins:
         _allow_origins(app, options)
     return app

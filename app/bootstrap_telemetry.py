@@ -1,0 +1,96 @@
+"""What is read at a scrape, and what is told as it happens, put together. A part of `bootstrap`.
+
+Registers collectors over the parts that count for themselves anyway, so that nothing is counted twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from app.core.clock import Clock
+from app.core.domain.alerts import DropReason
+from app.core.domain.context import EnhancedSignalContext
+from app.core.domain.flow import LinkState
+from app.core.domain.quality import Missing
+from app.core.domain.signal import Signal
+from app.core.domain.status import ProviderState
+from app.core.ports import Provider
+from app.services.record_figures import RecordFigures
+from app.services.storage.store import SqlStore
+from app.services.streaming.delivery import DeliveryService
+from app.services.streaming.stages import Stages
+from app.telemetry_metrics import Metrics
+from app.telemetry_process import LoopLag
+from app.telemetry_record import RecordCollector
+from app.telemetry_store import StoreCollector
+from app.telemetry_stream import FaultCollector, OutboxFigures, StreamCollector, StreamFigures
+from app.telemetry_upstream import ProviderCollector
+
+FATES = ("kept", "edited", *DropReason)
+
+
+def watch_ground(
+    metrics: Metrics,
+    *,
+    providers: Sequence[Provider],
+    store: SqlStore,
+    stages: list[Stages],
+    clock: Clock,
+) -> None:
+    """What every process has: providers, store, loops and itself. stages: further ones are added as they are
+    made; the first measures the event loop."""
+    metrics.watch(
+        ProviderCollector(
+            lambda: [provider.status() for provider in providers],
+            states=tuple(ProviderState),
+            now_ms=clock.now_ms,
+        )
+    )
+    metrics.watch(StoreCollector(store.status))
+    metrics.watch(FaultCollector(lambda: _faults(stages)))
+    lag = LoopLag(monotonic=clock.monotonic_s)
+    metrics.process.watch_loop(lag)
+    stages[0].add("loop lag", lag.run)
+
+
+def watch_stream(metrics: Metrics, read: Callable[[], StreamFigures], clock: Clock) -> None:
+    """The worker of this process."""
+    metrics.watch(StreamCollector(read, states=tuple(LinkState), fates=FATES, now_ms=clock.now_ms))
+
+
+def watch_record(metrics: Metrics, figures: RecordFigures, stages: Stages) -> None:
+    """The track record, read by a loop of its own."""
+    metrics.watch(RecordCollector(lambda: figures.horizons))
+    stages.add("record figures", figures.run)
+
+
+def count_signal(metrics: Metrics, signal: Signal, context: EnhancedSignalContext) -> None:
+    """One computed signal, and what it was made of."""
+    ages_s: dict[str, float] = {}
+    missing: dict[str, str] = {}
+    for capability, found in context.inputs():
+        if isinstance(found, Missing):
+            missing[capability] = found.reason
+        else:
+            ages_s[capability] = found.age_s(context.as_of_ms)
+    metrics.signals.observe_signal(
+        signal.direction, signal.mode, coverage=signal.coverage, ages_s=ages_s, missing=missing
+    )
+
+
+def outbox_figures(delivery: DeliveryService, wall_ms: Callable[[], int]) -> OutboxFigures | None:
+    """What waits to be sent when it was last looked at; None before. wall_ms: the time of due messages."""
+    depth = delivery.status().depth
+    if depth is None:
+        return None
+    by_state = {name: getattr(depth, name) for name in ("pending", "sending", "failed", "uncertain")}
+    oldest_s = 0.0 if depth.oldest_ms is None else max(0.0, (wall_ms() - depth.oldest_ms) / 1000)
+    return OutboxFigures(by_state, oldest_s)
+
+
+def _faults(stages: Sequence[Stages]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for one in stages:
+        found.update(one.faults())
+    return dict(found)
