@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from app.api.deps import ApiServices
 from app.bootstrap_base import Base
@@ -53,8 +53,10 @@ from app.services.streaming.stream_source import NAME as STREAM
 from app.services.streaming.stream_source import StreamSource, interest_sources
 from app.services.streaming.tile_shelf import TileShelf
 from app.services.symbol_service import SymbolService
-from app.services.transport.redis_link import RedisLink
 from app.settings import Settings, SignalsConfig
+
+if TYPE_CHECKING:
+    from app.services.transport.redis_link import RedisLink
 
 # Longest that a readiness check may wait for a price; balancers give up after a few seconds.
 READY_PROBE_S = 2.0
