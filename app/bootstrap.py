@@ -89,6 +89,7 @@ def build(
         metrics_text=base.metrics.metrics_text,
         observe=base.metrics.http,
         observe_live=base.metrics.live,
+        trace=None if base.tracing is None else base.tracing.request,
         lifespan=_lifespan(base, use_cases, _beside(base, stream, pushed)),
         now_ms=base.clock.now_ms,
         monotonic=base.clock.monotonic_s,

@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from pydantic import SecretStr
 
@@ -19,7 +19,7 @@ from app import __version__
 from app.alerts_config import AlertsConfig, load_alerts_config
 from app.api.options import ApiKey
 from app.api.request_context import request_names
-from app.bootstrap_telemetry import watch_ground
+from app.bootstrap_telemetry import build_tracing, watch_ground
 from app.core.clock import Clock, SystemClock
 from app.core.domain.context import DataMode
 from app.core.domain.flow_config import FlowConfig, Tier
@@ -44,13 +44,16 @@ from app.services.transport.circuit import BreakerState
 from app.services.transport.connection import Waits
 from app.services.transport.http import CallRecord
 from app.services.transport.redact import Redactor
-from app.services.transport.redis_link import RedisLink
 from app.services.transport.shared import RedisStore
 from app.services.transport.shared_limits import SharedQuota
 from app.services.watchlist import Watchlist
 from app.settings import Settings, SignalsConfig, load_signals_config
 from app.telemetry import configure_logging
 from app.telemetry_metrics import Metrics
+
+if TYPE_CHECKING:
+    from app.services.transport.redis_link import RedisLink
+    from app.telemetry_tracing import Tracing
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +95,7 @@ class Base:
     warm: WarmCache
     providers_started: asyncio.Event
     stages: list[Stages]
+    tracing: Tracing | None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -117,6 +121,8 @@ class Base:
                 await self.quota.settled()
             if self.redis is not None:
                 await self.redis.aclose()
+            if self.tracing is not None:
+                await self.tracing.close()
 
 
 def build_base(
@@ -159,8 +165,14 @@ def build_base(
         patience_s=min(1.5, settings.request_deadline_seconds / 4),
     )
 
+    tracing = build_tracing(
+        settings.otel_exporter_otlp_endpoint, version=__version__, data_mode=settings.data_mode
+    )
+
     def observe(call: CallRecord) -> None:
         metrics.upstream.observe_call(call)
+        if tracing is not None:
+            tracing.observe_call(call)
         if observe_call is not None:
             observe_call(call)
 
@@ -218,6 +230,7 @@ def build_base(
         warm=_warm_cache(settings, redis, prefix, clock, store),
         providers_started=asyncio.Event(),
         stages=stages,
+        tracing=tracing,
     )
 
 
@@ -254,6 +267,8 @@ def flow_config(alerts: AlertsConfig) -> FlowConfig:
 def _redis_link(settings: Settings, clock: Clock, metrics: Metrics) -> RedisLink | None:
     if settings.redis_url is None:
         return None
+    from app.services.transport.redis_link import RedisLink  # who has no Redis starts without its library
+
     return RedisLink(
         settings.redis_url.get_secret_value(),
         timeout_s=settings.redis_timeout_seconds,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from app.core.clock import Clock
 from app.core.domain.alerts import DropReason
@@ -15,6 +16,7 @@ from app.core.domain.flow import LinkState
 from app.core.domain.quality import Missing
 from app.core.domain.signal import Signal
 from app.core.domain.status import ProviderState
+from app.core.errors import ConfigurationError
 from app.core.ports import Provider
 from app.services.record_figures import RecordFigures
 from app.services.storage.store import SqlStore
@@ -27,7 +29,28 @@ from app.telemetry_store import StoreCollector
 from app.telemetry_stream import FaultCollector, OutboxFigures, StreamCollector, StreamFigures
 from app.telemetry_upstream import ProviderCollector
 
+if TYPE_CHECKING:
+    from app.telemetry_tracing import Tracing
+
 FATES = ("kept", "edited", *DropReason)
+
+
+def build_tracing(endpoint: str | None, *, version: str, data_mode: str) -> Tracing | None:
+    """Traces to a collector; None, and nothing of it loaded, without one.
+
+    Raises:
+        ConfigurationError: its packages are not installed.
+    """
+    if endpoint is None:
+        return None
+    try:
+        from app.telemetry_tracing import Tracing
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT: the packages of OpenTelemetry are not installed: "
+            "pip install --require-hashes -r requirements-otel.txt"
+        ) from error
+    return Tracing(endpoint, version=version, data_mode=data_mode)
 
 
 def watch_ground(
