@@ -57,6 +57,7 @@ class WorkerDoor:
         server = _Server(
             uvicorn.Config(
                 self.answer,
+                interface="asgi3",
                 access_log=False,
                 log_config=None,  # one redacting log chain for everything, set up by bootstrap
                 server_header=False,
