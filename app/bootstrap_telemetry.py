@@ -20,13 +20,12 @@ from app.core.errors import ConfigurationError
 from app.core.ports import Provider
 from app.services.record_figures import RecordFigures
 from app.services.storage.store import SqlStore
-from app.services.streaming.delivery import DeliveryService
 from app.services.streaming.stages import Stages
 from app.telemetry_metrics import Metrics
 from app.telemetry_process import LoopLag
 from app.telemetry_record import RecordCollector
 from app.telemetry_store import StoreCollector
-from app.telemetry_stream import FaultCollector, OutboxFigures, StreamCollector, StreamFigures
+from app.telemetry_stream import FaultCollector, StreamCollector, StreamFigures
 from app.telemetry_upstream import ProviderCollector
 
 if TYPE_CHECKING:
@@ -100,16 +99,6 @@ def count_signal(metrics: Metrics, signal: Signal, context: EnhancedSignalContex
     metrics.signals.observe_signal(
         signal.direction, signal.mode, coverage=signal.coverage, ages_s=ages_s, missing=missing
     )
-
-
-def outbox_figures(delivery: DeliveryService, wall_ms: Callable[[], int]) -> OutboxFigures | None:
-    """What waits to be sent when it was last looked at; None before. wall_ms: the time of due messages."""
-    depth = delivery.status().depth
-    if depth is None:
-        return None
-    by_state = {name: getattr(depth, name) for name in ("pending", "sending", "failed", "uncertain")}
-    oldest_s = 0.0 if depth.oldest_ms is None else max(0.0, (wall_ms() - depth.oldest_ms) / 1000)
-    return OutboxFigures(by_state, oldest_s)
 
 
 def _faults(stages: Sequence[Stages]) -> dict[str, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from app.bootstrap_telemetry import outbox_figures
 from app.core.domain.flow import LinkStatus
 from app.core.domain.status import DependencyStatus
 from app.services.streaming.bus_backlog import BusBacklog
@@ -15,7 +14,7 @@ from app.services.streaming.keeper import AlertKeeper
 from app.services.streaming.partitions import PartitionWorker
 from app.services.streaming.worker import StreamWorker
 from app.services.streaming.worker_state import alarm_state, bus_state
-from app.telemetry_stream import StreamFigures
+from app.telemetry_stream import OutboxFigures, StreamFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class WorkerView:
             pipeline=self.worker.totals(),
             waiting_alerts=self.keeper.waiting,
             lost_alerts=self.keeper.lost,
-            outbox=None if self.delivery is None else outbox_figures(self.delivery, self.wall_ms),
+            outbox=None if self.delivery is None else _outbox(self.delivery, self.wall_ms),
             alarms=len(self.worker.alarms()),
             backlog_frames=None if self.backlog is None else self.backlog.frames,
         )
@@ -62,3 +61,13 @@ class WorkerView:
         if self.ingest is not None:
             return self.ingest.status().is_active
         return bool(self.links())
+
+
+def _outbox(delivery: DeliveryService, wall_ms: Callable[[], int]) -> OutboxFigures | None:
+    """What waits to be sent when it was last looked at; None before. wall_ms: the time of due messages."""
+    depth = delivery.status().depth
+    if depth is None:
+        return None
+    by_state = {name: getattr(depth, name) for name in ("pending", "sending", "failed", "uncertain")}
+    oldest_s = 0.0 if depth.oldest_ms is None else max(0.0, (wall_ms() - depth.oldest_ms) / 1000)
+    return OutboxFigures(by_state, oldest_s)
