@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from app.core.clock import Clock
+from app.core.clock import Clock, SystemClock
 from app.core.domain.alerts import DropReason
 from app.core.domain.context import EnhancedSignalContext
 from app.core.domain.flow import LinkState
@@ -71,7 +71,8 @@ def watch_ground(
     )
     metrics.watch(StoreCollector(store.status))
     metrics.watch(FaultCollector(lambda: _faults(stages)))
-    lag = LoopLag(monotonic=clock.monotonic_s)
+    # Of this machine: a stepped replay moves its clocks by hours at once.
+    lag = LoopLag(monotonic=SystemClock().monotonic_s)
     metrics.process.watch_loop(lag)
     stages[0].add("loop lag", lag.run)
 

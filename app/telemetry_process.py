@@ -47,7 +47,7 @@ class LoopLag:
         late = [late_s for at_s, late_s in self._late if now_s - at_s <= self._window_s]
         if self._due_s is not None:
             late.append(now_s - self._due_s)
-        return max(0.0, *late, 0.0)
+        return max([0.0, *late])
 
 
 def _task_count() -> int:
