@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,18 +23,19 @@ from app.api.dashboard_files import read_dashboard
 from app.api.live_hub import LiveHub
 from app.api.live_limits import LiveLimits
 from app.api.mcp_options import McpOptions
-from app.api.options import ApiKey, ApiOptions, digest_of
+from app.api.options import ApiOptions, digest_of
 from app.api.origins import allowed_origins
 from app.api.refusals import Refusals
-from app.bootstrap_base import Base, build_base, wall_ms
+from app.bootstrap_base import Base, accepted_keys, build_base, wall_ms
+from app.bootstrap_telemetry import watch_record
 from app.bootstrap_use_cases import UseCases, build_use_cases, engine_config
 from app.core.clock import Clock, SystemClock
 from app.core.domain.context import DataMode
 from app.core.ports import Provider
 from app.services.keyring import Keyring
+from app.services.record_figures import RecordFigures
 from app.services.streaming.stages import Stages
 from app.services.transport.http import CallRecord
-from app.settings import ApiKey as GivenKey
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -87,16 +89,18 @@ def build(
         use_cases.dependencies.append(stream.worker.dependency)
     thresholds = engine_config(base.signals).thresholds
     options = replace(_api_options(settings, web_dist), thresholds=thresholds)
-    admission = Admission()
+    admission = Admission(observe=base.metrics.http.refused_at_door)
     keyring = Keyring(base.store.keys, wall_ms=wall_ms)
+    watch_record(base.metrics, RecordFigures(partial(use_cases.api.track.record, None)), use_cases.recording)
     api = create_api(
         options,
         replace(use_cases.api, telegram=webhook, keys=keyring),
         metrics_text=base.metrics.metrics_text,
-        observe=base.metrics.observe_request,
+        observe=base.metrics.http,
         observe_live=base.metrics.live,
+        trace=None if base.tracing is None else base.tracing.request,
         is_shedding=lambda: admission.is_shedding,
-        lifespan=_lifespan(base, use_cases, [_keys(keyring), *_beside(stream, pushed)]),
+        lifespan=_lifespan(base, use_cases, [_keys(base, keyring), *_beside(base, stream, pushed)]),
         now_ms=base.clock.now_ms,
         monotonic=base.clock.monotonic_s,
         wall_ms=wall_ms,
@@ -121,7 +125,7 @@ def _api_options(settings: Settings, web_dist: Path) -> ApiOptions:
         data_mode=DataMode(settings.data_mode),
         version=__version__,
         env=settings.env,
-        api_keys=tuple(map(_accepted, settings.api_keys)),
+        api_keys=accepted_keys(settings),
         cors_origins=settings.cors_origins,
         trusted_proxy_hops=settings.trusted_proxy_hops,
         rate_limit_per_minute=settings.rate_limit_per_minute,
@@ -131,12 +135,6 @@ def _api_options(settings: Settings, web_dist: Path) -> ApiOptions:
         dashboard_token_digest=digest_of(token.get_secret_value()) if token is not None else None,
         live=LiveLimits(updates_per_second=settings.live_updates_per_second, speed=settings.market_speed()),
     )
-
-
-def _accepted(key: GivenKey) -> ApiKey:
-    if key.at_rest is not None:
-        return ApiKey.from_digest(key.name, key.at_rest, key.scopes)
-    return ApiKey.from_plain(key.name, key.key.get_secret_value(), key.scopes)
 
 
 def _mcp_options(settings: Settings, public_url: str) -> McpOptions | None:
@@ -167,15 +165,16 @@ def _pushed_bot(base: Base, use_cases: UseCases) -> tuple[Bot, ChatBook] | None:
     return build_pushed_bot(base, use_cases)
 
 
-def _keys(keyring: Keyring) -> Callable[[], Coroutine[None, None, None]]:
+def _keys(base: Base, keyring: Keyring) -> Callable[[], Coroutine[None, None, None]]:
     """The loop that reads the keys of the table; a fault in it must not leave them as they are for ever."""
     stages = Stages(monotonic=SystemClock().monotonic_s)
+    base.stages.append(stages)
     stages.add("keys", keyring.run)
     return stages.run
 
 
 def _beside(
-    stream: StreamProcess | None, pushed: tuple[Bot, ChatBook] | None
+    base: Base, stream: StreamProcess | None, pushed: tuple[Bot, ChatBook] | None
 ) -> list[Callable[[], Coroutine[None, None, None]]]:
     """What runs in the web process besides its answers."""
     loops: list[Callable[[], Coroutine[None, None, None]]] = []
@@ -184,6 +183,7 @@ def _beside(
     if pushed is not None:
         bot, book = pushed
         stages = Stages(monotonic=SystemClock().monotonic_s)
+        base.stages.append(stages)
         stages.add("bot", bot.run)
         stages.add("chats", book.run)
         loops.append(stages.run)

@@ -12,12 +12,15 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from pydantic import SecretStr
 
 from app import __version__
 from app.alerts_config import AlertsConfig, load_alerts_config
+from app.api.options import ApiKey
+from app.api.request_context import request_names
+from app.bootstrap_telemetry import build_tracing, watch_ground
 from app.core.clock import Clock, SystemClock
 from app.core.domain.context import DataMode
 from app.core.domain.flow_config import FlowConfig, Tier
@@ -35,6 +38,7 @@ from app.services.spot.build import build_provider as build_coinapi
 from app.services.storage.retention import Keep
 from app.services.storage.store import SqlStore
 from app.services.storage.warm import StoreWarmCache
+from app.services.streaming.alert_context import alert_names
 from app.services.streaming.stages import Stages
 from app.services.streaming.warm_cache import MemoryWarmCache
 from app.services.transport.cache import ResourceCache
@@ -42,13 +46,18 @@ from app.services.transport.circuit import BreakerState
 from app.services.transport.connection import Waits
 from app.services.transport.http import CallRecord
 from app.services.transport.redact import Redactor
-from app.services.transport.redis_link import RedisLink
 from app.services.transport.shared import RedisStore
 from app.services.transport.shared_limits import SharedQuota
 from app.services.watchlist import Watchlist
+from app.settings import ApiKey as GivenKey
 from app.settings import Settings, SignalsConfig, load_signals_config
-from app.telemetry import Metrics, configure_logging
+from app.telemetry import configure_logging
 from app.telemetry_audit import AuditMetrics
+from app.telemetry_metrics import Metrics
+
+if TYPE_CHECKING:
+    from app.services.transport.redis_link import RedisLink
+    from app.telemetry_tracing import Tracing
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +76,10 @@ class _Common(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The ground of one process. prefix: of every key in Redis: live, demo and replay never meet there."""
+    """The ground of one process. prefix: of every key in Redis: live, demo and replay never meet there.
+
+    stages: all of this process, for its metrics; the first one are the loops of the ground itself.
+    """
 
     settings: Settings
     signals: SignalsConfig
@@ -87,6 +99,8 @@ class Base:
     warm: WarmCache
     providers_started: asyncio.Event
     audit: AuditTrail
+    stages: list[Stages]
+    tracing: Tracing | None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -95,12 +109,9 @@ class Base:
         Nothing is awaited at the start: a provider that hangs must not keep the process from living.
         """
         self.store.start()
-        stages = Stages(monotonic=self.clock.monotonic_s)
-        stages.add("watchlist", self.watchlist.run)
-        stages.add("audit", self.audit.run)
         tasks = [
             asyncio.create_task(_start(self.providers, self.providers_started)),
-            asyncio.create_task(stages.run()),
+            asyncio.create_task(self.stages[0].run()),
         ]
         try:
             yield
@@ -116,6 +127,8 @@ class Base:
                 await self.quota.settled()
             if self.redis is not None:
                 await self.redis.aclose()
+            if self.tracing is not None:
+                await self.tracing.close()
 
 
 def build_base(
@@ -139,26 +152,33 @@ def build_base(
     data_mode = DataMode(settings.data_mode)
     signals = load_signals_config(settings.signals_config)
     alerts = load_alerts_config(settings.alerts_config)
-    metrics = Metrics()
+    metrics = Metrics(monotonic=clock.monotonic_s)
     metrics.describe(data_mode=data_mode, version=__version__)
     configure_logging(
         level=settings.log_level,
-        json=settings.env == "prod",
+        json=settings.logs_json(),
         redact=Redactor(settings.secret_values()).text,
         data_mode=data_mode,
+        work=lambda: {**request_names(), **alert_names()},
     )
     redis = _redis_link(settings, clock, metrics)
     prefix = f"signals:{data_mode}:"  # live, demo and replay may share a Redis, never an answer or a budget
     cache = ResourceCache(
         now_ms=clock.now_ms,
         shared=RedisStore(redis, prefix=prefix) if redis else None,
-        observe=metrics.observe_cache,
+        observe=metrics.upstream.observe_cache,
         # An old value beats a deadline missed: wait a part of it for the new one, then serve the old.
         patience_s=min(1.5, settings.request_deadline_seconds / 4),
     )
 
+    tracing = build_tracing(
+        settings.otel_exporter_otlp_endpoint, version=__version__, data_mode=settings.data_mode
+    )
+
     def observe(call: CallRecord) -> None:
-        metrics.observe_call(call)
+        metrics.upstream.observe_call(call)
+        if tracing is not None:
+            tracing.observe_call(call)
         if observe_call is not None:
             observe_call(call)
 
@@ -170,7 +190,7 @@ def build_base(
         monotonic=clock.monotonic_s,
         waits=Waits(settings.connect_timeout_seconds, settings.read_timeout_seconds),
         sleep=sleep,
-        on_breaker_change=metrics.observe_breaker,
+        on_breaker_change=metrics.upstream.observe_breaker,
     )
     coinglass = build_coinglass(
         api_key=_plain(settings.coinglass_api_key),
@@ -190,10 +210,15 @@ def build_base(
         now_ms=clock.now_ms,
         monotonic=clock.monotonic_s,
         keep=Keep(**settings.retention_days()),
+        observe_batch=metrics.store.observe_batch,
     )
-    metrics.watch_store(store.status)
     watchlist = Watchlist(configured=settings.symbols, store=store.state, now_ms=clock.now_ms)
     watchlist.subscribe(coinglass.watch)
+    stages = [Stages(monotonic=clock.monotonic_s)]
+    stages[0].add("watchlist", watchlist.run)
+    audit = AuditTrail(store.audit, wall_ms=wall_ms, observe=AuditMetrics(metrics.registry).observe)
+    stages[0].add("audit", audit.run)
+    watch_ground(metrics, providers=providers, store=store, stages=stages, clock=clock)
     return Base(
         settings=settings,
         signals=signals,
@@ -212,8 +237,21 @@ def build_base(
         watchlist=watchlist,
         warm=_warm_cache(settings, redis, prefix, clock, store),
         providers_started=asyncio.Event(),
-        audit=AuditTrail(store.audit, wall_ms=wall_ms, observe=AuditMetrics(metrics.registry).observe),
+        stages=stages,
+        tracing=tracing,
+        audit=audit,
     )
+
+
+def accepted_keys(settings: Settings) -> tuple[ApiKey, ...]:
+    """The keys of `API_KEYS`, as whoever compares them holds them."""
+    return tuple(map(_accepted, settings.api_keys))
+
+
+def _accepted(key: GivenKey) -> ApiKey:
+    if key.at_rest is not None:
+        return ApiKey.from_digest(key.name, key.at_rest, key.scopes)
+    return ApiKey.from_plain(key.name, key.key.get_secret_value(), key.scopes)
 
 
 def wall_ms() -> int:
@@ -248,11 +286,13 @@ def flow_config(alerts: AlertsConfig) -> FlowConfig:
 def _redis_link(settings: Settings, clock: Clock, metrics: Metrics) -> RedisLink | None:
     if settings.redis_url is None:
         return None
+    from app.services.transport.redis_link import RedisLink  # who has no Redis starts without its library
+
     return RedisLink(
         settings.redis_url.get_secret_value(),
         timeout_s=settings.redis_timeout_seconds,
         monotonic=clock.monotonic_s,
-        observe=metrics.observe_redis_fault,
+        observe=metrics.upstream.observe_redis_fault,
     )
 
 

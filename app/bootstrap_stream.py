@@ -6,11 +6,9 @@ spread over roles: `ingest` owns the sockets, `detect` analyses partitions, `del
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -18,7 +16,10 @@ from functools import partial
 from app.bootstrap_base import Base
 from app.bootstrap_messages import Bot, build_bot, build_chats, build_messengers, dashboard_url
 from app.bootstrap_poller import build_poller
+from app.bootstrap_sources import Bus, build_bus, build_switch, until_cancelled
+from app.bootstrap_telemetry import watch_stream
 from app.bootstrap_use_cases import UseCases
+from app.bootstrap_worker_view import WorkerView
 from app.core.alerting.desk import AlertDesk
 from app.core.alerting.policy import GateRules
 from app.core.chat_ports import ServiceReport
@@ -26,19 +27,16 @@ from app.core.clock import SystemClock
 from app.core.domain.flow import Finding, LinkStatus
 from app.core.domain.market_figures import LevelFigures
 from app.core.domain.partition import Partitioning
+from app.core.domain.status import DependencyStatus
 from app.core.domain.symbol import Symbol
 from app.core.errors import ConfigurationError
 from app.core.flow.engine import FlowEngine, Scope
 from app.core.flow.identify import Identifier
 from app.core.flow.market import MAX_FIGURES_AGE_MS
-from app.services.bus.leases import RedisLeases
-from app.services.bus.link import BusLink
-from app.services.bus.streams import RedisFrameLog
 from app.services.chat_pace import SharedPace
-from app.services.coinglass.stream import CoinGlassStream, keyed_socket
-from app.services.okx.stream import OkxStream, public_socket
 from app.services.streaming.announcer import Announcer, AnnouncerParts
 from app.services.streaming.baselines import Baselines
+from app.services.streaming.bus_backlog import BusBacklog
 from app.services.streaming.chat_addresses import ChatAddresses
 from app.services.streaming.company import Company
 from app.services.streaming.delivery import DeliveryOptions, DeliveryService
@@ -50,6 +48,7 @@ from app.services.streaming.outcome_tracker import OutcomeTracker
 from app.services.streaming.partition_handler import PartitionHandler
 from app.services.streaming.partitions import PartitionWorker
 from app.services.streaming.pipeline import Pipeline, PipelineParts
+from app.services.streaming.pipeline_totals import PipelineTotals
 from app.services.streaming.poller import Poller
 from app.services.streaming.sources import SourceSwitch
 from app.services.streaming.stages import Stages
@@ -59,8 +58,6 @@ from app.services.streaming.worker import Past, StreamWorker, WorkerParts
 
 # Every partition's detectors in one process, or one of them.
 _WHOLE = -1
-# A stop has ten seconds in all.
-STOP_S = 6.0
 
 
 class Role(StrEnum):
@@ -74,11 +71,13 @@ class Role(StrEnum):
 
 @dataclass(slots=True)
 class StreamProcess:
-    """One worker, ready to be run. bot: None where nobody can ask. closers: called after it has ended."""
+    """One worker, ready to be run. bot: None where nobody can ask. closers: called after it has ended.
+    health: of its parts, for who supervises it."""
 
     worker: StreamWorker
     bot: Bot | None
     closers: Sequence[Callable[[], Awaitable[None]]]
+    health: Callable[[], tuple[DependencyStatus, ...]]
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -107,12 +106,17 @@ class _Builder:
         self.base, self.use_cases, self.role = base, use_cases, role
         self.name = f"{role}-{os.getpid()}-{secrets.token_hex(3)}"
         self.stages = Stages(monotonic=base.clock.monotonic_s)
+        base.stages.append(self.stages)
         self.book = build_chats(base)
         self.messengers = build_messengers(base)
         self.delivery = self._delivery()
         self.keeper = AlertKeeper(base.store.alerts, on_stored=self.delivery.wake, clock=base.clock)
         self.levels: dict[str, LevelFigures] = {}
         self.pipelines: dict[int, Pipeline] = {}
+        self.totals = PipelineTotals()
+        self.backlog: BusBacklog | None = None
+        self.ingest: FrameIngest | None = None
+        self.detect: PartitionWorker | None = None
         self.partitioning = Partitioning()
         self.outcomes = OutcomeTracker(
             store=base.store.outcomes,
@@ -130,7 +134,7 @@ class _Builder:
         loops: dict[str, Callable[[], Awaitable[None]]] = {"chats": self.book.run}
         links: Callable[[], tuple[LinkStatus, ...]] = tuple
         if self.role in (Role.ALL, Role.INGEST):
-            switch = self._switch()
+            switch = build_switch(self.base)
             links = switch.links
             watcher = Watcher(watch=switch.watch, listed=self.base.watchlist.symbols, warm=self.base.warm)
             self.base.watchlist.subscribe(watcher.wake)
@@ -146,7 +150,22 @@ class _Builder:
             bot = self._bot(worker)
         if bot is not None:
             worker.add("bot", bot.run)
-        return StreamProcess(worker, bot, self.closers)
+        view = self._view(worker, links)
+        watch_stream(self.base.metrics, view.figures, self.base.clock)
+        return StreamProcess(worker, bot, self.closers, view.health)
+
+    def _view(self, worker: StreamWorker, links: Callable[[], tuple[LinkStatus, ...]]) -> WorkerView:
+        return WorkerView(
+            worker=worker,
+            links=links,
+            keeper=self.keeper,
+            delivery=self.delivery if self.role in (Role.ALL, Role.DELIVER) else None,
+            backlog=self.backlog,
+            ingest=self.ingest,
+            detect=self.detect,
+            dependencies=tuple(self.use_cases.dependencies),
+            wall_ms=self._wall_ms,
+        )
 
     def _parts(
         self, loops: dict[str, Callable[[], Awaitable[None]]], links: Callable[[], tuple[LinkStatus, ...]]
@@ -167,30 +186,10 @@ class _Builder:
             loops=loops,
             is_clock=self.role is Role.ALL,
             speed=self.base.settings.market_speed(),
+            totals=self.totals,
         )
 
     # --- where events come from -----------------------------------------------------------------------------
-
-    def _switch(self) -> SourceSwitch:
-        settings, base = self.base.settings, self.base
-        key = settings.coinglass_api_key
-        pause_s = settings.ws_reconnect_seconds
-        primary = CoinGlassStream(
-            keyed_socket(
-                settings.coinglass_ws_url, key.get_secret_value() if key else None, reconnect_s=pause_s
-            ),
-            channel=settings.coinglass_liquidations_channel,
-            exchanges=settings.exchanges,
-            pairs=base.coinglass.stream_pairs,
-            least_usd=lambda symbol: base.flow.tier(symbol).large_usd / 5,
-            now_ms=base.clock.now_ms,
-        )
-        backup = OkxStream(
-            public_socket(settings.okx_ws_url, reconnect_s=pause_s),
-            contract_values=base.okx.contract_values,
-            now_ms=base.clock.now_ms,
-        )
-        return SourceSwitch(primary if key else None, backup, monotonic=base.clock.monotonic_s)
 
     def _feed(self, switch: SourceSwitch) -> Callable[[], Awaitable[None]]:
         """Straight into the analysis of this process, or onto the bus for those of others."""
@@ -198,35 +197,30 @@ class _Builder:
             self.stages.add("company", self.company.run)
             pipeline = self.pipelines[_WHOLE] = self._pipeline(_WHOLE)
             return partial(switch.run, pipeline.handle)
-        link, log, leases = self._bus()
-        ingest = FrameIngest(
-            log, leases, switch.run, partitioning=self.partitioning, now_ms=self.base.clock.now_ms
+        bus = self._bus()
+        self.ingest = ingest = FrameIngest(
+            bus.log, bus.leases, switch.run, partitioning=self.partitioning, now_ms=self.base.clock.now_ms
         )
-        self.closers.append(link.aclose)
-        return _until_cancelled(ingest.run, ingest.stop)
+        return until_cancelled(ingest.run, ingest.stop)
 
     def _detect(self) -> Callable[[], Awaitable[None]]:
-        link, log, leases = self._bus()
-        worker = PartitionWorker(
-            log,
-            leases,
+        bus = self._bus()
+        self.detect = worker = PartitionWorker(
+            bus.log,
+            bus.leases,
             self._handler,
             partitions=tuple(self.partitioning.all),
             now_ms=self.base.clock.now_ms,
             monotonic=self.base.clock.monotonic_s,
         )
-        self.closers.append(link.aclose)
-        return _until_cancelled(worker.run, worker.stop)
+        return until_cancelled(worker.run, worker.stop)
 
-    def _bus(self) -> tuple[BusLink, RedisFrameLog, RedisLeases]:
-        url = self.base.settings.redis_url
-        if url is None:
-            raise ConfigurationError("REDIS_URL: the bus needs it")
-        link = BusLink(url.get_secret_value())
-        prefix = f"{self.base.prefix}bus:"
-        # Leases are of wall time whatever the market's clock says.
-        log = RedisFrameLog(link, prefix=prefix, now_ms=SystemClock().now_ms)
-        return link, log, RedisLeases(link, prefix=prefix, owner=self.name)
+    def _bus(self) -> Bus:
+        bus = build_bus(self.base, self.name)
+        self.closers.append(bus.link.aclose)
+        self.backlog = BusBacklog(bus.log)
+        self.stages.add("backlog", self.backlog.run)
+        return bus
 
     # --- analysis -------------------------------------------------------------------------------------------
 
@@ -245,7 +239,9 @@ class _Builder:
         )
 
     def _forget(self, partition: int) -> None:
-        self.pipelines.pop(partition, None)
+        pipeline = self.pipelines.pop(partition, None)
+        if pipeline is not None:
+            self.totals.end(pipeline.status())
 
     def _is_of(self, partition: int, symbol: str) -> bool:
         """The market's own partition sees every coin."""
@@ -326,14 +322,15 @@ class _Builder:
     # --- who is told ----------------------------------------------------------------------------------------
 
     def _delivery(self) -> DeliveryService:
-        base, is_replay = self.base, self.base.settings.data_mode == "replay"
+        base = self.base
         options = DeliveryOptions(
             owner=self.name,
             data_mode=base.settings.data_mode,
             # Alone, whoever had something in hands before this start is dead; others may live.
             takes_over=f"{Role.ALL}-" if self.role is Role.ALL else None,
             dashboard_url=dashboard_url(base.settings),
-            wall_ms=SystemClock().now_ms if is_replay else None,
+            wall_ms=self._wall_ms,
+            observe=base.metrics.deliveries.observe_delivery,
         )
         return DeliveryService(
             base.store.alerts,
@@ -343,6 +340,11 @@ class _Builder:
             clock=base.clock,
             options=options,
         )
+
+    def _wall_ms(self) -> int:
+        """The time of due messages and leases: in a replay the market's runs at another speed."""
+        clock = SystemClock() if self.base.settings.data_mode == "replay" else self.base.clock
+        return clock.now_ms()
 
     def _announcer(self) -> Announcer:
         base = self.base
@@ -377,23 +379,3 @@ class _Builder:
 
         pace = SharedPace(self.delivery.pacer)
         return build_bot(self.base, self.use_cases, self.book, report, pace)
-
-
-def _until_cancelled(
-    run: Callable[[], Awaitable[None]], stop: Callable[[], None]
-) -> Callable[[], Awaitable[None]]:
-    """A loop that ends by itself after `stop`: being cancelled, it is given the time to do so."""
-
-    async def loop() -> None:
-        task = asyncio.ensure_future(run())
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            stop()
-            # Not in time (Redis answers nothing): it is cut off, and what it held is free when leases end.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(STOP_S):
-                    await task
-            raise
-
-    return loop

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from app.api.deps import ApiServices
 from app.bootstrap_base import Base
 from app.bootstrap_live import flow_of, live_of
 from app.bootstrap_record import record_of, record_stages
+from app.bootstrap_telemetry import count_signal
 from app.core.alerting.signal_message import encode_signal
 from app.core.clock import Clock
 from app.core.domain.context import Capability, DataMode, EnhancedSignalContext
@@ -52,8 +53,10 @@ from app.services.streaming.stream_source import NAME as STREAM
 from app.services.streaming.stream_source import StreamSource, interest_sources
 from app.services.streaming.tile_shelf import TileShelf
 from app.services.symbol_service import SymbolService
-from app.services.transport.redis_link import RedisLink
 from app.settings import Settings, SignalsConfig
+
+if TYPE_CHECKING:
+    from app.services.transport.redis_link import RedisLink
 
 # Longest that a readiness check may wait for a price; balancers give up after a few seconds.
 READY_PROBE_S = 2.0
@@ -118,7 +121,7 @@ def build_use_cases(base: Base) -> UseCases:
     channel = _channel(base)
 
     def on_signal(signal: Signal, context: EnhancedSignalContext, trigger: Trigger) -> None:
-        base.metrics.observe_signal(signal.direction, signal.mode)
+        count_signal(base.metrics, signal, context)
         if channel is not None:
             channel.tell(encode_signal(signal))
         record.keep(signal, context, trigger)
@@ -200,6 +203,8 @@ def build_use_cases(base: Base) -> UseCases:
         candles=liquidity,
         audit=base.audit,
     )
+    recording = record_stages(base, kept, use_cases.scheduled, candles)
+    base.stages.append(recording)
     return UseCases(
         api=services,
         contexts=contexts,
@@ -211,7 +216,7 @@ def build_use_cases(base: Base) -> UseCases:
         candles=candles,
         dependencies=dependencies,
         channel=channel,
-        recording=record_stages(base, kept, use_cases.scheduled, candles),
+        recording=recording,
     )
 
 

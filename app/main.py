@@ -18,6 +18,7 @@ from app.bootstrap import Application, build
 from app.bootstrap_base import settle_memory
 from app.core.errors import ConfigurationError
 from app.data_modes import prepare
+from app.listening import listen
 from app.settings import Settings, SettingsError, load_settings
 from app.web_server import web_server
 
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = load_settings(data_mode=args.data_mode)
         with ExitStack() as stack:
             clock, settings = prepare(settings, stack)
-            listener = stack.enter_context(_listen(settings))
+            listener = stack.enter_context(listen(settings.host, settings.port))
             if settings.data_mode == "demo" and settings.runs_worker_embedded():
                 from app.demo_past import fill_past_day  # the market's own arithmetic, for nothing else
 
@@ -61,24 +62,6 @@ def _parser() -> argparse.ArgumentParser:
         help="on recorded data (REPLAY_DATA)",
     )
     return parser
-
-
-def _listen(settings: Settings) -> socket.socket:
-    """The bound socket, taken before anything is announced.
-
-    Raises:
-        ConfigurationError: HOST or PORT cannot be had; the message says which.
-    """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        listener.close()
-        where = f"HOST={settings.host} PORT={settings.port}"
-        raise ConfigurationError(f"{where}: cannot listen there: {error.strerror or error}") from error
-    return listener
 
 
 def _serve(application: Application, listener: socket.socket) -> None:

@@ -88,6 +88,10 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535, validation_alias=AliasChoices("PORT", "API_PORT"))
     public_url: HttpUrl | None = Field(default=None, validation_alias=AliasChoices("PUBLIC_URL", "BASE_URL"))
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["auto", "json", "text"] = "auto"
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    otel_exporter_otlp_endpoint: HttpUrl | None = None
 
     api_keys: ApiKeys = ()
     dashboard_token: Secret | None = None
@@ -154,7 +158,7 @@ class Settings(BaseSettings):
     sim_seed: int = Field(default=7, ge=0)
     sim_plan: Literal["hobbyist", "startup", "standard", "professional"] = "standard"
 
-    @field_validator("host")
+    @field_validator("host", "metrics_host")
     @classmethod
     def _host_is_a_name_or_address(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9.:_-]+", value):
@@ -185,6 +189,10 @@ class Settings(BaseSettings):
         if url == _DATABASE_URL and self.data_mode != "live":
             return f"sqlite:///data/{self.data_mode}.db"
         return url
+
+    def logs_json(self) -> bool:
+        """One JSON object per log line instead of columns: in production, unless LOG_FORMAT says."""
+        return self.log_format == "json" or (self.log_format == "auto" and self.env == "prod")
 
     def market_speed(self) -> float:
         """Market seconds per second: 1 but in a replay."""

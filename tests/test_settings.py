@@ -152,6 +152,15 @@ class TestReading:
         with pytest.raises(TypeError, match="prot is not a setting"):
             load_settings({}, prot=1)
 
+    @pytest.mark.parametrize(
+        ("form", "env", "is_json"),
+        [("auto", "dev", False), ("auto", "prod", True), ("json", "dev", True), ("text", "prod", False)],
+    )
+    def test_logs_are_json_in_production_unless_said(self, form: str, env: str, is_json: bool) -> None:
+        prod = {"API_KEYS": "owner:vT3kQ9xLm2Rz7WbP4nYc:read", "PUBLIC_URL": "https://signals.test"}
+        prod |= {"DATABASE_URL": "postgresql://app:Zr8-kLw3_pQx@db.test/signals"}
+        assert load_settings(prod, env=env, log_format=form).logs_json() is is_json
+
     def test_a_mapping_is_read_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PORT", "7002")
         assert load_settings({}).port == 8000
@@ -165,6 +174,12 @@ REFUSED = [
     ("ENV", "production"),
     ("DATA_MODE", "fake"),
     ("LOG_LEVEL", "LOUD"),
+    ("LOG_FORMAT", "xml"),
+    ("METRICS_PORT", "0"),
+    ("METRICS_PORT", "http"),
+    ("METRICS_HOST", "no spaces here"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4318"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:pw@127.0.0.1:4318"),
     ("PUBLIC_URL", "example.org"),
     ("OKX_BASE_URL", "ftp://okx.example.org"),
     ("OKX_BASE_URL", "https://user:pw@okx.example.org"),

@@ -6,26 +6,16 @@ import io
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.telemetry import Metrics, RedactingProcessor, configure_logging
+from app.telemetry import RedactingProcessor, configure_logging
 
 CANARY = "Kf93jd02mXq7LsPz81"
 MASK = "***"
-
-
-@dataclass(frozen=True)
-class Call:
-    provider: str = "okx"
-    endpoint: str = "market_ticker"
-    outcome: str = "ok"
-    elapsed_ms: float = 200.0
-    attempts: int = 2
 
 
 @pytest.fixture
@@ -110,60 +100,20 @@ class TestLogging:
         logging.getLogger("a").warning("once")
         assert len(lines(stream)) == 1
 
+    def test_every_line_carries_what_the_present_work_is_about(self, stream: io.StringIO) -> None:
+        about = {"requestId": "r-1"}
+        configure_logging(json=True, redact=redact, data_mode="live", work=lambda: about, stream=stream)
+        logging.getLogger("a").warning("one")
+        structlog.get_logger("b").warning("two", requestId="its own")
+        about.clear()
+        logging.getLogger("a").warning("three")
+        first, second, third = lines(stream)
+        assert (first["requestId"], second["requestId"]) == ("r-1", "its own")
+        assert "requestId" not in third
 
-class TestMetrics:
-    def test_a_call_is_counted_timed_and_its_attempts_summed(self) -> None:
-        metrics = Metrics()
-        metrics.observe_call(Call())
-        text = metrics.metrics_text().decode()
-        assert 'upstream_calls_total{endpoint="market_ticker",outcome="ok",provider="okx"} 1.0' in text
-        assert 'upstream_latency_seconds_sum{endpoint="market_ticker",provider="okx"} 0.2' in text
-        assert 'upstream_attempts_total{provider="okx"} 2.0' in text
-
-    def test_a_call_refused_before_sending_has_no_latency(self) -> None:
-        metrics = Metrics()
-        metrics.observe_call(Call(outcome="circuit_open", attempts=0, elapsed_ms=0.01))
-        text = metrics.metrics_text().decode()
-        assert 'outcome="circuit_open"' in text
-        assert "upstream_latency_seconds_count{" not in text
-
-    def test_every_observer_shows_up(self) -> None:
-        metrics = Metrics()
-        metrics.describe(data_mode="demo", version="1.2")
-        metrics.observe_cache("okx", "hit")
-        metrics.observe_redis_fault("timeout")
-        metrics.observe_signal("LONG", "balanced")
-        metrics.observe_request(method="GET", route="/signals/{symbol}", status=200, elapsed_s=0.03)
-        metrics.live.live_clients("ws", 2)
-        metrics.live.live_sent("ws", "delta")
-        metrics.live.live_coalesced(3)
-        metrics.live.live_refused("origin")
-        metrics.live.live_ended("sse", "left")
-        text = metrics.metrics_text().decode()
-        for line in (
-            'live_clients{kind="ws"} 2.0',
-            'live_messages_total{kind="ws",message="delta"} 1.0',
-            "live_coalesced_total 3.0",
-            'live_refused_total{reason="origin"} 1.0',
-            'live_ended_total{kind="sse",why="left"} 1.0',
-            'service_info{data_mode="demo",version="1.2"} 1.0',
-            'cache_requests_total{provider="okx",state="hit"} 1.0',
-            'redis_faults_total{reason="timeout"} 1.0',
-            'signals_total{direction="LONG",mode="balanced"} 1.0',
-            'http_requests_total{method="GET",route="/signals/{symbol}",status="200"} 1.0',
-            'http_request_duration_seconds_bucket{le="0.05",method="GET",route="/signals/{symbol}"} 1.0',
-        ):
-            assert line in text
-
-    def test_a_breaker_change_is_one_count_and_one_log_line(self, stream: io.StringIO) -> None:
-        configure_logging(json=True, redact=redact, data_mode="live", stream=stream)
-        metrics = Metrics()
-        metrics.observe_breaker("okx", "closed", "open")
-        assert b'breaker_state_changes_total{provider="okx",state="open"} 1.0' in metrics.metrics_text()
-        (line,) = lines(stream)
-        assert (line["event"], line["provider"], line["new"]) == ("breaker_changed", "okx", "open")
-
-    def test_two_services_in_one_process_count_apart(self) -> None:
-        one, two = Metrics(), Metrics()
-        one.observe_signal("LONG", "balanced")
-        assert b"LONG" not in two.metrics_text()
+    def test_redaction_comes_after_the_names_of_the_work(self, stream: io.StringIO) -> None:
+        work = {"requestId": CANARY}
+        configure_logging(json=True, redact=redact, data_mode="live", work=lambda: work, stream=stream)
+        logging.getLogger("a").warning("x")
+        assert CANARY not in stream.getvalue()
+        assert lines(stream)[0]["requestId"] == MASK

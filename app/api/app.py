@@ -17,7 +17,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from app.api.answer_cache import AnswerCache
 from app.api.audit_door import AuditDoor, Audited
 from app.api.deps import ApiServices
-from app.api.edge import DATA_MODE_HEADER, Edge, RequestObserver
+from app.api.edge import DATA_MODE_HEADER, Edge
 from app.api.idempotency import IdempotentWrites
 from app.api.key_book import KeyBook
 from app.api.live_feed import feeding
@@ -28,6 +28,7 @@ from app.api.openapi import TITLE, build_actions, build_openapi
 from app.api.openapi_parts import JsonObject
 from app.api.options import ApiOptions
 from app.api.problems import install_problem_handlers
+from app.api.request_observer import RequestObserver, TraceRequest
 from app.api.routes_admin import admin_routes
 from app.api.routes_alerts import AlertAnswers, alert_routes
 from app.api.routes_candles import candle_routes
@@ -73,6 +74,7 @@ def create_api(
     observe: RequestObserver | None = None,
     observe_live: LiveObserver | None = None,
     is_shedding: Callable[[], bool] = lambda: False,
+    trace: TraceRequest | None = None,
 ) -> FastAPI:
     """Build the app.
 
@@ -87,6 +89,7 @@ def create_api(
         observe: told about every answer, for metrics.
         observe_live: told about the clients of the live feed.
         is_shedding: whether questions are refused for want of time.
+        trace: begins a trace for every request.
 
     The hub of the live feed is `app.state.live`.
     """
@@ -157,6 +160,7 @@ def create_api(
         audit=audit,
         monotonic=monotonic,
         observe=observe,
+        trace=trace,
     )
     if options.cors_origins:
         _allow_origins(app, options)

@@ -14,14 +14,20 @@ import secrets
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.admission import GUEST_KEY, PROBE_PATHS, SHED_KEY
 from app.api.audit_door import AuditDoor
 from app.api.auth import ALL_SCOPES, Caller, client_address
-from app.api.errors import BodyTooLarge, OriginRefused, Overloaded, TooManyRequests, Unauthorized
+from app.api.errors import (
+    BodyTooLarge,
+    OriginRefused,
+    Overloaded,
+    TooManyAtOnce,
+    TooManyRequests,
+    Unauthorized,
+)
 from app.api.key_book import KeyBook
 from app.api.mcp_door import MCP_PATH
 from app.api.options import ApiOptions
@@ -29,6 +35,8 @@ from app.api.origins import is_allowed_origin
 from app.api.page_policies import is_dashboard, policy_headers
 from app.api.problems import internal_problem, problem_response
 from app.api.rate_limit import SlidingWindowLimiter, Verdict
+from app.api.request_context import Answering
+from app.api.request_observer import NobodyCounts, RequestObserver, TraceRequest
 from app.api.session import Sessions
 from app.core.errors import ServiceError
 
@@ -50,14 +58,10 @@ _BASE_HEADERS = (
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+# Answers that took longer are worth a line.
+SLOW_S = 2.0
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 _log = logging.getLogger(__name__)
-
-
-class RequestObserver(Protocol):
-    """Told about every answer; `route` is the template, never the path as typed."""
-
-    def __call__(self, *, method: str, route: str, status: int, elapsed_s: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ class Edge:
         keys: KeyBook,
         audit: AuditDoor,
         observe: RequestObserver | None = None,
+        trace: TraceRequest | None = None,
     ) -> None:
         self._app = app
         self._options = options
@@ -100,7 +105,8 @@ class Edge:
         self._audit = audit
         self._sessions = sessions
         self._monotonic = monotonic
-        self._observe = observe
+        self._observe = observe or NobodyCounts()
+        self._trace = trace
         self._limiter = SlidingWindowLimiter(options.rate_limit_per_minute)
         self._in_flight: Counter[str] = Counter()
         self._total = 0
@@ -119,20 +125,39 @@ class Edge:
         exchange = _Exchange(_request_id(headers.get(b"x-request-id")))
         scope["request_id"] = exchange.request_id.decode()
         answer = self._answering(scope, exchange, send)
+        work = Answering(scope["request_id"])
+        work.begin()
+        self._observe.begun()
+        end_trace = None if self._trace is None else self._trace(method)
         try:
             await self._handle(scope, self._capped(exchange, receive), answer, headers, exchange)
         except Exception:
-            _log.exception("unhandled error", extra={"request_id": scope["request_id"]})
+            _log.exception("unhandled error")
             if exchange.status:
                 raise  # half an answer is out: only closing the connection tells the client
             await internal_problem(scope)(scope, receive, answer)
         finally:
-            if self._observe is not None:
-                route = getattr(scope.get("route"), "path", "unrouted")
-                # An answer without an end took as long as its beginning.
-                ended_s = self._monotonic() if exchange.begun_s is None else exchange.begun_s
-                elapsed_s = ended_s - started_s
-                self._observe(method=method, route=route, status=exchange.status, elapsed_s=elapsed_s)
+            # An answer without an end took as long as its beginning.
+            ended_s = self._monotonic() if exchange.begun_s is None else exchange.begun_s
+            route = self._account(scope, method, exchange.status, ended_s - started_s)
+            if end_trace is not None:
+                end_trace(route, exchange.status)
+            work.end()
+
+    def _account(self, scope: Scope, method: str, status: int, elapsed_s: float) -> str:
+        """Count the answer, and say what somebody should look at; the template of its route.
+
+        An overload is counted only: a line for each refusal would be more work when there is most of it.
+        """
+        route: str = getattr(scope.get("route"), "path", "unrouted")
+        refused_as = scope.get("refused_as")
+        self._observe.answered(method=method, route=route, status=status, elapsed_s=elapsed_s)
+        if refused_as is not None and not scope.get(SHED_KEY):  # the door counts those itself
+            self._observe.refused(refused_as)
+        if elapsed_s > SLOW_S or (status >= 500 and refused_as != Overloaded.refused_as):
+            seen = {"method": method, "route": route, "status": status, "elapsedMs": round(elapsed_s * 1000)}
+            _log.warning("slow answer" if status < 500 else "failed answer", extra=seen)
+        return route
 
     async def _handle(
         self,
@@ -210,7 +235,7 @@ class Edge:
                 detail = f"over {verdict.limit} requests per minute"
                 return TooManyRequests(detail, verdict.retry_after_s)
         if self._in_flight[identity] >= options.max_in_flight_per_client:
-            return TooManyRequests("too many requests open at once", 1)
+            return TooManyAtOnce()
         if not visitor.is_known:
             return Unauthorized()
         if scope["method"] not in _SAFE_METHODS and not self._may_change(visitor, scope["path"], headers):

@@ -1,6 +1,7 @@
 """Errors that exist only at the HTTP edge, in the same shape as the rest of the tree.
 
 Raised by routes and the edge middleware, rendered by `app.api.problems` like every `ServiceError`.
+refused_as: the word under which those are counted that turn a caller away.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ class Unauthorized(ServiceError):
 
     code = "unauthorized"
     http_status = 401
+    refused_as = "unauthorized"
 
     def __init__(self, detail: str = "a valid key is needed: Authorization: Bearer <key>") -> None:
         super().__init__(detail)
@@ -29,6 +31,7 @@ class MissingScope(ServiceError):
 
     code = "missing_scope"
     http_status = 403
+    refused_as = "scope"
 
     def __init__(self, scope: str) -> None:
         super().__init__(f"this key lacks the scope {str(scope)!r}")
@@ -84,6 +87,7 @@ class BodyTooLarge(ServiceError):
 
     code = "body_too_large"
     http_status = 413
+    refused_as = "body"
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(f"request bodies are limited to {max_bytes} bytes")
@@ -94,21 +98,32 @@ class BodyTooSlow(ServiceError):
 
     code = "body_too_slow"
     http_status = 408
+    refused_as = "body"
 
     def __init__(self, within_s: float) -> None:
         super().__init__(f"the request body did not arrive within {within_s:g} s")
 
 
 class TooManyRequests(ServiceError):
-    """The caller is over its rate or has too many requests open; try again in `retry_after_s` seconds."""
+    """The caller is over its rate; try again in `retry_after_s` seconds."""
 
     code = "rate_limited"
     http_status = 429
     retryable = True
+    refused_as = "rate_limit"
 
     def __init__(self, detail: str, retry_after_s: int) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class TooManyAtOnce(TooManyRequests):
+    """The caller has too many requests open."""
+
+    refused_as = "client_concurrency"
+
+    def __init__(self) -> None:
+        super().__init__("too many requests open at once", 1)
 
 
 class Overloaded(ServiceError):
@@ -116,6 +131,7 @@ class Overloaded(ServiceError):
 
     code = "overloaded"
     http_status = 503
+    refused_as = "overload"
     retryable = True
 
     def __init__(self) -> None:
@@ -150,6 +166,7 @@ class WrongOrigin(ServiceError):
 
     code = "wrong_origin"
     http_status = 403
+    refused_as = "origin"
 
     def __init__(self) -> None:
         super().__init__("not served to this Origin; see MCP_ALLOWED_ORIGINS")
@@ -160,6 +177,7 @@ class OriginRefused(ServiceError):
 
     code = "origin_refused"
     http_status = 403
+    refused_as = "origin"
 
     def __init__(self) -> None:
         super().__init__("changes are not taken from pages of this Origin; see PUBLIC_URL and CORS_ORIGINS")

@@ -148,7 +148,7 @@ class McpServer:
             if isinstance(error, ServiceError) and error.http_status != 500:
                 return _failed(problem_of(request.scope, error))
             # A bug of ours: logged with its traceback, told without.
-            seen = {"tool": tool.name, "request_id": request.scope.get("request_id", "")}
+            seen = {"tool": tool.name, "requestId": request.scope.get("request_id", "")}
             _log.exception("unhandled error in a tool", extra=seen)
             return _failed(internal(request.scope))
 

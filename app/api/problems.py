@@ -31,7 +31,13 @@ _REASON_CHARS = 80
 
 
 def problem_response(scope: Scope, error: ServiceError) -> Response:
-    """Render an error the caller may read; bugs of ours go to `internal_problem` instead."""
+    """Render an error the caller may read; bugs of ours go to `internal_problem` instead.
+
+    What turns a caller away is noted in the scope (`refused_as`), where the edge counts it.
+    """
+    refused_as = getattr(error, "refused_as", None)
+    if refused_as is not None:
+        scope["refused_as"] = refused_as
     return _response(problem_of(scope, error), _headers(error))
 
 

@@ -321,6 +321,24 @@ class FakeLive:
         """Nothing by itself."""
 
 
+class Counted:
+    """Remembers what the edge tells of requests."""
+
+    def __init__(self) -> None:
+        self.begun_count = 0
+        self.answers: list[dict[str, Any]] = []
+        self.refusals: list[str] = []
+
+    def begun(self) -> None:
+        self.begun_count += 1
+
+    def answered(self, **seen: Any) -> None:
+        self.answers.append(seen)
+
+    def refused(self, reason: str) -> None:
+        self.refusals.append(reason)
+
+
 class Rig:
     """One app with fakes, a hand-moved monotonic clock and a client."""
 
@@ -344,6 +362,8 @@ class Rig:
         self.observed: list[dict[str, Any]] = []
         self.audit_log = MemoryAudit()
         self.audit = AuditTrail(self.audit_log, wall_ms=wall_ms)
+        self.counted = Counted()
+        self.observed = self.counted.answers
         defaults = {"public_url": "https://signals.example.com", "data_mode": DataMode.DEMO, "version": "9.9"}
         self.options = ApiOptions(**{**defaults, **options})
         self.app: FastAPI = create_api(
@@ -395,7 +415,7 @@ class Rig:
             now_ms=lambda: NOW_MS,
             monotonic=lambda: self.now_s,
             wall_ms=wall_ms,
-            observe=lambda **seen: self.observed.append(seen),
+            observe=self.counted,
         )
 
     def cookie_of(self, token: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,9 @@ import pytest
 from fastapi import Request
 
 from app.api.options import ApiKey, ApiOptions
+from app.api.request_context import request_names
 from app.core.domain.context import DataMode
-from app.core.errors import ConfigurationError
+from app.core.errors import ConfigurationError, NoPriceAvailable
 
 READ, DEBUG, ADMIN = "read-key-0123456789", "debug-key-0123456789", "admin-key-0123456789"
 KEYS = (
@@ -34,6 +37,25 @@ EVERY_PATH += [
 
 def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
+
+
+@asynccontextmanager
+async def held_answer(rig: Any, path: str = "/signals/ETH", **asked: Any) -> AsyncIterator[None]:
+    """While one answer is under way."""
+    is_asked, release = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        is_asked.set()
+        await release.wait()
+
+    rig.signals.gate = hold
+    held = asyncio.create_task(rig.get(path, **asked))
+    await is_asked.wait()
+    try:
+        yield
+    finally:
+        release.set()
+        await held
 
 
 class TestKeys:
@@ -202,6 +224,7 @@ class TestBody:
         async with rig.client() as client:
             assert (await client.post("/echo", content=chunks())).status_code == 413
             assert (await client.post("/echo", content=b"x" * 1024)).text == "1024"
+        assert rig.counted.refusals == ["body"]
 
 
 class TestHeaders:
@@ -274,6 +297,111 @@ class TestHead:
         assert scope["method"] == "HEAD"
         assert (sent[0]["status"], sent[1]["body"]) == (200, b"")
         assert rig.observed[-1]["method"] == "HEAD"
+
+
+class TestRefusals:
+    """Each is counted under its reason, once."""
+
+    async def test_those_of_keys_scopes_and_origins(self, make_rig: Any) -> None:
+        rig = make_rig(api_keys=KEYS)
+        await rig.get("/signals/BTC")
+        await rig.get("/metrics", headers=bearer(READ))
+        async with rig.client() as client:
+            evil = {**bearer(ADMIN), "Origin": "https://evil.example"}
+            await client.post("/api/coins", headers=evil, json={})
+        await rig.get("/signals/BTC", headers=bearer(READ))
+        assert rig.counted.refusals == ["unauthorized", "scope", "origin"]
+
+    async def test_those_of_rate_and_body(self, make_rig: Any) -> None:
+        rig = make_rig(rate_limit_per_minute=2)
+        async with rig.client() as client:
+            await client.post("/api/coins", content=b"x" * 70_000)
+        await rig.get("/health")
+        await rig.get("/health")
+        assert rig.counted.refusals == ["body", "rate_limit"]
+
+    async def test_those_of_concurrency(self, make_rig: Any) -> None:
+        for limits, reason in (
+            ({"max_in_flight": 1}, "overload"),
+            ({"max_in_flight_per_client": 1}, "client_concurrency"),
+        ):
+            rig = make_rig(**limits)
+            async with held_answer(rig):
+                await rig.get("/signals/ETH")  # probes have places of their own
+            assert rig.counted.refusals == [reason]
+
+    async def test_every_request_that_began_was_answered(self, make_rig: Any) -> None:
+        rig = make_rig(api_keys=KEYS)
+        rig.signals.error = RuntimeError("a bug")
+        for path in ("/signals/BTC", "/health/live", "/nowhere"):
+            await rig.get(path, headers=bearer(READ))
+        await rig.get("/signals/BTC")
+        assert rig.counted.begun_count == len(rig.counted.answers) == 4
+
+
+class TestLines:
+    """What the edge writes about an answer: nothing, unless somebody should look at it."""
+
+    async def test_good_and_refused_answers_write_none(self, make_rig: Any, caplog: Any) -> None:
+        rig = make_rig(api_keys=KEYS, max_in_flight=1)
+        await rig.get("/signals/BTC", headers=bearer(READ))
+        await rig.get("/signals/BTC")
+        async with held_answer(rig, "/signals/ETH", headers=bearer(READ)):
+            assert (await rig.get("/market/BTC", headers=bearer(READ))).status_code == 503
+        assert [record for record in caplog.records if record.name == "app.api.edge"] == []
+
+    async def test_a_slow_one_writes_its_template_and_time(self, rig: Any, caplog: Any) -> None:
+        async def take_long() -> None:
+            rig.now_s += 2.5
+
+        rig.signals.gate = take_long
+        await rig.get("/signals/BTC?note=private")
+        (record,) = [record for record in caplog.records if record.name == "app.api.edge"]
+        assert (record.message, record.route, record.status, record.elapsedMs) == (
+            "slow answer",
+            "/signals/{symbol}",
+            200,
+            2_500,
+        )
+        assert "private" not in caplog.text
+
+    async def test_a_503_writes_one(self, rig: Any, caplog: Any) -> None:
+        rig.signals.error = NoPriceAvailable("BTC", ())
+        await rig.get("/signals/BTC")
+        (record,) = [record for record in caplog.records if record.name == "app.api.edge"]
+        assert (record.message, record.route, record.status) == ("failed answer", "/signals/{symbol}", 503)
+
+
+class TestWork:
+    """The id of a request is that of the lines written while it is answered, and of no others."""
+
+    async def test_the_id_is_there_within_and_gone_after(self, rig: Any) -> None:
+        seen: list[dict[str, str]] = []
+
+        async def look() -> None:
+            seen.append(dict(request_names()))
+
+        rig.signals.gate = look
+        await rig.get("/signals/BTC", headers={"X-Request-ID": "abcdefgh-1"})
+        assert seen == [{"requestId": "abcdefgh-1"}]
+        assert request_names() == {}
+
+    async def test_what_a_request_left_running_is_nobodys(self, rig: Any) -> None:
+        is_over, seen = asyncio.Event(), []
+        left: list[asyncio.Task[None]] = []
+
+        async def linger() -> None:
+            await is_over.wait()
+            seen.append(dict(request_names()))
+
+        async def leave_something() -> None:
+            left.append(asyncio.create_task(linger()))
+
+        rig.signals.gate = leave_something
+        await rig.get("/signals/BTC")
+        is_over.set()
+        await left[0]
+        assert seen == [{}]
 
 
 async def test_answers_are_observed_by_route_template(rig: Any) -> None:

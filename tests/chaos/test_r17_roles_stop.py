@@ -7,6 +7,8 @@ import os
 import signal
 from pathlib import Path
 
+import httpx2
+
 from tests.chaos.conftest import note
 from tests.chaos.test_r17_graceful_stop import (
     STOP_LIMIT_S,
@@ -15,10 +17,25 @@ from tests.chaos.test_r17_graceful_stop import (
     nothing_hangs,
     the_rest_is_sent,
 )
+from tests.live_rig import closed_port
 from tests.services.transport.conftest import RedisServer
 from tests.worker_rig import COINS, Child, Truth, full, upstream
 
 ROLES = ("ingest", "detect", "deliver")
+
+
+async def doors_tell_of_their_roles(doors: dict[str, int]) -> None:
+    """Each is ready by what its role needs, and shows that role's figures."""
+    family = {"ingest": "stream_link_up", "detect": "pipeline_events_total", "deliver": "outbox_depth"}
+    async with httpx2.AsyncClient(timeout=30) as client:
+        for role, port in doors.items():
+            ready = await client.get(f"http://127.0.0.1:{port}/health/ready")
+            assert (ready.status_code, ready.json()["role"]) == (200, role), ready.text
+            text = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+            others = set(family.values()) - {family[role]}
+            assert family[role] in text
+            assert not [name for name in others if name in text]
+            assert ("pipeline_backlog_frames " in text) is (role != "deliver")
 
 
 async def test_roles_stop_in_order_and_also_without_redis(
@@ -26,12 +43,15 @@ async def test_roles_stop_in_order_and_also_without_redis(
 ) -> None:
     truth, coins = Truth(postgres_url), COINS[:12]
     async with upstream(tmp_path, postgres_url, REDIS_URL=own_redis.url) as around:
+        doors = {role: closed_port() for role in ROLES}
 
         async def start(*roles: str) -> list[Child]:
-            return list(await asyncio.gather(*(around.start("--role", role) for role in roles)))
+            started = (around.start("--role", role, METRICS_PORT=str(doors[role])) for role in roles)
+            return list(await asyncio.gather(*started))
 
         children = await start(*ROLES)
         await burden(around, truth, coins)
+        await doors_tell_of_their_roles(doors)
         took = await asyncio.gather(*map(is_ended_well, children))
         await nothing_hangs(around, truth)
         children = await start(*full(ROLES, ("deliver",)))

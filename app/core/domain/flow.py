@@ -254,7 +254,8 @@ class FlowSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class PipelineStatus:
-    """What the pipeline did since the start. lag_ms: arrival minus event time of the newest event.
+    """What the pipeline did since the start. events: liquidations; trades, ticks: those that came; lag_ms:
+    arrival minus event time of the newest liquidation.
 
     alerts: by fate, `kept`, `edited` or the reason why nobody was told.
     """
@@ -269,3 +270,4 @@ class PipelineStatus:
     findings: int
     alerts: Mapping[str, int]
     lag_ms: int | None
+    ticks: int = 0

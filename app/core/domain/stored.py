@@ -381,7 +381,7 @@ class StoreStatus:
 
     buffered_rows: accepted and not yet written; a kill now loses them, and at most `max_buffered_rows` or
     `max_age_s` worth of them. lost_rows: turned away because the buffer was full; rejected_rows: refused by
-    the database as unusable. Both since the start.
+    the database as unusable; batches: bulk writes that were made. All since the start.
     """
 
     state: StoreState
@@ -396,3 +396,4 @@ class StoreStatus:
     lost_rows: int
     rejected_rows: int
     failed_batches: int
+    batches: int = 0

@@ -6,12 +6,17 @@ nothing: who is not listening hears nothing. Called by the delivery and by whoev
 
 from __future__ import annotations
 
-from redis.asyncio import Redis
+from typing import TYPE_CHECKING
 
 from app.core.domain.alerts import Delivery
 from app.core.errors import DeliveryUnavailable
 from app.core.stream_ports import Message
-from app.services.transport.redis_link import RedisLink
+
+if TYPE_CHECKING:
+    # The library is loaded by the link, and that only where there is a Redis.
+    from redis.asyncio import Redis
+
+    from app.services.transport.redis_link import RedisLink
 
 ALERTS, SIGNALS = "alerts", "signals"
 

@@ -118,6 +118,25 @@ class RedisFrameLog:
         )
         return [_entry(raw) for raw in found]
 
+    async def waiting(self) -> int:
+        """Frames of all partitions behind their cursors: what nobody has acknowledged.
+
+        Raises:
+            BusUnavailable: Redis does not answer.
+        """
+        epoch = await self._link.ask(
+            lambda redis: cast(Awaitable[bytes | None], redis.get(self._key("epoch")))
+        )
+        counts = await self._link.ask(
+            lambda redis: cast(Awaitable[dict[bytes, bytes]], redis.hgetall(self._key("counts")))
+        )
+        cursors = await self._link.ask(
+            lambda redis: cast(Awaitable[dict[bytes, bytes]], redis.hgetall(self._key("cursors")))
+        )
+        done = {self._stream(int(partition)): _place(text) for partition, text in cursors.items()}
+        found = [_behind(int(n), done.get(stream.decode()), epoch) for stream, n in counts.items()]
+        return sum(min(frames, self._max_entries) for frames in found)
+
     async def acknowledge(self, lease: Lease, partition: int, old: LogPlace | None, new: LogPlace) -> Ack:
         keys = [lease_key(self._prefix, lease.name), self._key("cursors"), self._stream(partition)]
         args: list[str | bytes | int] = [
@@ -144,6 +163,13 @@ class RedisFrameLog:
 async def _run(redis: Redis, script: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:
     # The driver sends the hash, and the text only to a Redis that does not know it.
     return await redis.register_script(script)(keys=keys, args=args)
+
+
+def _behind(newest_n: int, done: LogPlace | None, epoch: bytes | None) -> int:
+    """A cursor of another epoch is one into a log that is gone."""
+    if done is None or epoch is None or done.epoch != epoch.decode():
+        return newest_n
+    return max(0, newest_n - done.n)
 
 
 def _entry(raw: _Raw) -> LogEntry:

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import msgspec
-from redis.asyncio import Redis
 
 from app.core.domain.flow import FlowSnapshot
 from app.core.domain.market import DAY_MS
 from app.core.stream_ports import WarmCache
-from app.services.transport.redis_link import RedisLink
+
+if TYPE_CHECKING:
+    # The library is loaded by the link, and that only where there is a Redis.
+    from redis.asyncio import Redis
+
+    from app.services.transport.redis_link import RedisLink
 
 # All coins are forgotten together when nobody has published for a day; a single one is swept out.
 KEEP_S = 86_400

@@ -66,7 +66,9 @@ class SqlStore:
         monotonic: Callable[[], float],
         keep: Keep | None = None,
         max_buffered_rows: int = MAX_BUFFERED_ROWS,
+        observe_batch: Callable[[float], None] = lambda seconds: None,
     ) -> None:
+        """observe_batch: told the seconds of each bulk write."""
         self._engine: AsyncEngine = open_engine(url)
         self._is_embedded = is_embedded(url)
         turns = WriteTurns() if self._is_embedded else None
@@ -78,7 +80,12 @@ class SqlStore:
         backend: BulkBackend = (
             PostgresBulk(url, PartitionBook(now_ms)) if turns is None else SqliteBulk(url, turns)
         )
-        self.market = BufferedWriter(backend, monotonic=monotonic, max_buffered_rows=max_buffered_rows)
+        self.market = BufferedWriter(
+            backend,
+            monotonic=monotonic,
+            max_buffered_rows=max_buffered_rows,
+            observe_batch=observe_batch,
+        )
         self.signals = SqlSignalLog(self._gate, now_ms=now_ms, monotonic=monotonic)
         self.bars = SqlBars(self._gate, now_ms=now_ms)
         self.tiles = SqlTiles(self._gate)
@@ -156,6 +163,7 @@ class SqlStore:
             duplicate_rows=counts.duplicate,
             lost_rows=counts.lost + self.signals.lost,
             rejected_rows=counts.rejected,
+            batches=counts.batches,
             failed_batches=counts.failed_batches,
         )
 

@@ -58,12 +58,14 @@ class BulkBackend(Protocol):
 
 @dataclass(slots=True)
 class WriterCounts:
-    """Since the start. Every row put is in exactly one of buffered, written, duplicate, lost, rejected."""
+    """Since the start. Every row put is in exactly one of buffered, written, duplicate, lost, rejected.
+    batches: written ones."""
 
     written: int = 0
     duplicate: int = 0
     lost: int = 0
     rejected: int = 0
+    batches: int = 0
     failed_batches: int = 0
 
 
@@ -86,8 +88,11 @@ class BufferedWriter:
         *,
         monotonic: Callable[[], float],
         max_buffered_rows: int = MAX_BUFFERED_ROWS,
+        observe_batch: Callable[[float], None] = lambda seconds: None,
     ) -> None:
+        """observe_batch: told how long the database took for each written batch."""
         self._backend = backend
+        self._observe_batch = observe_batch
         self._monotonic = monotonic
         self._max_rows = max_buffered_rows
         self._batch_rows = backend.batch_rows
@@ -268,6 +273,7 @@ class BufferedWriter:
                 self._changed.notify_all()
 
     async def _write(self, table: Table, rows: Sequence[tuple[Any, ...]], lane: int) -> None:
+        begun_s = self._monotonic()
         try:
             added = await self._backend.write(table, rows, lane=lane)
         except BatchRefused as error:
@@ -279,6 +285,8 @@ class BufferedWriter:
             await self._write(table, rows[:middle], lane)
             await self._write(table, rows[middle:], lane)
         else:
+            self._observe_batch(self._monotonic() - begun_s)
+            self.counts.batches += 1
             self.counts.written += added
             self.counts.duplicate += len(rows) - added
 

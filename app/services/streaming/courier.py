@@ -31,6 +31,7 @@ from app.core.errors import (
 )
 from app.core.stream_ports import Message, Outbox, Sender
 from app.services.chat_book import ChatBook
+from app.services.streaming.alert_context import about_alerts, told_ids
 from app.services.streaming.chat_addresses import ChatAddresses
 from app.services.streaming.delivery_jobs import Job, next_job
 from app.services.streaming.delivery_status import DeliveryRecord, Ledger, Outcome
@@ -134,6 +135,10 @@ class Courier:
 
     async def _send(self, job: Job) -> bool:
         """One try; whether the destination can be given the next."""
+        with about_alerts(row.alert_id for row in job.deliveries):
+            return await self._try(job)
+
+    async def _try(self, job: Job) -> bool:
         job, alerts = await self._readable(job)
         if not alerts:
             return True
@@ -255,8 +260,8 @@ class Courier:
 
     async def _give_up(self, job: Job, why: str) -> bool:
         now_ms = self._parts.wall_ms()
-        alerts = [row.alert_id for row in job.deliveries[:5]]
-        _log.error("a message was given up", extra={"chat": job.chat, "alerts": alerts, "why": why})
+        ids = told_ids(row.alert_id for row in job.deliveries)
+        _log.error("a message was given up", extra={"chat": job.chat, "alertId": ids, "why": why})
         await self._visit(lambda: self._outbox.give_up(job.deliveries, error=why, now_ms=now_ms))
         self._count(job, Outcome.REFUSED)
         return True

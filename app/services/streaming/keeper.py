@@ -15,6 +15,7 @@ from app.core.clock import Clock
 from app.core.domain.alerts import GateVerdict
 from app.core.errors import StorageUnavailable
 from app.core.stream_ports import AlertStore
+from app.services.streaming.alert_context import told_ids
 
 _log = logging.getLogger(__name__)
 
@@ -99,7 +100,8 @@ class AlertKeeper:
 
     def _note_trouble(self, why: str) -> None:
         if self.trouble is None:  # one line per outage
-            _log.error("alerts wait for the database", extra={"why": why, "waiting": len(self._waiting)})
+            seen = {"why": why, "waiting": len(self._waiting), "alertId": told_ids(self._waiting)}
+            _log.error("alerts wait for the database", extra=seen)
         self.trouble = why
         self._stuck.set()
 

@@ -73,7 +73,7 @@ class Pipeline:
         self._prices = PriceChoice()
         self._fates: Counter[str] = Counter()
         self._findings = 0
-        self._trades = 0
+        self._trades = self._ticks = 0
         self._lag_ms: int | None = None
         self._pause: StreamGap | None = None  # since the last start, until its stream brings data again
 
@@ -167,6 +167,7 @@ class Pipeline:
             self._touched.update([trade.symbol for trade in frame.trades])
             findings += parts.engine.on_trades(frame.trades, now_ms)
         if frame.ticks:
+            self._ticks += len(frame.ticks)
             self._touched.update([tick.symbol for tick in frame.ticks])
             findings += parts.engine.on_ticks(frame.ticks, now_ms)
         return rows, findings
@@ -228,6 +229,7 @@ class Pipeline:
             findings=self._findings,
             alerts=dict(self._fates),
             lag_ms=self._lag_ms,
+            ticks=self._ticks,
         )
 
     def _note_rows(self, rows: Sequence[LiquidationRow], arrived_ms: int) -> None:

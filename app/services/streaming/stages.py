@@ -79,6 +79,11 @@ class Stages:
             if now_s - fault.last_s < ALARM_S
         )
 
+    def faults(self) -> dict[str, int]:
+        """How often each loop failed since the start, also those that never did."""
+        never = dict.fromkeys(self._loops, 0)
+        return never | {name: fault.times for name, fault in self._faults.items()}
+
     async def _keep_running(self, name: str, loop: Loop) -> None:
         pause_s = _FIRST_PAUSE_S
         while True:

@@ -8,29 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.core.clock import Clock
-from app.core.domain.flow import LinkState, LinkStatus, PipelineStatus, StreamGap
+from app.core.domain.flow import LinkStatus, PipelineStatus, StreamGap
 from app.core.domain.flow_answer import StreamReport
-from app.core.domain.status import DependencyState, DependencyStatus
+from app.core.domain.status import DependencyStatus
 from app.core.errors import StorageUnavailable
 from app.core.stream_ports import AlertStore, GapLog, LiquidationTail, WarmCache
 from app.services.streaming.delivery import DeliveryService
 from app.services.streaming.delivery_status import DeliveryStatus
 from app.services.streaming.keeper import AlertKeeper
 from app.services.streaming.pipeline import Pipeline
+from app.services.streaming.pipeline_totals import PipelineTotals
 from app.services.streaming.stages import Stages
 from app.services.streaming.status_board import StatusBoard
+from app.services.streaming.worker_state import start_state, stream_state
 
 _log = logging.getLogger(__name__)
 
 # How long the start waits for a database; after that the stream begins without its past.
 RESTORE_S = 4.0
-# A stream connects within seconds; without any data after this something is wrong.
-START_S = 60.0
 PUBLISH_S = 1.0
 # Windows of quiet coins run empty without an event: published again this often, and so is the report.
 ALL_EVERY = 15
@@ -58,7 +57,7 @@ class WorkerParts:
     delivery: None in a process that sends nothing. links: how the upstream streams do. notes: why something
     is not watched for just now. alarms: what else is wrong. is_clock: whether pipelines are told here that
     time passes; those of the bus are told by who reads them, in turn with their frames. speed: of a replay,
-    market seconds per second.
+    market seconds per second. totals: where pipelines that end leave their counts.
     """
 
     name: str
@@ -73,6 +72,7 @@ class WorkerParts:
     notes: Callable[[], tuple[str, ...]] = tuple
     alarms: Callable[[], tuple[str, ...]] = tuple
     loops: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    totals: PipelineTotals = field(default_factory=PipelineTotals)
     is_clock: bool = True
     speed: float = 1.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -116,22 +116,36 @@ class StreamWorker:
         """For readiness."""
         return stream_state(self._parts.links(), self._parts.clock.monotonic_s() - self._begun_s)
 
+    def start_state(self) -> DependencyStatus:
+        """Whether it takes events yet."""
+        return start_state(is_ready=self.ready.is_set())
+
     async def report(self) -> StreamReport:
         """How this worker does, now."""
         parts, now_ms = self._parts, self._parts.clock.now_ms()
-        status = _together([pipeline.status() for pipeline in parts.pipelines.values()])
         links = parts.links()
         delivery = None if parts.delivery is None else parts.delivery.status()
         return StreamReport(
             worker=parts.name,
             as_of_ms=now_ms,
             links=links,
-            pipeline=status,
+            pipeline=self.totals(),
             gaps=tuple(self._gaps),
             outbox=None if delivery is None else delivery.depth,
-            alarms=(*self._alarms(), *_link_alarms(links), *_delivery_alarms(delivery)),
+            alarms=self.alarms(),
             notes=parts.notes(),
         )
+
+    def totals(self) -> PipelineStatus | None:
+        """What was analysed here since the start; None where nothing is."""
+        parts = self._parts
+        return parts.totals.with_present([pipeline.status() for pipeline in parts.pipelines.values()])
+
+    def alarms(self) -> tuple[str, ...]:
+        """What is wrong now, one sentence each."""
+        delivery = self._parts.delivery
+        sending = None if delivery is None else delivery.status()
+        return (*self._alarms(), *_link_alarms(self._parts.links()), *_delivery_alarms(sending))
 
     async def _restore(self) -> None:
         past = self._parts.past
@@ -182,45 +196,9 @@ class StreamWorker:
             return  # the last known stand; that the store is away is said elsewhere
 
 
-def stream_state(links: Sequence[LinkStatus], age_s: float) -> DependencyStatus:
-    """How the upstream streams do for readiness: down while none is live, but for the first minute.
-
-    age_s: since the worker began.
-    """
-    if any(link.state in (LinkState.LIVE, LinkState.STANDBY) for link in links):
-        return DependencyStatus("stream", DependencyState.OK, "")
-    is_new = all(link.last_data_ms is None and link.state is not LinkState.ALARM for link in links)
-    if is_new and age_s < START_S:
-        return DependencyStatus("stream", DependencyState.STARTING, "no data yet")
-    detail = "; ".join(f"{link.source}: {link.detail or link.state}" for link in links)
-    return DependencyStatus("stream", DependencyState.DOWN, detail)
-
-
 def _link_alarms(links: Sequence[LinkStatus]) -> tuple[str, ...]:
     return tuple(
         f"{link.source}: {link.detail or link.state}" for link in links if link.state.value == "alarm"
-    )
-
-
-def _together(found: Sequence[PipelineStatus]) -> PipelineStatus | None:
-    """One status of all pipelines of a process; None where it analyses nothing."""
-    if not found:
-        return None
-    fates: Counter[str] = Counter()
-    for one in found:
-        fates.update(one.alerts)
-    lags = [one.lag_ms for one in found if one.lag_ms is not None]
-    return PipelineStatus(
-        started_ms=min(one.started_ms for one in found),
-        events=sum(one.events for one in found),
-        duplicates=sum(one.duplicates for one in found),
-        late_events=sum(one.late_events for one in found),
-        skewed_events=sum(one.skewed_events for one in found),
-        trades=sum(one.trades for one in found),
-        symbols=sum(one.symbols for one in found),
-        findings=sum(one.findings for one in found),
-        alerts=dict(fates),
-        lag_ms=max(lags, default=None),
     )
 
 

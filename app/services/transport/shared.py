@@ -7,12 +7,15 @@ fault: then every process answers from its own memory, and `RedisLink` reports i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
-from redis.asyncio import Redis
+if TYPE_CHECKING:
+    # The library is loaded by the link, and that only where there is a Redis.
+    from redis.asyncio import Redis
 
-from app.services.transport.redis_link import RedisLink
+    from app.services.transport.redis_link import RedisLink
+
 
 # Deletes the lock only while it is still ours: it may have expired and be another process's by now.
 _UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"

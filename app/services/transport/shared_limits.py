@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING
 from uuid import uuid4
-
-from redis.asyncio import Redis
 
 from app.services.transport.limits import (
     ALL,
@@ -22,7 +21,12 @@ from app.services.transport.limits import (
     Slot,
     usable_calls,
 )
-from app.services.transport.redis_link import RedisLink
+
+if TYPE_CHECKING:
+    # The library is loaded by the link, and that only where there is a Redis.
+    from redis.asyncio import Redis
+
+    from app.services.transport.redis_link import RedisLink
 
 # KEYS: pause, then one set per window. ARGV: token, then per window its calls (-1 = none) and busy time (ms)
 # of a slot whose answer never comes. Answers the ms until a slot can be free, or below -1 = taken: -2 less

@@ -26,6 +26,7 @@ from app.core.errors import (
 from app.core.stream_ports import Message
 from app.services.storage.alerts import SqlAlerts
 from app.services.storage.tables import outbox
+from app.services.streaming.alert_context import alert_names
 from app.services.streaming.courier import EXPIRED_MS, STALE_MS, pause_s
 from app.services.streaming.delivery_status import Outcome
 from tests.delivery_facts import an_alert
@@ -267,6 +268,26 @@ class TestWhatAnswersMean:
         assert await rig.states() == [FAILED, SENT]
         assert (await rig.rows())[1, CHAT].last_error == "chat not found"
         assert service.status().last_error == f"{CHAT}: chat not found"
+
+    async def test_lines_about_a_message_name_its_alert_and_those_after_it_none(
+        self, rig: DeliveryRig, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        named: list[dict[str, str]] = []
+
+        async def look() -> None:
+            named.append(dict(alert_names()))
+
+        rig.telegram.script = [look, DeliveryRejected(CHAT, "chat not found")]
+        first, second = an_alert(1), an_alert(2)
+        service = rig.service()
+        for alert in (first, second):
+            await rig.keep(alert)
+            rig.clock.tick(2)
+            await turn(service)
+        assert named == [{"alertId": first.id}]
+        assert alert_names() == {}
+        (line,) = [record for record in caplog.records if record.message == "a message was given up"]
+        assert line.__dict__["alertId"] == second.id
 
     async def test_an_edit_that_is_refused_leaves_the_message_as_it_is(self, rig: DeliveryRig) -> None:
         service = rig.service()

@@ -275,6 +275,25 @@ async def test_a_batch_that_was_written_without_an_answer_is_not_written_twice(b
     assert await one.log.newest_ms() == frame(12).ts_init_ms
 
 
+async def test_frames_that_nobody_acknowledged_are_waiting_whoever_asks(
+    bus: MakeBus, running: Running, redis_process: RedisServer, prefix: str
+) -> None:
+    one, two = bus("one"), bus("two")
+    assert await two.log.waiting() == 0
+    await publish(one, frames(0, 10))
+    waiting = await two.log.waiting()
+    assert waiting == sum([len(PARTITIONING.split(whole)) for whole in frames(0, 10)])
+    market = await one.log.read(PARTITIONING.market, None, 4, 0.0)
+    lease = await one.leases.take(f"partition-{PARTITIONING.market}")
+    assert lease is not None
+    assert await one.log.acknowledge(lease, PARTITIONING.market, None, market[3].place) is Ack.STORED
+    assert await two.log.waiting() == waiting - 4
+    await one.leases.give_back(lease)
+    running.start(one.worker())
+    await eventually(lambda: is_drained(one, redis_process, prefix))
+    assert await two.log.waiting() == 0
+
+
 async def test_a_worker_whose_lease_may_be_over_handles_nothing_until_it_is_renewed(
     bus: MakeBus, running: Running
 ) -> None:

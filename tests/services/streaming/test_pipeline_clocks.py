@@ -58,6 +58,7 @@ async def test_a_price_from_the_future_does_not_stand_until_its_time_has_come() 
     assert (shot.price, shot.price_ms) == (59_900.0, T + 3_900)
     assert prices.seen == [(60_000.0, 900), (60_500.0, 2_000), (59_900.0, 3_900)]
     assert pipeline.status().skewed_events == 1
+    assert pipeline.status().ticks == 3
     clock.set(T + 90_000)
     (shot,) = pipeline.snapshots(["BTC"])
     assert shot.price is None

@@ -28,6 +28,25 @@ def rig() -> Rig:
     return Rig()
 
 
+async def test_faults_are_counted_by_loop_and_a_loop_without_one_counts_none(rig: Rig) -> None:
+    ends = asyncio.Event()
+    left = [ValueError("a bug"), KeyError("another")]
+
+    async def stumble() -> None:
+        if left:
+            raise left.pop()
+        ends.set()
+        await asyncio.Event().wait()
+
+    rig.stages.add("poll", stumble)
+    rig.stages.add("keep", asyncio.Event().wait)  # type: ignore[arg-type]
+    running = asyncio.create_task(rig.stages.run())
+    await ends.wait()
+    assert rig.stages.faults() == {"poll": 2, "keep": 0}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_a_loop_that_fails_starts_again_with_growing_pauses_and_an_alarm(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from app.core.domain.flow import LinkState, LinkStatus
 from app.core.domain.status import DependencyState
-from app.services.streaming.worker import START_S, stream_state
+from app.services.streaming.worker_state import START_S, stream_state
 
 
 def link(state: LinkState, *, source: str = "coinglass", last_data_ms: int | None = None) -> LinkStatus:

@@ -1,0 +1,74 @@
+"""The door of a worker: three answers, keys as the web process asks for them, and a state that says why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from app.api.options import ApiKey
+from app.core.domain.status import DependencyState, DependencyStatus
+from app.worker_door import DoorParts, WorkerDoor
+
+READ, ADMIN = "read-key-0123456789", "admin-key-0123456789"
+KEYS = (ApiKey.from_plain("reader", READ, ["read"]), ApiKey.from_plain("operator", ADMIN, ["admin"]))
+FINE = DependencyStatus("store", DependencyState.OK, "")
+
+
+def parts(**given: Any) -> DoorParts:
+    usual: dict[str, Any] = {"role": "detect", "metrics_text": lambda: b"signals_total 1\n"}
+    usual |= {"health": lambda: (FINE,), "keys": KEYS, "is_open": False}
+    return DoorParts(**(usual | given))
+
+
+async def ask(path: str, *, key: str | None = None, method: str = "GET", **given: Any) -> httpx2.Response:
+    door = WorkerDoor(None, parts(**given))  # type: ignore[arg-type]  # nothing listens here
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    transport = httpx2.ASGITransport(door.answer)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://worker") as client:
+        return await client.request(method, path, headers=headers)
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/health/ready"])
+@pytest.mark.parametrize(("key", "status"), [(None, 401), ("wrong", 401), (READ, 403), (ADMIN, 200)])
+async def test_figures_and_state_need_a_key_of_scope_admin(path: str, key: str | None, status: int) -> None:
+    answer = await ask(path, key=key)
+    assert answer.status_code == status
+    if status != 200:
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_the_live_probe_is_open() -> None:
+    assert (await ask("/health/live")).json() == {"status": "ok"}
+
+
+async def test_without_keys_in_use_everything_is_open() -> None:
+    answer = await ask("/metrics", keys=(), is_open=True)
+    assert answer.text == "signals_total 1\n"
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+
+
+async def test_keys_that_are_asked_for_and_not_there_open_nothing() -> None:
+    assert (await ask("/metrics", key=ADMIN, keys=())).status_code == 401
+
+
+@pytest.mark.parametrize("state", [DependencyState.DOWN, DependencyState.STARTING])
+async def test_a_part_that_is_not_well_is_a_503_that_names_it(state: DependencyState) -> None:
+    sick = DependencyStatus("stream", state, "okx: silent")
+    answer = await ask("/health/ready", key=ADMIN, health=lambda: (FINE, sick))
+    assert answer.status_code == 503
+    body = answer.json()
+    assert (body["status"], body["role"]) == ("unavailable", "detect")
+    assert body["dependencies"][1] == {"name": "stream", "state": state.value, "detail": "okx: silent"}
+
+
+async def test_a_worker_whose_parts_are_well_is_ready() -> None:
+    answer = await ask("/health/ready", key=ADMIN)
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+
+
+async def test_nothing_else_is_served() -> None:
+    assert (await ask("/signals/BTC", key=ADMIN)).status_code == 404
+    refused = await ask("/metrics", key=ADMIN, method="POST")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
