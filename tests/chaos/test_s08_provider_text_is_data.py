@@ -194,6 +194,7 @@ async def test_a_chat_is_shown_them_without_any_markup_of_theirs() -> None:
         sim.break_with(*saying(ALL))
         clock.advance(3_600_000)
         told = await conversation(sim, clock)
+    assert any(MARK in message["text"] for message in told)  # else there is nothing to look at
     for message in told:
         text = message["text"]
         assert len(text) <= 4_096
