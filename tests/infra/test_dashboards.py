@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from infra.grafana.build import FOLDER, dashboard_files, dashboards
-from tests.prometheus_rig import ROOT, Json, as_asked, panels, promtool, recorded
+from tests.prometheus_rig import ROOT, Json, as_asked, metrics_in, panels, promtool, recorded, rules
 
 PROVISIONING = ROOT / "infra" / "grafana" / "provisioning"
 KINDS = {"timeseries", "stat", "bargauge", "piechart", "state-timeline", "table"}
@@ -132,20 +132,17 @@ def test_what_the_issue_asks_for_is_shown() -> None:
 
 def test_promtool_can_read_every_expression(tmp_path: Path) -> None:
     found = [as_asked(target["expr"]) for _, panel in panels() for target in panel["targets"]]
-    rules = [{"record": f"panel:{number}", "expr": expression} for number, expression in enumerate(found)]
+    listed = [{"record": f"panel:{number}", "expr": expression} for number, expression in enumerate(found)]
     file = tmp_path / "panels.yml"
-    file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": listed}]}))
     assert f"{len(found)} rules found" in promtool("check", "rules", file)
 
 
 def test_every_recorded_series_is_shown_or_alerted_on() -> None:
-    from tests.prometheus_rig import metrics_in
-    from tests.prometheus_rig import rules as all_rules
-
     read = {
         name for _, panel in panels() for target in panel["targets"] for name in metrics_in(target["expr"])
     }
-    read |= {name for rule in all_rules() for name in metrics_in(rule["expr"])}
+    read |= {name for rule in rules() for name in metrics_in(rule["expr"])}
     assert recorded() <= read
 
 

@@ -10,14 +10,14 @@ import pytest
 import yaml
 
 from app.core.domain.context import Capability
+from app.core.domain.engine_config import MaxAge
 from app.core.domain.market import HOUR_MS
 from app.settings import load_signals_config
 from tests.prometheus_rig import FOLDER, ROOT, RULE_FILES, TEST_FILES, alerts, metrics_in, promtool, rules
 
 RUNBOOK = ROOT / "docs" / "operations.md"
-DAY_MS = 24 * HOUR_MS
 # Longest bar of any source; an hour where none is named.
-LONGEST_BARS_MS = {Capability.FUNDING: 8 * HOUR_MS, Capability.FEAR_GREED: DAY_MS}
+LONGEST_BARS_MS = {Capability.FUNDING: 8 * HOUR_MS}
 
 
 def test_promtool_accepts_the_configuration(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_rules_do_what_their_unit_tests_say(file: Path) -> None:
     assert "SUCCESS" in promtool("test", "rules", file)
 
 
-def tests_of_alerts() -> Counter[tuple[str, bool]]:
+def cases_of_alerts() -> Counter[tuple[str, bool]]:
     """How many unit tests each alert has, by whether it is expected to fire."""
     found: Counter[tuple[str, bool]] = Counter()
     for file in TEST_FILES:
@@ -52,7 +52,7 @@ def tests_of_alerts() -> Counter[tuple[str, bool]]:
 
 
 def test_every_alert_is_tested_to_fire_and_to_stay_silent() -> None:
-    found = tests_of_alerts()
+    found = cases_of_alerts()
     assert {name for name, fires in found if fires} == set(alerts())
     assert {name for name, fires in found if not fires} == set(alerts())
 
@@ -118,17 +118,15 @@ def test_an_input_is_stale_from_where_the_engine_leaves_it_out() -> None:
     (rule,) = (rule for rule in rules() if rule.get("record") == "capability:signal_inputs_stale:ratio15m")
     pairs = re.findall(r'capability=~?"([^"]+)",\s*le="([^"]+)"', rule["expr"])
     bounds_ms = {name: float(le) * 1000 for names, le in pairs for name in names.split("|")}
-    max_age = load_signals_config().max_age.model_dump()
-    limits_ms = {item: limit_ms(item, max_age) for item in Capability if item is not Capability.FEAR_GREED}
+    max_age = MaxAge(**load_signals_config(ROOT / "config" / "signals.toml").max_age.model_dump())
+    limits_ms = {
+        item: max_age.limit_ms(item, LONGEST_BARS_MS.get(item, HOUR_MS))
+        for item in Capability
+        if item is not Capability.FEAR_GREED
+    }
     assert set(bounds_ms) == set(limits_ms)
     for capability, allowed_ms in limits_ms.items():
         assert allowed_ms <= bounds_ms[capability] < 3 * allowed_ms, capability
-
-
-def limit_ms(capability: Capability, max_age: dict[str, float]) -> int:
-    from app.core.domain.engine_config import MaxAge
-
-    return MaxAge(**max_age).limit_ms(capability, LONGEST_BARS_MS.get(capability, HOUR_MS))
 
 
 @pytest.mark.parametrize(
