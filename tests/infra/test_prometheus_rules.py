@@ -129,6 +129,21 @@ def test_an_input_is_stale_from_where_the_engine_leaves_it_out() -> None:
         assert allowed_ms <= bounds_ms[capability] < 3 * allowed_ms, capability
 
 
+def test_the_example_of_an_alertmanager_knows_our_alerts() -> None:
+    config = yaml.safe_load((FOLDER / "alertmanager.example.yml").read_text("utf-8"))
+    routes = [matcher for route in config["route"]["routes"] for matcher in route["matchers"]]
+    assert routes == ['severity="urgent"', 'severity="watch"']
+    known = {
+        "alertname": set(alerts()),
+        "severity": {rule["labels"]["severity"] for rule in alerts().values()},
+        "part": {rule["labels"]["part"] for rule in alerts().values()},
+    }
+    for rule in config["inhibit_rules"]:
+        for matcher in rule["source_matchers"] + rule["target_matchers"]:
+            label, values = re.fullmatch(r'(\w+)=~?"([^"]+)"', matcher).groups()  # type: ignore[union-attr]
+            assert set(values.split("|")) <= known[label], matcher
+
+
 @pytest.mark.parametrize(
     ("expression", "names"),
     [
