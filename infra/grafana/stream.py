@@ -93,7 +93,7 @@ def _analysis() -> Row:
                 "Frames on the bus, where ingest and detect are processes of their own. Grows: add a detect "
                 "process.",
                 "none",
-                Query("sum(pipeline_backlog_frames)", "frames"),
+                Query("max(pipeline_backlog_frames)", "frames"),
                 limits=(100, 500),
             ),
             lines(
