@@ -56,7 +56,8 @@ MAY_BE_EMPTY = {
     "stream.json: Slow or refused clients",
 }
 
-Ask = Callable[[str], list[Json]]
+# What tests beside this one may cause.
+OF_A_BUSY_HOST = {"EventLoopStalls", "AnswersSlow"}
 
 
 @pytest.fixture(scope="module")
@@ -153,11 +154,16 @@ def test_every_rule_can_be_evaluated_on_what_the_service_shows(prometheus: str) 
 
 
 def test_a_healthy_demo_has_one_alert_that_it_is_a_demo(prometheus: str) -> None:
-    alerts = answer(prometheus, "/api/v1/alerts")["alerts"]
-    assert {alert["labels"]["alertname"] for alert in alerts} == {"DemoDataInProduction"}
-    assert [alert["annotations"]["summary"] for alert in alerts] == [
-        "A process serves demo data, not the market"
-    ]
+    def found() -> dict[str, str]:
+        alerts = answer(prometheus, "/api/v1/alerts")["alerts"]
+        return {alert["labels"]["alertname"]: alert["annotations"]["summary"] for alert in alerts}
+
+    def is_calm() -> bool:
+        """One reading that came late on a busy host begins an alert, and the next one ends it."""
+        return found().keys() - OF_A_BUSY_HOST == {"DemoDataInProduction"}
+
+    _wait_for(is_calm)
+    assert found()["DemoDataInProduction"] == "A process serves demo data, not the market"
 
 
 def test_the_targets_of_the_stack_are_looked_up_and_asked_with_a_key() -> None:
