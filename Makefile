@@ -12,7 +12,7 @@ PYTHON ?=
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11)
 PIP := $(PY) -m pip --disable-pip-version-check --quiet --no-input install --require-hashes
 # Debian packages that some tests use; without them those tests are skipped by name.
-DEBIAN_PACKAGES := redis-server chromium
+DEBIAN_PACKAGES := redis-server chromium prometheus
 # The dashboard: its sources, and the document that its build leaves last.
 WEB := web
 WEB_INDEX := app/web_dist/index.html

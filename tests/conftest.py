@@ -22,6 +22,8 @@ LONGEST = (
     "test_r03_numbers_are_never_trusted.py",
     "test_replay_measure.py",
     "test_mcp_live.py",
+    "test_prometheus_live.py",
+    "test_prometheus_rules.py",
     "test_backtest_study.py",
     "test_backtest_command.py",
     "test_r22_fuzz.py",

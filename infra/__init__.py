@@ -1,0 +1,1 @@
+"""What stands around the service: configuration of other programs. Dashboards alone are code."""
