@@ -142,6 +142,7 @@ restore: compose ## put a dump back: FILE=backups/x.dump, an empty database, or 
 	@$(COMPOSE) exec -T postgres sh /usr/local/bin/restore.sh $(if $(FORCE),--force) <"$(FILE)"
 	@$(COMPOSE) up --detach --wait
 	@$(COMPOSE) exec -T web python -m app.store verify
+	@$(COMPOSE) exec -T web python -m app.store note-restored "$(notdir $(FILE))"
 
 # A third of what tests do is waiting: one worker more than there are cores.
 WORKERS := $(shell $(firstword $(CANDIDATES)) -c 'import os; print((os.cpu_count() or 1) + 1)' 2>/dev/null || echo 2)

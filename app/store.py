@@ -210,6 +210,9 @@ async def _restore(task: Task) -> int:
     moment = datetime.fromtimestamp(SystemClock().now_ms() // 1000, UTC)
     kept = database.with_name(f"{database.name}.before-{moment:%Y%m%dT%H%M%SZ}")
     replaced = restore(task.args.source, database, replaces=task.args.force, keep_as=kept)
+    known, current = known_revisions(), await _revision(task.engine)
+    if current in known[: known.index(_FIRST_AUDITED) + 1]:  # older ones have no such log
+        await note_by_command(task.engine, AuditAction.STORE_RESTORED, task.args.source.name)
     _say(f"{place_of(task.url)}: restored from {task.args.source}")
     if replaced:
         _say(f"what was there before is in {kept}")

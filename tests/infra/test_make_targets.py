@@ -168,6 +168,7 @@ class TestRestore:
             "exec -T postgres sh /usr/local/bin/restore.sh",
             "up --detach --wait",
             "exec -T web python -m app.store verify",
+            "exec -T web python -m app.store note-restored x.dump",
         ]
         assert (host.folder / "got").read_text() == "dumped\n"
 
