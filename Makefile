@@ -2,7 +2,7 @@
 # Every target creates what it needs: a .venv and the pinned, hashed requirements, once.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup deps web demo run migrate replay replay-data backtest test chaos soak check bench screenshots lint-openapi clean
+.PHONY: help setup deps web demo run migrate replay replay-data backtest test chaos soak check bench scale-demo screenshots lint-openapi clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -88,7 +88,7 @@ test: $(VENV)/.dev web ## all tests; ARGS="-k name" passes arguments on, JOBS=1 
 	@$(PY) -m pytest -rs -n $(or $(JOBS),$(WORKERS)) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: $(VENV)/.dev ## the fault tests in their long form (a hundred kills each, half an hour); ARGS="-k r15"
-	@CHAOS=full $(PY) -m pytest -rs -s tests/chaos $(ARGS)
+	@CHAOS=full $(PY) -m pytest -rs -s tests/chaos tests/end_to_end/test_scale_demo.py $(ARGS)
 
 soak: $(VENV)/.dev ## the worker under load with random faults; SOAK_S=600 is how long
 	@SOAK_S=$(or $(SOAK_S),600) $(PY) -m pytest -rs -s tests/chaos/test_r20_soak.py $(ARGS)
@@ -107,6 +107,9 @@ lint-openapi: $(VENV)/.dev ## the committed API schema against the rules of assi
 
 bench: $(VENV)/.dev ## benchmarks; BENCH=signals runs one
 	@$(PY) -m bench $(BENCH)
+
+scale-demo: $(VENV)/.dev ## every role as processes of their own, and the proof of what they share; SECONDS=300 keeps it running
+	@exec $(PY) -m bench.scale_demo --seconds $(or $(SECONDS),0) $(ARGS)
 
 screenshots: $(VENV)/.dev web ## pictures of the dashboard into docs/img; needs chromium
 	@$(PY) -m docs.screenshots
