@@ -32,7 +32,7 @@ from app.core.flow.engine import FlowEngine, Scope
 from app.core.flow.identify import Identifier
 from app.core.flow.market import MAX_FIGURES_AGE_MS
 from app.services.bus.leases import RedisLeases
-from app.services.bus.link import BusLink
+from app.services.bus.link import BusLink, bus_prefix
 from app.services.bus.streams import RedisFrameLog
 from app.services.chat_pace import SharedPace
 from app.services.coinglass.stream import CoinGlassStream, keyed_socket
@@ -223,7 +223,7 @@ class _Builder:
         if url is None:
             raise ConfigurationError("REDIS_URL: the bus needs it")
         link = BusLink(url.get_secret_value())
-        prefix = f"{self.base.prefix}bus:"
+        prefix = bus_prefix(self.base.prefix)
         # Leases are of wall time whatever the market's clock says.
         log = RedisFrameLog(link, prefix=prefix, now_ms=SystemClock().now_ms)
         return link, log, RedisLeases(link, prefix=prefix, owner=self.name)

@@ -117,7 +117,8 @@ class SharedQuota(Quota):
             provider, calls=calls, window_s=window_s, classes=classes, monotonic=monotonic, sleep=sleep
         )
         self._link = link
-        self._prefix = f"{prefix}quota:{provider}:"
+        # One script looks at all windows of a provider: the braces put their keys on one node of a cluster.
+        self._prefix = f"{prefix}{{quota:{provider}}}:"
         self._background: set[asyncio.Task[None]] = set()
         # What Redis last said was left, when, and what was taken since without it.
         self._left = 0
