@@ -5,7 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import backtest, freshness, live, report, scale, signals, smc, start, storage, stream, web
+from bench import (
+    backtest,
+    capacity,
+    freshness,
+    live,
+    report,
+    scale,
+    signals,
+    smc,
+    start,
+    storage,
+    stream,
+    web,
+)
 
 BENCHES: dict[str, Callable[[], list[report.Figure]]] = {
     "signals": signals.run,
@@ -16,6 +29,7 @@ BENCHES: dict[str, Callable[[], list[report.Figure]]] = {
     "scale": scale.run,
     "stream": stream.run,
     "backtest": backtest.run,
+    "capacity": capacity.run,
     "live": live.run,
     "web": web.run,
 }
