@@ -12,6 +12,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ import httpx2
 import numpy as np
 from redis import Redis
 
-from app.core.domain.flow import StreamFrame
+from app.core.domain.flow import StreamFrame, TradeEvent
 from app.core.domain.flow_config import FlowConfig
 from app.core.domain.partition import MAX_PART_EVENTS, Partitioning
 from app.core.flow.engine import FlowEngine, Scope
@@ -37,6 +38,7 @@ BENCH = "capacity"
 WARM_CLIENTS, WARM_S = 50, 6.0
 COLD_COINS = 30
 FRAMES = 400
+DENSE_MS = 10  # one full frame of a storm after the other
 DRAINS = 3
 
 
@@ -219,12 +221,35 @@ def _detect() -> Figure:
 def _unshared() -> list[Figure]:
     """What one partition holds whole, analysed by one process at a time."""
     how = f"an event decoded and analysed; {FRAMES * MAX_PART_EVENTS:,} in entries of {MAX_PART_EVENTS}"
-    market = _analysis_us(Scope.MARKET, _mixed_frames())
-    one = _analysis_us(Scope.COINS, _mixed_frames(1))
+    how += f", {1000 * MAX_PART_EVENTS // DENSE_MS:,} a second"
+    market = _analysis_us(Scope.MARKET, map(_dense, _mixed_frames()))
+    one = _analysis_us(Scope.COINS, map(_dense, _mixed_frames(1)))
+    trades = _analysis_us(Scope.COINS, (_as_trades(_dense(frame)) for frame in _mixed_frames()))
     return [
         Figure(BENCH, "market_us", market, "us", f"{how}, in the partition that sums the whole market"),
         Figure(BENCH, "one_coin_us", one, "us", f"{how}, all of one coin"),
+        Figure(BENCH, "trade_us", trades, "us", f"{how}, trades of {scale.COINS} coins"),
     ]
+
+
+def _dense(frame: StreamFrame) -> StreamFrame:
+    """The frame as it comes in a storm: hundreds of times as many events a second."""
+    faster = scale.FRAME_MS // DENSE_MS
+
+    def at(ts_ms: int) -> int:
+        return scale.START_MS + (ts_ms - scale.START_MS) // faster
+
+    rows = tuple(row._replace(ts_event_ms=at(row.ts_event_ms)) for row in frame.liquidations)
+    return replace(frame, ts_init_ms=at(frame.ts_init_ms), liquidations=rows)
+
+
+def _as_trades(frame: StreamFrame) -> StreamFrame:
+    """The same moments, coins and amounts as trades of takers."""
+    trades = tuple(
+        TradeEvent(coin, exchange, pair, side == "SHORT", price, usd, at_ms)
+        for coin, exchange, pair, side, price, usd, _, at_ms in frame.liquidations
+    )
+    return replace(frame, liquidations=(), trades=trades)
 
 
 def _analysis_us(scope: Scope, frames: Iterator[StreamFrame]) -> float:
@@ -236,4 +261,5 @@ def _analysis_us(scope: Scope, frames: Iterator[StreamFrame]) -> float:
         if frame is None:
             raise RuntimeError("an entry of our own cannot be read")
         engine.on_liquidations(identifier.identify(frame), now_ms)
+        engine.on_trades(frame.trades, now_ms)
     return 1e6 * (time.process_time() - used_s) / (FRAMES * MAX_PART_EVENTS)
