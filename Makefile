@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup deps web demo run doctor migrate replay replay-data backtest env start stop restart status logs update backup \
-	restore compose test chaos soak check bench screenshots lint-openapi clean
+	restore compose test chaos soak check bench scale-demo screenshots lint-openapi clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -153,7 +153,7 @@ test: $(VENV)/.dev web ## all tests; ARGS="-k name" passes arguments on, JOBS=1 
 FIGURES := chaos-figures.jsonl
 chaos: $(VENV)/.dev ## the fault tests in their long form (a hundred kills each, half an hour); ARGS="-k r15"
 	@rm -f $(FIGURES)
-	@CHAOS=full CHAOS_FIGURES=$(CURDIR)/$(FIGURES) $(PY) -m pytest -rs -s tests/chaos $(ARGS)
+	@CHAOS=full CHAOS_FIGURES=$(CURDIR)/$(FIGURES) $(PY) -m pytest -rs -s tests/chaos tests/end_to_end/test_scale_demo.py $(ARGS)
 
 soak: $(VENV)/.dev ## web and worker under load with random faults; SOAK_S=600 is how long
 	@CHAOS=full CHAOS_FIGURES=$(CURDIR)/$(FIGURES) SOAK_S=$(or $(SOAK_S),600) $(PY) -m pytest -rs -s tests/chaos/test_r20_soak.py $(ARGS)
@@ -172,6 +172,9 @@ lint-openapi: $(VENV)/.dev ## the committed API schema against the rules of assi
 
 bench: $(VENV)/.dev ## benchmarks; BENCH=signals runs one
 	@$(PY) -m bench $(BENCH)
+
+scale-demo: $(VENV)/.dev ## every role as processes of their own, and the proof of what they share; SECONDS=300 keeps it running
+	@exec $(PY) -m bench.scale_demo --seconds $(or $(SECONDS),0) $(ARGS)
 
 screenshots: $(VENV)/.dev web ## pictures of the dashboard into docs/img; needs chromium
 	@$(PY) -m docs.screenshots

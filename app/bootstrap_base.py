@@ -9,7 +9,7 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
@@ -31,9 +31,11 @@ from app.services.bus.warm import RedisWarmCache
 from app.services.coinglass import CoinGlassProvider
 from app.services.coinglass.build import build_provider as build_coinglass
 from app.services.coinglass.catalog import CALLS_PER_MINUTE, Plan
+from app.services.coinglass.parse import PROVIDER as COINGLASS
 from app.services.okx.build import build_provider as build_okx
 from app.services.okx.provider import OkxProvider
 from app.services.sentiment.build import build_alternative_me, build_lunarcrush
+from app.services.sentiment.client import LUNARCRUSH
 from app.services.spot.build import build_provider as build_coinapi
 from app.services.storage.retention import Keep
 from app.services.storage.store import SqlStore
@@ -78,7 +80,8 @@ class _Common(TypedDict):
 class Base:
     """The ground of one process. prefix: of every key in Redis: live, demo and replay never meet there.
 
-    stages: all of this process, for its metrics; the first one are the loops of the ground itself.
+    stages: all of this process, for its metrics; the first one are the loops of the ground itself. quotas: by
+    provider, those that are counted in Redis.
     """
 
     settings: Settings
@@ -90,7 +93,7 @@ class Base:
     prefix: str
     redis: RedisLink | None
     cache: ResourceCache
-    quota: SharedQuota | None
+    quotas: Mapping[str, SharedQuota]
     coinglass: CoinGlassProvider
     okx: OkxProvider
     providers: tuple[Provider, ...]
@@ -123,8 +126,7 @@ class Base:
             await self.store.close()
             await self.cache.aclose()
             await asyncio.gather(*(provider.close() for provider in self.providers))
-            if self.quota is not None:
-                await self.quota.settled()
+            await asyncio.gather(*(quota.settled() for quota in self.quotas.values()))
             if self.redis is not None:
                 await self.redis.aclose()
             if self.tracing is not None:
@@ -182,7 +184,7 @@ def build_base(
         if observe_call is not None:
             observe_call(call)
 
-    quota = _shared_coinglass_quota(redis, prefix, clock)
+    quotas = _shared_quotas(settings, redis, prefix, clock)
     common = _Common(
         cache=cache,
         observe=observe,
@@ -197,13 +199,13 @@ def build_base(
         base_url=settings.coinglass_base_url,
         exchange_order=settings.exchanges,
         liquidation_exchanges=signals.liquidation_exchanges,
-        quota=quota,
+        quota=quotas.get(COINGLASS),
         watch=settings.symbols,
         plans_ahead=settings.planner and plans_ahead,
         **common,
     )
     okx = build_okx(base_url=settings.okx_base_url, **common)
-    providers = _providers(settings, coinglass, okx, common)
+    providers = _providers(settings, coinglass, okx, quotas.get(LUNARCRUSH), common)
     store = SqlStore(
         settings.store_url(),
         data_mode=data_mode,
@@ -229,7 +231,7 @@ def build_base(
         prefix=prefix,
         redis=redis,
         cache=cache,
-        quota=quota,
+        quotas=quotas,
         coinglass=coinglass,
         okx=okx,
         providers=providers,
@@ -310,18 +312,26 @@ def _warm_cache(
     )
 
 
-def _shared_coinglass_quota(redis: RedisLink | None, prefix: str, clock: Clock) -> SharedQuota | None:
-    """One budget for all processes that use the key and the Redis; None: the adapter keeps its own."""
+def _shared_quotas(
+    settings: Settings, redis: RedisLink | None, prefix: str, clock: Clock
+) -> Mapping[str, SharedQuota]:
+    """One budget for all processes that use a key and the Redis, where a key has a plan of calls a minute.
+    Empty without Redis: each adapter keeps its own."""
     if redis is None:
-        return None
-    smallest = CALLS_PER_MINUTE[Plan.HOBBYIST]  # until the account says more
-    return SharedQuota("coinglass", redis, calls=smallest, prefix=prefix, monotonic=clock.monotonic_s)
+        return {}
+    # What a CoinGlass account may, it says itself: the smallest plan until then.
+    plans = {COINGLASS: CALLS_PER_MINUTE[Plan.HOBBYIST], LUNARCRUSH: settings.lunarcrush_per_minute}
+    return {
+        name: SharedQuota(name, redis, calls=calls, prefix=prefix, monotonic=clock.monotonic_s)
+        for name, calls in plans.items()
+    }
 
 
 def _providers(
     settings: Settings,
     coinglass: CoinGlassProvider,
     okx: OkxProvider,
+    social_quota: SharedQuota | None,
     common: _Common,
 ) -> tuple[Provider, ...]:
     return (
@@ -332,6 +342,7 @@ def _providers(
             api_key=_plain(settings.lunarcrush_api_key),
             base_url=settings.lunarcrush_base_url,
             calls_per_minute=settings.lunarcrush_per_minute,
+            quota=social_quota,
             **common,
         ),
         build_alternative_me(base_url=settings.alternative_me_base_url, **common),

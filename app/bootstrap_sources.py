@@ -14,7 +14,7 @@ from app.bootstrap_base import Base
 from app.core.clock import SystemClock
 from app.core.errors import ConfigurationError
 from app.services.bus.leases import RedisLeases
-from app.services.bus.link import BusLink
+from app.services.bus.link import BusLink, bus_prefix
 from app.services.bus.streams import RedisFrameLog
 from app.services.coinglass.stream import CoinGlassStream, keyed_socket
 from app.services.okx.stream import OkxStream, public_socket
@@ -64,7 +64,7 @@ def build_bus(base: Base, owner: str) -> Bus:
     if url is None:
         raise ConfigurationError("REDIS_URL: the bus needs it")
     link = BusLink(url.get_secret_value())
-    prefix = f"{base.prefix}bus:"
+    prefix = bus_prefix(base.prefix)
     # Leases are of wall time whatever the market's clock says.
     log = RedisFrameLog(link, prefix=prefix, now_ms=SystemClock().now_ms)
     return Bus(link, log, RedisLeases(link, prefix=prefix, owner=owner))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from bench import (
     backtest,
+    capacity,
     freshness,
     live,
     overload,
@@ -29,6 +30,7 @@ BENCHES: dict[str, Callable[[], list[report.Figure]]] = {
     "scale": scale.run,
     "stream": stream.run,
     "backtest": backtest.run,
+    "capacity": capacity.run,
     "live": live.run,
     "overload": overload.run,
     "web": web.run,

@@ -18,6 +18,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 
 def cores() -> tuple[int, int]:
@@ -105,6 +106,12 @@ def provider_env(base: str, *, database: str | None = None) -> dict[str, str]:
         "PLANNER": "off",
         "HOURLY_EVALUATIONS": "off",
     }
+
+
+def cpu_s(pid: int) -> float:
+    """CPU time of a process so far, in user code and in the kernel."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def wait_until_answers(url: str, timeout_s: float = 30.0) -> float:

@@ -8,7 +8,6 @@ has its share of the same cores. Rounds of one and of two workers take turns.
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import statistics
 import subprocess
@@ -16,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -28,7 +26,7 @@ from app.core.domain.partition import MAX_PART_EVENTS, Partitioning
 from app.services.bus.leases import RedisLeases
 from app.services.bus.link import BusLink
 from app.services.bus.streams import RedisFrameLog
-from bench.children import child, free_port
+from bench.children import child, cpu_s, free_port
 from bench.report import Figure
 
 PREFIX = "bench:"
@@ -38,22 +36,22 @@ FRAMES = 100  # of each partition
 FRAME_MS = 8_000
 ROUNDS = 5
 START_MS = 1_764_000_000_000
-_EVENTS = PARTITIONS * FRAMES * MAX_PART_EVENTS
+EVENTS = PARTITIONS * FRAMES * MAX_PART_EVENTS
 
 
 def run() -> list[Figure]:
     """About a minute."""
-    with _redis() as url:
-        asyncio.run(_fill(url))
+    with redis_server() as url:
+        asyncio.run(fill(url))
         drains: dict[int, list[Drain]] = {1: [], 2: []}
         for _ in range(ROUNDS):
             for workers, found in drains.items():
-                found.append(_drain(url, workers))
+                found.append(drain(url, workers))
     ratios = [one.wall_s / two.wall_s for one, two in zip(drains[1], drains[2], strict=True)]
-    one, two = (_EVENTS / statistics.median(drain.wall_s for drain in found) for found in drains.values())
+    one, two = (EVENTS / statistics.median(drain.wall_s for drain in found) for found in drains.values())
     cpu_s = [statistics.median(drain.cpu_s for drain in found) for found in drains.values()]
     context = (
-        f"{_EVENTS:,} liquidations of {COINS} coins in frames of {MAX_PART_EVENTS}, {PARTITIONS} partitions; "
+        f"{EVENTS:,} liquidations of {COINS} coins in frames of {MAX_PART_EVENTS}, {PARTITIONS} partitions; "
         f"{one:,.0f}/s with one worker, {two:,.0f}/s with two; median of {ROUNDS} rounds "
         f"({min(ratios):.2f} to {max(ratios):.2f}); {cpu_s[0]:.1f} s of CPU with one, {cpu_s[1]:.1f} s with "
         f"two: needs both cores to itself; aim >= 1.7"
@@ -62,7 +60,7 @@ def run() -> list[Figure]:
 
 
 @contextmanager
-def _redis() -> Iterator[str]:
+def redis_server() -> Iterator[str]:
     binary = shutil.which("redis-server")
     if binary is None:
         raise RuntimeError("this benchmark needs redis-server (make deps)")
@@ -88,7 +86,7 @@ def _until_it_answers(url: str) -> str:
     raise TimeoutError("redis-server did not start within 10 s")
 
 
-async def _fill(url: str) -> None:
+async def fill(url: str) -> None:
     link = BusLink(url, timeout_s=10.0)
     log = RedisFrameLog(link, prefix=PREFIX, now_ms=lambda: START_MS)
     leases = RedisLeases(link, prefix=PREFIX, owner="fill", lease_s=600.0)
@@ -109,12 +107,12 @@ def _frames() -> Iterator[list[tuple[int, StreamFrame]]]:
         coins[partitioning.of(name)].append(name)
     for number in range(FRAMES):
         yield [
-            (partition, _frame(draw, names, number, is_wild=(number + partition) % 20 == 0))
+            (partition, frame_of(draw, names, number, is_wild=(number + partition) % 20 == 0))
             for partition, names in enumerate(coins)
         ]
 
 
-def _frame(draw: np.random.Generator, names: list[str], number: int, *, is_wild: bool) -> StreamFrame:
+def frame_of(draw: np.random.Generator, names: list[str], number: int, *, is_wild: bool) -> StreamFrame:
     count = MAX_PART_EVENTS
     coin = draw.integers(0, len(names), count)
     usd = draw.lognormal(4.0, 1.0, count)
@@ -139,7 +137,7 @@ class Drain(NamedTuple):
     cpu_s: float
 
 
-def _drain(url: str, workers: int) -> Drain:
+def drain(url: str, workers: int) -> Drain:
     with Redis.from_url(url) as redis, ExitStack() as processes:
         _forget_readers(redis)
         started = [
@@ -150,7 +148,7 @@ def _drain(url: str, workers: int) -> Drain:
             if process.stdout is None or process.stdout.readline().strip() != b"ready":
                 raise RuntimeError("a worker did not start")
         ends = {str(number).encode(): _newest(redis, number) for number in range(PARTITIONS)}
-        used_s = sum(_cpu_s(process.pid) for process in started)
+        used_s = sum(cpu_s(process.pid) for process in started)
         begun = time.perf_counter()
         for process in started:
             if process.stdin is not None:
@@ -161,13 +159,7 @@ def _drain(url: str, workers: int) -> Drain:
             if any(process.poll() is not None for process in started):
                 raise RuntimeError("a worker ended before its work did")
         wall_s = time.perf_counter() - begun
-        return Drain(wall_s, sum(_cpu_s(process.pid) for process in started) - used_s)
-
-
-def _cpu_s(pid: int) -> float:
-    """CPU time of a process so far, in user code and in the kernel."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return Drain(wall_s, sum(cpu_s(process.pid) for process in started) - used_s)
 
 
 def _newest(redis: Redis, partition: int) -> bytes:

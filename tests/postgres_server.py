@@ -53,6 +53,13 @@ class PostgresServer:
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://app:Zr8kLw3pQx@127.0.0.1:{self.port}/{database}"
 
+    @property
+    def pid(self) -> int:
+        """Of the server that was started last."""
+        if self._process is None:
+            raise RuntimeError("it was never started")
+        return self._process.pid
+
     def start(self) -> None:
         """Start and wait until it takes connections."""
         log = (self._folder / "log").open("ab")

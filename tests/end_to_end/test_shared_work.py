@@ -71,6 +71,25 @@ async def test_two_applications_on_one_redis_make_one_call_per_resource(own_redi
     assert states == ((200, "ok", 200), (200, "ok", 200))
 
 
+async def test_two_applications_on_one_redis_stay_inside_the_plan_of_the_social_data_together(
+    own_redis: RedisServer,
+) -> None:
+    clock = RigClock()
+    shared = {"REDIS_URL": own_redis.url, "LUNARCRUSH_PER_MINUTE": "10"}
+    async with (
+        live_simulator(clock) as sim,
+        live_app(sim, clock, shared) as one,
+        live_app(sim, clock, shared) as two,
+    ):
+        coins = [coin.base for coin in sim.state.market.coins()][:24]
+        sim.forget_calls()
+        asked = zip((one, two) * 12, coins, strict=True)
+        answers = await asyncio.gather(*(app.get(f"/signals/{coin}") for app, coin in asked))
+        calls = sim.calls("lunarcrush")
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(calls) == 10
+
+
 async def test_a_redis_that_stops_leaves_answers_from_memory_and_a_degraded_state(
     own_redis: RedisServer,
 ) -> None:
@@ -81,7 +100,7 @@ async def test_a_redis_that_stops_leaves_answers_from_memory_and_a_degraded_stat
     ):
         before = await app.signal("BTC")
         own_redis.stop()
-        clock.advance(1500)
+        clock.advance(5000)  # until then the other processes may have one that answers
         after = await app.signal("BTC")
         cold = await app.signal("SOL")
         stopped = await states_of(app)

@@ -24,6 +24,12 @@ T = TypeVar("T")
 _WHOLE_FACTOR = 3
 
 
+def bus_prefix(prefix: str) -> str:
+    """Of every key of the bus. Its scripts hold a lease and write to streams and cursors in one step, so the
+    braces put all of them on one node of a cluster (adr/0052)."""
+    return f"{prefix}{{bus}}:"
+
+
 class BusLink:
     """Runs commands with a deadline. timeout_s: per answer; max_wait_s: longest that a read may wait for
     news, on top of it."""

@@ -36,16 +36,21 @@ def build_lunarcrush(
     monotonic: Callable[[], float],
     waits: Waits = WAITS,
     calls_per_minute: int = 10,
+    quota: Quota | None = None,
     on_breaker_change: Callable[[str, BreakerState, BreakerState], None] | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     transport: httpx2.AsyncBaseTransport | None = None,
 ) -> LunarCrushProvider:
     """LunarCrush with `api_key`, or the not-configured provider.
 
-    calls_per_minute: 10 on the Individual plan, 100 on Builder. `sleep` and `transport` are for tests.
+    calls_per_minute: 10 on the Individual plan, 100 on Builder. quota: an own instance, for processes that
+    share a budget. `sleep` and `transport` are for tests.
     """
     if not api_key:
         return LunarCrushProvider(None, now_ms)
+    quota = quota or Quota(
+        LUNARCRUSH, calls=calls_per_minute, window_s=_MINUTE_S, monotonic=monotonic, sleep=sleep
+    )
     client = UpstreamClient(
         ClientConfig(
             provider=LUNARCRUSH,
@@ -60,7 +65,7 @@ def build_lunarcrush(
             waits=waits,
         ),
         breaker=CircuitBreaker(LUNARCRUSH, monotonic=monotonic, on_change=on_breaker_change),
-        quota=Quota(LUNARCRUSH, calls=calls_per_minute, window_s=_MINUTE_S, monotonic=monotonic, sleep=sleep),
+        quota=quota,
         observe=observe,
         monotonic=monotonic,
         sleep=sleep,

@@ -87,6 +87,9 @@ _NO_ANSWER = -1
 # While Redis does not answer a process takes this part of what was left, or of the plan when that window is
 # over: four processes stay inside the plan together.
 _PART = 4
+# A Redis that misses a deadline of one process may serve the others all the while, and they spend what is
+# left: for so long after its last answer nothing is taken without it.
+_DOUBT_S = 5.0
 # ARGV: calls made while Redis did not answer, busy time, token prefix.
 _CATCH_UP = """
 local t = redis.call('TIME')
@@ -121,7 +124,8 @@ class SharedQuota(Quota):
             provider, calls=calls, window_s=window_s, classes=classes, monotonic=monotonic, sleep=sleep
         )
         self._link = link
-        self._prefix = f"{prefix}quota:{provider}:"
+        # One script looks at all windows of a provider: the braces put their keys on one node of a cluster.
+        self._prefix = f"{prefix}{{quota:{provider}}}:"
         self._background: set[asyncio.Task[None]] = set()
         # What Redis last said was left, when, and what was taken since without it.
         self._left = 0
@@ -190,12 +194,15 @@ class SharedQuota(Quota):
     def _take_alone(self, endpoint: str) -> None:
         """Redis is out: a part of what it last said was left, or of the plan once that window is over.
 
-        Raises: `ProviderRateLimited` when this process has had its part.
+        Raises: `ProviderRateLimited` when this process has had its part, or Redis answered a moment ago.
         """
         calls = self._all.calls
         if calls is not None:
             now_s = self._monotonic()
-            is_over = now_s - self._answered_s > self._all.window_s
+            silent_s = now_s - self._answered_s
+            if silent_s < _DOUBT_S:
+                raise self._refusal(endpoint, _DOUBT_S - silent_s)
+            is_over = silent_s > self._all.window_s
             # This slot is among the own ones already.
             had = self._all.used(now_s) - 1 if is_over else self._untold
             if had >= (calls if is_over else self._left) // _PART:

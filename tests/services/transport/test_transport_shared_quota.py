@@ -124,6 +124,7 @@ async def test_without_redis_a_process_takes_a_quarter_of_what_was_left_then_of_
     quota = SharedQuota("p", connect(own_redis), calls=12, monotonic=lambda: now_s[0])
     assert await spend(quota, 4) == 4
     own_redis.stop()
+    now_s[0] += 5
     assert await spend(quota, 5) == 2  # of the eight that were left
     now_s[0] += 61
     assert await spend(quota, 9) == 3  # of the twelve
@@ -132,14 +133,28 @@ async def test_without_redis_a_process_takes_a_quarter_of_what_was_left_then_of_
 async def test_calls_made_without_redis_are_told_when_it_is_back(
     own_redis: RedisServer, connect: Callable[..., RedisLink]
 ) -> None:
-    one = SharedQuota("p", connect(own_redis), calls=12)
+    now_s = [1_000.0]
+    one = SharedQuota("p", connect(own_redis), calls=12, monotonic=lambda: now_s[0])
     assert await spend(one, 4) == 4
     link = one._link
     healthy, link._resting_until_s = link._resting_until_s, float("inf")
+    now_s[0] += 5
     assert await spend(one, 5) == 2
     link._resting_until_s = healthy
     assert await spend(one, 1) == 1
     assert await spend(SharedQuota("p", connect(own_redis), calls=12), 20) == 5
+
+
+async def test_who_alone_got_no_answer_takes_nothing_while_the_others_spend_what_is_left(
+    own_redis: RedisServer, connect: Callable[..., RedisLink]
+) -> None:
+    one, two = (SharedQuota("p", connect(own_redis), calls=12) for _ in range(2))
+    assert await spend(one, 4) == 4
+    one._link._resting_until_s = float("inf")
+    assert await spend(two, 20) == 8
+    with pytest.raises(ProviderRateLimited) as refused:
+        await one.acquire("e", 0)
+    assert 4 < (refused.value.retry_after_s or 0) <= 5
 
 
 async def test_without_redis_a_pause_and_what_others_used_still_count(
