@@ -13,6 +13,8 @@ from tests.stream_rig import StreamRig, running, stream_rig, until
 
 CANARY = "canary-stream-key-0815"
 CAP_S = 60
+# What the simulator calls the sockets of each.
+SOCKETS = {"coinglass": "ws", "okx": "ws_public"}
 
 
 def ws(kind: str, value: Any = None, **more: Any) -> dict[str, Any]:
@@ -70,24 +72,28 @@ async def test_a_frame_of_the_stream_agrees_with_the_market_in_side_and_size() -
     ],
     ids=["1006", "1000", "1012", "64 MB", "half open", "subscribed but silent", "no pong"],
 )
+@pytest.mark.parametrize("source", ["coinglass", "okx"])
 async def test_the_stream_comes_back_and_states_the_gap(
-    broken: dict[str, Any], reason: str, seen_within_s: int
+    source: str, broken: dict[str, Any], reason: str, seen_within_s: int
 ) -> None:
-    async with stream_rig() as rig, running(rig.coinglass.run(rig.kept)):
-        await rig.flow(lambda: rig.time.now_ms() and rig.coinglass.status().last_data_ms)
-        await rig.time.pass_s(25.0)  # one ping was answered
-        rig.sim.break_with(broken)
-        last_ms = rig.coinglass.status().last_data_ms
-        await rig.flow(
-            lambda: rig.coinglass.status().connected_ms is None, step_s=0.5, most_s=seen_within_s + 25
-        )
-        assert rig.coinglass.status().state is LinkState.CONNECTING
-        rig.sim.break_with()
-        await rig.flow(lambda: rig.kept.gaps, most_s=CAP_S)
-        status = rig.coinglass.status()
-        assert (status.state, status.reconnects, status.gaps) == (LinkState.LIVE, 1, 1)
+    async with stream_rig() as rig:
+        stream: Any = getattr(rig, source)
+        stream.watch(["BTC"])
+        async with running(stream.run(rig.kept)):
+            await rig.flow(lambda: rig.time.now_ms() and stream.status().last_data_ms)
+            await rig.time.pass_s(25.0)  # one ping was answered
+            rig.sim.break_with({**broken, "provider": source, "endpoint": SOCKETS[source]})
+            last_ms = stream.status().last_data_ms
+            await rig.flow(
+                lambda: stream.status().connected_ms is None, step_s=0.5, most_s=seen_within_s + 25
+            )
+            assert stream.status().state is LinkState.CONNECTING
+            rig.sim.break_with()
+            await rig.flow(lambda: rig.kept.gaps, most_s=CAP_S)
+            status = stream.status()
+            assert (status.state, status.reconnects, status.gaps) == (LinkState.LIVE, 1, 1)
     (gap,) = rig.kept.gaps
-    assert (gap.source, gap.reason) == ("coinglass", reason)
+    assert (gap.source, gap.reason) == (source, reason)
     assert last_ms is not None
     assert last_ms <= gap.from_ms <= gap.to_ms
     frame = next(frame for frame in rig.kept.frames if frame.gap is not None)
