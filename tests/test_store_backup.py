@@ -159,9 +159,7 @@ def test_a_backup_under_load_is_a_moment_and_one_at_rest_is_everything(
     assert 0 < moment["chained"] <= at_the_end["chained"]
     (tmp_path / "new" / "store.db").unlink(missing_ok=True)
     restored = dict(contents(restore_elsewhere(request, tmp_path / "at-rest")))
-    if database_url.startswith(
-        "sqlite:"
-    ):  # its command notes it; `make restore` has that done
+    if database_url.startswith("sqlite:"):  # its command notes it; `make restore` has that done
         restored["audit_log"] -= 1
     assert restored == at_the_end
 
