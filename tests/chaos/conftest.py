@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -43,6 +45,30 @@ def note(text: str) -> None:
         line = {"row": row, "form": "full" if IS_FULL else "short", "figure": said}
         with Path(path).open("a", encoding="utf-8") as sink:
             sink.write(json.dumps(line) + "\n")
+
+
+_ENDED: dict[str, Counter[str]] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count how the cases of each promise ended."""
+    row = row_of(report.nodeid)
+    if row is not None and (report.when == "call" or report.outcome != "passed"):
+        _ENDED.setdefault(row, Counter())[report.outcome] += 1
+
+
+def pytest_sessionfinish() -> None:
+    if "CHAOS_FIGURES" not in os.environ:
+        return
+    for row, ended in sorted(_ENDED.items()):
+        held, cases = ended["passed"], ended.total() - ended["skipped"]
+        note(f"{row} {held} of {cases} cases held")
+
+
+def row_of(nodeid: str) -> str | None:
+    """`tests/chaos/test_r17_graceful_stop.py::...` -> `R17`; None for what belongs to no promise."""
+    found = re.search(r"chaos/test_([rs]\d\d)_", nodeid)
+    return None if found is None else found[1].upper()
 
 
 @pytest.fixture
