@@ -174,7 +174,7 @@ class WorkerRig:
             _api_options(base.settings, Path("no-dashboard")),
             self.use_cases.api,
             metrics_text=base.metrics.metrics_text,
-            observe=base.metrics.observe_request,
+            observe=base.metrics.http,
             lifespan=_nothing,
             now_ms=base.clock.now_ms,
             monotonic=base.clock.monotonic_s,
