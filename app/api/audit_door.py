@@ -60,13 +60,20 @@ class AuditDoor:
         self, scope: AsgiScope, actor: str, action: AuditAction, outcome: AuditOutcome, target: str
     ) -> None:
         address = address_of(scope, self._options)
-        self._audit.note(Occurrence(actor, action, outcome, target, scope.get("request_id"), address))
+        request_id = scope.get("request_id")
+        if actor == STRANGER and _gave_id(scope):
+            request_id = None  # up to 64 characters of their choice have no place in the log
+        self._audit.note(Occurrence(actor, action, outcome, target, request_id, address))
 
     def _actor(self, caller: Caller | None) -> str:
         """`key:NAME`, `session:NAME`, `stranger`; `anyone` where nobody has to say who they are."""
         if caller is None or caller.name is None:
             return STRANGER if self._options.auth_required else "anyone"
         return f"{caller.identity.partition(':')[0]}:{caller.name}"
+
+
+def _gave_id(scope: AsgiScope) -> bool:
+    return any(name == b"x-request-id" for name, _ in scope["headers"])
 
 
 class Audited:

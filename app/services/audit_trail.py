@@ -2,7 +2,7 @@
 
 What was done gets a row of its own within seconds. What was refused, and what an admin only looked at, is
 counted by who, what and from where, one row a minute: a million wrong guesses of one address are a row with a
-count, and guesses from more addresses than are told apart become one row for all of them. Nobody waits for
+count, and what one actor does beyond the rows that are told apart is one row of that actor. Nobody waits for
 the database.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,7 +25,8 @@ WRITE_EVERY_S = 1.0
 MINUTE_MS = 60_000
 # Rows that wait for the database: an outage of an hour on a busy day.
 MAX_WAITING = 2_000
-# Refusals told apart within a minute; further ones are counted together.
+# Rows of one actor told apart within a minute; what it does further is counted together. By actor, so that
+# strangers, who are one, cannot crowd out what somebody does with a stolen key.
 MAX_FOLDS = 100
 MANY = "many"
 _AT_ONCE = 500
@@ -61,6 +63,7 @@ class AuditTrail:
         self._observe = observe
         self._waiting: list[AuditEvent] = []
         self._folds: dict[tuple[str, AuditAction, str, str | None], AuditEvent] = {}
+        self._folds_of: Counter[str] = Counter()
         self._minute = 0
         self.lost = 0
 
@@ -114,17 +117,18 @@ class AuditTrail:
             self._close_minute()
             self._minute = minute
         key = (event.actor, event.action, event.target, event.address)
-        is_full = len(self._folds) >= MAX_FOLDS and event.outcome is AuditOutcome.REFUSED
-        if is_full and key not in self._folds:
-            event = event._replace(actor=MANY, address=MANY, target="", request_id=None)
-            key = (MANY, event.action, "", MANY)
+        if key not in self._folds and self._folds_of[event.actor] >= MAX_FOLDS:
+            event = event._replace(address=MANY, target="", request_id=None)
+            key = (event.actor, event.action, "", MANY)
         known = self._folds.get(key)
+        self._folds_of[event.actor] += known is None
         self._folds[key] = event if known is None else known._replace(times=known.times + 1)
 
     def _close_minute(self) -> None:
         for event in self._folds.values():
             self._wait(event)
         self._folds = {}
+        self._folds_of.clear()
 
     def _wait(self, event: AuditEvent) -> None:
         if len(self._waiting) >= MAX_WAITING:

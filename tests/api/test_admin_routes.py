@@ -157,6 +157,15 @@ class TestWhatIsWritten:
         assert await told(rig) == [("stranger", "key.refused", "refused", "", 3)]
         assert "guess" not in repr(rig.audit_log.rows)
 
+    async def test_a_stranger_writes_nothing_of_their_own_choice(self) -> None:
+        rig = make()
+        wrong = {"Authorization": "Bearer no-key-of-ours"}
+        await rig.get("/signals/BTC", headers={**wrong, "X-Request-ID": "words-of-a-stranger"})
+        await rig.get("/metrics", headers={**READER, "X-Request-ID": "words-of-a-reader"})
+        await told(rig)
+        refused = {row.actor: row.request_id for row in rig.audit_log.rows}
+        assert refused == {"stranger": None, "key:read": "words-of-a-reader"}
+
     async def test_an_open_service_says_that_anyone_did_it(self) -> None:
         rig = Rig()
         async with rig.client() as client:

@@ -66,7 +66,7 @@ async def test_guesses_of_more_addresses_than_are_told_apart_are_counted_togethe
     await rig.trail.settle()
     assert len(rig.log.rows) == MAX_FOLDS + 1
     (rest,) = [row for row in rig.log.rows if row.address == MANY]
-    assert (rest.actor, rest.times) == (MANY, 500)
+    assert (rest.actor, rest.target, rest.times) == ("stranger", "", 500)
     assert sum(row.times for row in rig.log.rows) == MAX_FOLDS + 500
 
 
@@ -79,6 +79,19 @@ async def test_an_attack_hides_no_admin() -> None:
     await rig.trail.settle()
     (read,) = [row for row in rig.log.rows if row.action is AuditAction.ADMIN_READ]
     assert (read.actor, read.times) == ("key:ops", 3)
+
+
+async def test_an_attack_hides_no_refusal_of_a_key() -> None:
+    rig = Rig()
+    for number in range(MAX_FOLDS + 5):
+        rig.guess(f"192.0.2.{number}")
+    refused = AuditOutcome.REFUSED
+    rig.trail.note(
+        Occurrence("key:bot", AuditAction.SCOPE_REFUSED, refused, "GET /metrics (admin)", "id", "a")
+    )
+    await rig.trail.settle()
+    (probe,) = [row for row in rig.log.rows if row.action is AuditAction.SCOPE_REFUSED]
+    assert (probe.actor, probe.target, probe.address) == ("key:bot", "GET /metrics (admin)", "a")
 
 
 async def test_rows_wait_for_the_database_and_are_written_once() -> None:
