@@ -146,7 +146,9 @@ restore: compose ## put a dump back: FILE=backups/x.dump, an empty database, or 
 
 # A third of what tests do is waiting: one worker more than there are cores.
 WORKERS := $(shell $(firstword $(CANDIDATES)) -c 'import os; print((os.cpu_count() or 1) + 1)' 2>/dev/null || echo 2)
+# Compiled once for the two hundred processes that tests start, also where the environment lets Python write none.
 test: $(VENV)/.dev web ## all tests; ARGS="-k name" passes arguments on, JOBS=1 runs one after the other
+	@$(PY) -m compileall -q app migrations
 	@$(PY) -m pytest -rs -n $(or $(JOBS),$(WORKERS)) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # One line of JSON for each figure that a long form measured; `python -m tests.chaos.figures FILE` makes a table.
