@@ -21,7 +21,8 @@ from app.api.errors import Overloaded
 # Gathers at once: each is some ten milliseconds of work and up to a dozen calls.
 MAX_MAKES = 32
 WAITING_PER_MAKE = 2
-TURN_WITHIN_S = 2.0
+# A cold coin takes up to three seconds where OKX is the only source of its ratios.
+TURN_WITHIN_S = 5.0
 GRACE_S = 0.5
 
 
