@@ -19,6 +19,7 @@ STATEMENT_TIMEOUT_S = 15.0
 CONNECT_TIMEOUT_S = 5.0
 _BUSY_MS = 5_000
 _LET_GO_S = 2.0
+_OWNER_ALONE = 0o600
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "postgresql": "postgresql+asyncpg",
@@ -46,6 +47,8 @@ def open_engine(
 ) -> AsyncEngine:
     """An engine; nothing is connected yet. SQLite: the folder of the file is made, WAL is switched on.
 
+    The file itself is made by the first connection, for its owner alone.
+
     statement_timeout_s: None for migrations and upkeep, whose statements may well take minutes.
     """
     parsed = async_url(url)
@@ -62,9 +65,19 @@ def open_engine(
         with suppress(OSError):  # connecting says that it cannot be opened; the service goes on without it
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(parsed, pool_size=pool_size, max_overflow=0, pool_timeout=CONNECT_TIMEOUT_S)
+    event.listen(engine.sync_engine, "do_connect", _make_private)
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     event.listen(engine.sync_engine, "invalidate", _roll_back)
     return engine
+
+
+def make_private(path: str) -> None:
+    """Make the SQLite file, where it is not there, readable by its owner alone.
+
+    It holds digests of keys and the audit log. SQLite gives its log and index beside it the same mode.
+    """
+    with suppress(OSError):  # connecting says that it cannot be made
+        Path(path).touch(_OWNER_ALONE, exist_ok=False)
 
 
 def pragmas(*, cache_mb: int = 8) -> tuple[str, ...]:
@@ -103,6 +116,11 @@ def _roll_back(connection: Any, _record: object, _error: object) -> None:
     """
     with suppress(sqlite3.Error, ValueError):  # it is closed already, or broken: then there is no lock
         connection.rollback()
+
+
+def _make_private(_dialect: object, _record: object, arguments: Any, _options: object) -> None:
+    if arguments[0] != ":memory:":
+        make_private(arguments[0])
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Table, make_url
 
-from app.services.storage.engine import pragmas
+from app.services.storage.engine import make_private, pragmas
 from app.services.storage.faults import storage_errors
 from app.services.storage.refused import BatchRefused
 from app.services.storage.statements import (
@@ -127,6 +127,7 @@ class SqliteBulk:
 
     def _connect(self) -> sqlite3.Connection:
         if self._connection is None:
+            make_private(self._path)
             # Used in one thread at a time; that of tests and of `interrupt` is another.
             connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
             self._connection = connection

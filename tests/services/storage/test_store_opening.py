@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
@@ -56,6 +57,26 @@ async def test_the_age_of_what_waits_is_that_of_the_oldest_signal_or_row(databas
     finally:
         await store.close()
     assert (store.status().oldest_buffered_s, store.status().lost_rows) == (0.0, 0)
+
+
+async def test_the_file_and_what_lies_beside_it_are_the_owners_alone(tmp_path: Path) -> None:
+    """It holds digests of keys and the audit log; whoever starts the service may have any umask."""
+    file = tmp_path / "store.db"
+    before = os.umask(0o022)
+    try:
+        store = SqlStore(
+            f"sqlite:///{file}", data_mode="live", now_ms=lambda: NOW_MS, monotonic=time.monotonic
+        )
+        assert not file.exists()
+        store.start()
+        await store.opened()
+        store.market.put(liquidations(50))
+        await until(lambda: store.status().buffered_rows == 0)
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        await store.close()
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(("store.db", "store.db-shm", "store.db-wal"), 0o600)
 
 
 @pytest.mark.parametrize("what", ["signals", "liquidations"])
