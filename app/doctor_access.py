@@ -156,12 +156,15 @@ async def public_certificate(deployment: Deployment) -> Finding:
 
 
 def _public_host(deployment: Deployment) -> tuple[str, int]:
-    """Raises: NothingToCheck."""
+    """Raises: NothingToCheck; a name of this machine alone is in no DNS, and its certificate is the proxy's own."""
     url = deployment.settings.public_url
     if url is None or deployment.settings.data_mode == "demo":
         raise NothingToCheck("no public address")
     parts = urlsplit(url)
-    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    host = parts.hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        raise NothingToCheck(f"{host} is a name of this machine alone: nobody else can come by it")
+    return host, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 async def _days_left(host: str, port: int, tls: ssl.SSLContext) -> float:

@@ -72,9 +72,13 @@ CASES = [
     ("public_url", PROD, OK, "signals.example.com"),
     ("public_url", {"PUBLIC_URL": "http://signals.example.com"}, WARN, "https"),
     ("public_name", {}, SKIP, "no public address"),
-    ("public_name", {"PUBLIC_URL": "https://localhost:1"}, OK, "leads to"),
+    ("public_name", {"PUBLIC_URL": "https://127.0.0.1:1"}, OK, "leads to"),
+    ("public_name", {"PUBLIC_URL": "https://localhost:1"}, SKIP, "this machine alone"),
+    ("public_name", {**PROD, "PUBLIC_URL": "https://signals.localhost"}, SKIP, "this machine alone"),
+    ("public_name", {"PUBLIC_URL": "https://localhost.invalid"}, FAIL, "has no address"),
     ("public_name", {"PUBLIC_URL": "https://signals.invalid"}, FAIL, "has no address"),
-    ("public_certificate", {"PUBLIC_URL": "http://localhost:1"}, SKIP, "not https"),
+    ("public_certificate", {"PUBLIC_URL": "http://127.0.0.1:1"}, SKIP, "not https"),
+    ("public_certificate", {**PROD, "PUBLIC_URL": "https://signals.localhost"}, SKIP, "this machine alone"),
     ("public_certificate", {"PUBLIC_URL": "https://127.0.0.1:1"}, FAIL, "no TLS connection"),
 ]
 
