@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -28,9 +29,10 @@ def directives(name: str) -> dict[str, list[str]]:
     return found
 
 
-def test_there_is_a_target_that_starts_web_and_worker() -> None:
-    assert directives("signals.target")["Wants"] == ["signals-web.service signals-worker.service"]
-    assert {path.name for path in FOLDER.iterdir()} == {"signals.target", *SERVICES}
+def test_there_is_a_target_that_starts_what_is_enabled() -> None:
+    # A worker named here would be started beside the roles that exclude it.
+    assert {"Wants", "Requires"} & set(directives("signals.target")) == set()
+    assert {path.name for path in FOLDER.iterdir()} == {"signals.target", "signals-run", *SERVICES}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -53,7 +55,9 @@ class TestEach:
 
     def test_its_secrets_are_in_a_file_of_roots(self, name: str) -> None:
         given = directives(name)
-        assert given["EnvironmentFile"] == ["/etc/signals/env"]
+        # What is a role's own comes last, and may be absent.
+        own = ["-/etc/signals/%i.env"] if "@" in name else []
+        assert given["EnvironmentFile"] == ["/etc/signals/env", *own]
         assert not re.search(r"KEY|TOKEN|SECRET|PASSWORD", str(given["Environment"]))
 
     def test_it_comes_back_and_has_time_to_stop(self, name: str) -> None:
@@ -88,13 +92,80 @@ def test_one_worker_or_its_roles_and_never_both() -> None:
     assert directives("signals-worker@.service")["Conflicts"] == ["signals-worker.service"]
 
 
+class TestRun:
+    """`signals-run`, with a `systemd-run` of the test's own that writes its words down, one a line."""
+
+    @staticmethod
+    def run(
+        folder: Path, *arguments: str, status: int = 0, program: Path = FOLDER / "signals-run"
+    ) -> subprocess.CompletedProcess[str]:
+        client = folder / "systemd-run"
+        client.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@"\nexit {status}\n')
+        client.chmod(0o755)
+        return subprocess.run(
+            [program, *arguments],
+            cwd=folder,
+            env={"PATH": f"{folder}:{os.defpath}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def test_it_starts_a_module_with_the_python_of_its_project(self, tmp_path: Path) -> None:
+        words = self.run(tmp_path, "app.store", "backup", "a b.db").stdout.splitlines()
+        root = FOLDER.parents[1]
+        assert words[-5:] == [f"{root}/.venv/bin/python", "-m", "app.store", "backup", "a b.db"]
+        assert f"--setenv=PYTHONPATH={root}" in words
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            "User",
+            "Group",
+            "WorkingDirectory",
+            "EnvironmentFile",
+            "StateDirectory",
+            "StateDirectoryMode",
+            "UMask",
+        ],
+    )
+    def test_it_has_the_user_settings_and_folder_of_the_units(self, tmp_path: Path, key: str) -> None:
+        words = self.run(tmp_path, "app.store", "migrate").stdout.splitlines()
+        (value,) = directives("signals-web.service")[key]
+        assert [word for word in words if word.startswith(f"--property={key}=")] == [
+            f"--property={key}={value}"
+        ]
+
+    def test_it_may_be_called_by_a_link(self, tmp_path: Path) -> None:
+        direct = self.run(tmp_path, "app.doctor").stdout
+        (tmp_path / "linked").symlink_to(FOLDER / "signals-run")
+        assert self.run(tmp_path, "app.doctor", program=tmp_path / "linked").stdout == direct
+
+    def test_it_waits_and_ends_as_its_command_does(self, tmp_path: Path) -> None:
+        done = self.run(tmp_path, "app.doctor", status=1)
+        assert done.returncode == 1
+        assert {"--pipe", "--wait", "--collect"} <= set(done.stdout.splitlines())
+
+    def test_without_a_module_it_says_how_it_is_called(self, tmp_path: Path) -> None:
+        done = self.run(tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "usage: signals-run MODULE" in done.stderr
+
+    def test_the_page_for_operators_uses_it_and_copies_the_units_alone(self) -> None:
+        text = (FOLDER.parents[1] / "docs" / "operations.md").read_text("utf-8")
+        assert "infra/systemd/*.service /opt/signals/infra/systemd/*.target" in text
+        commands = re.findall(r"(?m)^    .*$", text.partition("### systemd")[2].partition("###")[0])
+        assert any("signals-run app.store migrate" in command for command in commands)
+        assert not any("make migrate" in command for command in commands)
+
+
 @pytest.fixture
 def analyze(tmp_path: Path) -> str:
     """The program, and in `tmp_path` the units with an interpreter that is here."""
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("no systemd-analyze")
-    for path in FOLDER.iterdir():
+    for path in FOLDER.glob("signals*.*"):
         text = path.read_text("utf-8").replace("/opt/signals/.venv/bin/python", sys.executable)
         (tmp_path / path.name).write_text(text)
     return program
