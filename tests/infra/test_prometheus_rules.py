@@ -20,14 +20,31 @@ RUNBOOK = ROOT / "docs" / "operations.md"
 LONGEST_BARS_MS = {Capability.FUNDING: 8 * HOUR_MS}
 
 
-def test_promtool_accepts_the_configuration(tmp_path: Path) -> None:
-    key = tmp_path / "metrics_key"
+HOST_CONFIG = FOLDER / "prometheus.host.yml"
+
+
+@pytest.mark.parametrize("name", ["prometheus.yml", "prometheus.host.yml"])
+def test_promtool_accepts_the_configuration(name: str, tmp_path: Path) -> None:
+    key = tmp_path / "key"
     key.write_text("x")
-    text = (FOLDER / "prometheus.yml").read_text("utf-8")
     config = tmp_path / "prometheus.yml"
-    config.write_text(text.replace("/run/secrets/metrics_key", str(key)))
+    text = (FOLDER / name).read_text("utf-8")
+    config.write_text(re.sub(r"(?<=credentials_file: ).*", str(key), text))
     (tmp_path / "rules").symlink_to(FOLDER / "rules")
     assert f"{len(RULE_FILES)} rule files found" in promtool("check", "config", config)
+
+
+@pytest.mark.parametrize("roles", [False, True], ids=["worker", "roles"])
+def test_targets_of_a_host_have_the_labels_that_rules_ask_for(roles: bool) -> None:
+    text = HOST_CONFIG.read_text("utf-8")
+    if roles:  # as its comments say
+        text = re.sub(r"(?m)^ +- targets: .*9101\]\n +labels: \{role: worker\}\n", "", text)
+        text = re.sub(r"(?m)^( +)# (- targets|  labels)", r"\1\2", text)
+    jobs = {job["job_name"]: job["static_configs"] for job in yaml.safe_load(text)["scrape_configs"]}
+    found = {name: [target["labels"]["role"] for target in targets] for name, targets in jobs.items()}
+    assert found == {"web": ["web"], "worker": ["ingest", "detect", "deliver"] if roles else ["worker"]}
+    asked = set(re.findall(r'job=~?"([a-z|]+)"', "\n".join(rule["expr"] for rule in rules())))
+    assert set("|".join(asked).split("|")) == set(jobs)
 
 
 def test_promtool_accepts_the_rules() -> None:
