@@ -8,20 +8,22 @@
 # --no-healthcheck. docker-compose.yml runs both. It needs nothing but the data folder and /tmp to write to:
 # docker run --read-only --tmpfs /tmp ...
 
-FROM node:22-slim AS web
+FROM node:22.21.1-slim AS web
 WORKDIR /build/web
 COPY web/package.json web/package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY web ./
 RUN npm run build
 
-FROM python:3.12-slim
+FROM python:3.12.12-slim
 LABEL org.opencontainers.image.title="crypto-futures-signals" \
     org.opencontainers.image.description="Scored, explained crypto-futures signals" \
     org.opencontainers.image.licenses="MIT"
 WORKDIR /srv/signals
 COPY requirements.txt ./
-RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.txt
+COPY requirements-otel.txt ./
+# The second is for OTEL_EXPORTER_OTLP_ENDPOINT: 12 MB that are loaded only where it is set.
+RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-otel.txt
 COPY LICENSE ./
 COPY config config
 COPY migrations migrations
