@@ -2,7 +2,7 @@
 # Every target creates what it needs: a .venv and the pinned, hashed requirements, once.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup deps web demo run doctor migrate replay replay-data backtest env start stop restart status logs update backup \
+.PHONY: help setup deps web demo run doctor migrate replay replay-data backtest not-the-stack env start stop restart status logs update backup \
 	restore compose test chaos soak check bench scale-demo screenshots lint-openapi clean
 
 VENV := .venv
@@ -65,10 +65,16 @@ demo: $(VENV)/.run web ## the service on a simulated market, no key and no inter
 run: $(VENV)/.run web ## the service on real providers (keys from the environment or .env; works without any)
 	@exec $(PY) -m app.main
 
-doctor: $(VENV)/.run ## check this deployment: settings, keys, providers, database, Redis, messages; ARGS="--demo"
+# The compose stack reads the same file, but has a database of its own: this host's defaults would be another, empty one.
+STACK_ENV := grep -Eqs '^(POSTGRES_PASSWORD|COMPOSE_PROFILES)=.' .env
+
+not-the-stack:
+	@if $(STACK_ENV); then echo "this .env is the compose stack's: make status checks it, make start migrates it"; exit 1; fi
+
+doctor: $(if $(findstring --demo,$(ARGS)),,not-the-stack) $(VENV)/.run ## check this deployment: settings, keys, providers, database, Redis, messages; ARGS="--demo"
 	@$(PY) -m app.doctor $(ARGS)
 
-migrate: $(VENV)/.run ## bring the database of DATABASE_URL up to this version
+migrate: not-the-stack $(VENV)/.run ## bring the database of DATABASE_URL up to this version
 	@exec $(PY) -m app.store migrate
 
 replay: replay-data $(VENV)/.run web ## the service on recorded data: DATA=folder START=2025-12-05 [SPEED=60]
@@ -88,13 +94,17 @@ backtest: $(VENV)/.run ## what the signals were worth on history: DATA=folder, e
 
 # The stack of docker-compose.yml; docs/operations.md says more. COMPOSE=... chooses another client.
 COMPOSE ?= docker compose
-# With both profiles: what was started under the other one is stopped, too.
-EVERY := $(COMPOSE) --profile single --profile scale
+# With all profiles: what was started under another one is stopped, too.
+EVERY := $(COMPOSE) --profile single --profile scale --profile alerting
 APPS := web worker ingest detect deliver
+# They read files of the project that git puts anew; a container keeps the old one until it is made again.
+READERS := proxy prometheus grafana
+# Scripts are handed over as text, so that it is always this version's that runs; standard input is for dumps.
+script = sh -c "$$(cat infra/postgres/$(1))" $(1)
 BACKUPS ?= backups
 AGAIN = $(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST))
 
-env: ## write .env for the compose stack, with secrets of its own; never over one that is there
+env: ## write .env for the compose stack, with secrets of its own; to one that is there, only secrets it lacks are added
 	@sh infra/make-env.sh
 
 compose:
@@ -126,10 +136,11 @@ update: compose ## fetch and build the newest version and go over to it; with a 
 	@if ! $(COMPOSE) run --rm -T migrate python -m app.store status >/dev/null 2>&1; then \
 		$(AGAIN) backup && $(EVERY) stop $(APPS); fi
 	@$(COMPOSE) up --detach --wait --remove-orphans
+	@$(COMPOSE) up --detach --wait --force-recreate --no-deps $(READERS)
 
 backup: compose ## dump the database of the compose stack into backups/ while it runs
 	@umask 077; mkdir -p $(BACKUPS); file=$(BACKUPS)/signals-$$(date -u +%Y%m%dT%H%M%SZ).dump; \
-	$(COMPOSE) exec -T postgres sh /usr/local/bin/backup.sh >"$$file.part" || { rm -f "$$file.part"; exit 1; }; \
+	$(COMPOSE) exec -T postgres $(call script,backup.sh) >"$$file.part" || { rm -f "$$file.part"; exit 1; }; \
 	$(COMPOSE) exec -T postgres pg_restore --list <"$$file.part" >/dev/null || { rm -f "$$file.part"; exit 1; }; \
 	mv "$$file.part" "$$file" && ls -l "$$file"
 
@@ -137,9 +148,9 @@ restore: compose ## put a dump back: FILE=backups/x.dump, an empty database, or 
 	@[ -f "$(FILE)" ] || { echo "make restore needs the dump: make restore FILE=backups/signals-....dump"; exit 2; }
 	@$(COMPOSE) up --detach --wait postgres
 	@$(COMPOSE) exec -T postgres pg_restore --list <"$(FILE)" >/dev/null
-	@$(if $(FORCE),$(AGAIN) backup,$(COMPOSE) exec -T postgres sh /usr/local/bin/restore.sh --check)
+	@$(if $(FORCE),$(AGAIN) backup,$(COMPOSE) exec -T postgres $(call script,restore.sh) --check)
 	@$(EVERY) stop $(APPS)
-	@$(COMPOSE) exec -T postgres sh /usr/local/bin/restore.sh $(if $(FORCE),--force) <"$(FILE)"
+	@$(COMPOSE) exec -T postgres $(call script,restore.sh) $(if $(FORCE),--force) <"$(FILE)"
 	@$(COMPOSE) up --detach --wait
 	@$(COMPOSE) exec -T web python -m app.store verify
 	@$(COMPOSE) exec -T web python -m app.store note-restored "$(notdir $(FILE))"

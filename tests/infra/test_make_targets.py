@@ -13,8 +13,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = ("env", "start", "stop", "restart", "status", "logs", "update", "backup", "restore")
 NEED_THE_STACK = tuple(name for name in TARGETS if name != "env")
-EVERY = "--profile single --profile scale"
+EVERY = "--profile single --profile scale --profile alerting"
 APPS = "web worker ingest detect deliver"
+
+# A client that runs what it is asked to run in the database's container.
+IN_THE_CONTAINER = """case "$*" in "compose exec -T postgres "*)
+shift 4; POSTGRES_USER=u POSTGRES_DB=d exec "$@";; esac"""
 
 
 @dataclass(slots=True)
@@ -46,7 +50,11 @@ class Host:
     def asked(self) -> list[str]:
         """What the tools were asked since the last look, without the question whether they are there."""
         path = self.folder / "asked"
-        lines = path.read_text().splitlines() if path.exists() else []
+        text = path.read_text() if path.exists() else ""
+        for script in ("backup.sh", "restore.sh"):
+            whole = (ROOT / "infra" / "postgres" / script).read_text("utf-8").rstrip("\n")
+            text = text.replace(f"sh -c {whole} {script}", f"TEXT-OF {script}")
+        lines = text.splitlines()
         path.unlink(missing_ok=True)
         short = [line.removeprefix("docker compose ") for line in lines]
         return [line for line in short if line != "version"]
@@ -113,6 +121,34 @@ def test_the_logs_of_one_service(host: Host) -> None:
     assert host.asked() == ["logs --follow --tail=200 worker"]
 
 
+class TestOfThisHost:
+    """What looks after a service without containers, on a host whose `.env` is the stack's."""
+
+    @pytest.mark.parametrize("target", ["doctor", "migrate"])
+    @pytest.mark.parametrize("line", ["POSTGRES_PASSWORD=x", "COMPOSE_PROFILES=single"])
+    def test_it_says_who_looks_after_the_stack_and_fails(self, host: Host, target: str, line: str) -> None:
+        (host.folder / ".env").write_text(f"A=1\n{line}\n")
+        status, said = host.make(target)
+        assert status != 0
+        assert said == "this .env is the compose stack's: make status checks it, make start migrates it\n"
+
+    @pytest.mark.parametrize("text", [None, "POSTGRES_PASSWORD=\nMY_COMPOSE_PROFILES=single\n"])
+    def test_otherwise_it_runs_the_command_of_the_project(self, host: Host, text: str | None) -> None:
+        (host.folder / ".env").unlink()
+        (host.folder / ".venv").mkdir()
+        for name in ("requirements.txt", ".venv/.created", ".venv/.run"):
+            (host.folder / name).touch()
+        if text is not None:
+            (host.folder / ".env").write_text(text)
+        assert "-m app.doctor" in host.make("-n", "doctor")[1]
+        assert "compose stack" not in host.make("not-the-stack")[1]
+        assert host.make("not-the-stack")[0] == 0
+
+    def test_the_demo_is_not_the_stack(self, host: Host) -> None:
+        (host.folder / "requirements.txt").touch()
+        assert "compose stack" not in host.make("-n", "doctor", "ARGS=--demo")[1]
+
+
 class TestUpdate:
     def test_without_a_change_of_tables_nothing_is_stopped(self, host: Host) -> None:
         assert host.make("update")[0] == 0
@@ -121,13 +157,15 @@ class TestUpdate:
             "build --pull",
             "run --rm -T migrate python -m app.store status",
             "up --detach --wait --remove-orphans",
+            # Files they read are new ones now, and a container holds on to the old.
+            "up --detach --wait --force-recreate --no-deps proxy prometheus grafana",
         ]
 
     def test_before_tables_change_there_is_a_backup_and_nobody_writes(self, host: Host) -> None:
         host.tool("docker", 'case "$*" in *"app.store status") exit 1;; esac')
         assert host.make("update")[0] == 0
         kinds = [line.split()[0] for line in host.asked()]
-        assert kinds == ["git", "build", "run", "exec", "exec", EVERY.split()[0], "up"]
+        assert kinds == ["git", "build", "run", "exec", "exec", EVERY.split()[0], "up", "up"]
         assert list((host.folder / "backups").glob("signals-*.dump"))
 
     def test_without_a_backup_it_does_not_go_on(self, host: Host) -> None:
@@ -143,6 +181,15 @@ class TestBackup:
         (file,) = (host.folder / "backups").iterdir()
         assert file.read_text() == "dumped\n"
         assert file.stat().st_mode & 0o777 == 0o600
+
+    def test_the_script_that_runs_is_the_one_of_the_checkout(self, host: Host) -> None:
+        """The container may have been made before an update: nothing of its own files is asked for."""
+        host.tool("docker", IN_THE_CONTAINER)
+        host.tool("pg_dump", 'echo "dump of $PGDATABASE by $PGUSER"')
+        host.tool("pg_restore", "cat >/dev/null")
+        assert host.make("backup")[0] == 0
+        (file,) = (host.folder / "backups").iterdir()
+        assert file.read_text() == "dump of d by u\n"
 
     @pytest.mark.parametrize("step", ["backup.sh", "pg_restore"])
     def test_a_broken_one_leaves_nothing(self, host: Host, step: str) -> None:
@@ -163,26 +210,41 @@ class TestRestore:
         assert host.asked() == [
             "up --detach --wait postgres",
             "exec -T postgres pg_restore --list",
-            "exec -T postgres sh /usr/local/bin/restore.sh --check",
+            "exec -T postgres TEXT-OF restore.sh --check",
             f"{EVERY} stop {APPS}",
-            "exec -T postgres sh /usr/local/bin/restore.sh",
+            "exec -T postgres TEXT-OF restore.sh",
             "up --detach --wait",
             "exec -T web python -m app.store verify",
             "exec -T web python -m app.store note-restored x.dump",
         ]
         assert (host.folder / "got").read_text() == "dumped\n"
 
-    @pytest.mark.parametrize("refusing", ["pg_restore", "restore.sh --check"])
+    @pytest.mark.parametrize("tables", [0, 7])
+    def test_the_script_gets_its_options_and_the_dump(self, host: Host, dump: str, tables: int) -> None:
+        host.tool("docker", IN_THE_CONTAINER)
+        host.tool("psql", f'case "$*" in *pg_tables*) echo {tables};; *) echo 0;; esac')
+        host.tool("pg_restore", f"cat >{host.folder}/got")
+        status, _ = host.make("restore", dump)
+        assert (status == 0) == (tables == 0)
+        told = [line for line in host.asked() if line.startswith("psql")]
+        assert told
+        assert not any("DROP DATABASE" in line for line in told)
+        assert (host.folder / "got").read_text() == "dumped\n"
+        host.tool("pg_dump", "echo saved")
+        assert host.make("restore", dump, "FORCE=1")[0] == 0
+        assert any("DROP DATABASE" in line for line in host.asked()) == (tables > 0)
+
+    @pytest.mark.parametrize("refusing", ["pg_restore --list", "restore.sh --check"])
     def test_what_is_refused_stops_nothing(self, host: Host, dump: str, refusing: str) -> None:
-        host.tool("docker", f'case "$*" in *"{refusing}"*) exit 3;; esac')
+        host.tool("docker", f'case "$*" in *"{refusing}") exit 3;; esac')
         assert host.make("restore", dump)[0] != 0
         assert not any(" stop " in line for line in host.asked())
 
     def test_what_is_there_is_dumped_before_it_is_replaced(self, host: Host, dump: str) -> None:
         assert host.make("restore", dump, "FORCE=1")[0] == 0
         asked = host.asked()
-        saved = asked.index("exec -T postgres sh /usr/local/bin/backup.sh")
-        assert saved < asked.index("exec -T postgres sh /usr/local/bin/restore.sh --force")
+        saved = asked.index("exec -T postgres TEXT-OF backup.sh")
+        assert saved < asked.index("exec -T postgres TEXT-OF restore.sh --force")
         assert list((host.folder / "backups").glob("signals-*.dump"))
 
     def test_without_a_file_it_says_what_to_give(self, host: Host) -> None:
