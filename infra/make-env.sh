@@ -1,16 +1,42 @@
 #!/bin/sh
-# Writes .env for docker-compose.yml (or the file named) with secrets made here. Never over a file that is there.
+# Writes .env for docker-compose.yml (or the file named) with secrets made here. To a file that is there it adds what the
+# stack cannot start without and the file lacks; no line of it is changed.
 # Needs nothing but a POSIX shell: a host that runs containers need not have Python.
 set -eu
 umask 077
 file=${1:-.env}
 
+secret() { head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n'; }
+
+added=
+lacks() { ! grep -Eq "^(export )?$1=." "$file"; }
+add() {
+	if ! lacks "$1"; then return; fi
+	if [ -z "$added" ]; then
+		chmod 600 "$file"
+		printf '\n# Added by make env for docker-compose.yml. Of two lines with one name the last holds.\n' >>"$file"
+	fi
+	printf '%s=%s\n' "$1" "$2" >>"$file"
+	added="$added $1"
+}
+
 if [ -e "$file" ]; then
-	echo "$file is there already and was left as it is; move it away to make another"
+	add COMPOSE_PROFILES single
+	add PUBLIC_URL https://signals.localhost
+	add API_KEYS "owner:$(secret):read+debug+admin"
+	for name in POSTGRES_PASSWORD REDIS_PASSWORD METRICS_KEY GRAFANA_ADMIN_PASSWORD; do
+		add "$name" "$(secret)"
+	done
+	if [ -z "$added" ]; then
+		echo "$file is there already and lacks nothing: it was left as it is; move it away to make another"
+		exit 0
+	fi
+	echo "$file was there already; added to its end:$added"
+	if grep -q '^TRUSTED_PROXY_HOPS=0' "$file"; then
+		echo "TRUSTED_PROXY_HOPS=0 stands in it: take that line away, the proxy of the stack is one hop"
+	fi
 	exit 0
 fi
-
-secret() { head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n'; }
 
 owner=$(secret)
 set -C # another make env at this moment wins or loses, but never half

@@ -17,8 +17,6 @@ from tests.infra.compose_file import FILE, ROOT, Refused, interpolate, load, rea
 
 # The two the worker listens at for its own health, beside the settings every process has.
 DOOR = {"METRICS_HOST", "METRICS_PORT"}
-# Settings of parts that come in beside this one.
-COMING = {"LOG_FORMAT", "RETENTION_AUDIT_DAYS"}
 SECRETS = {
     "API_KEYS",
     "GRAFANA_ADMIN_PASSWORD",
@@ -38,6 +36,7 @@ KNOWN = {
     "redis": {"REDIS_PASSWORD"},
     "proxy": {"SITE", "PROXY_TRUSTED"},
     "prometheus": set[str](),
+    "alertmanager": set[str](),
 }  # fmt: skip
 # Settings an operator of the stack cannot reach, and why.
 NOT_PASSED = {
@@ -45,7 +44,6 @@ NOT_PASSED = {
     "PORT": "8000 inside; the proxy has the public ones",
     "ALERTS_CONFIG": "a file of the image",
     "SIGNALS_CONFIG": "a file of the image",
-    "OTEL_EXPORTER_OTLP_ENDPOINT": "its packages are not in the image",
     "REPLAY_DATA": "a replay is no service",
     "REPLAY_START": "a replay is no service",
     "REPLAY_SPEED": "a replay is no service",
@@ -111,14 +109,14 @@ class TestWhatIsSeen:
     def test_only_the_proxy_is_public(self, services: Mapping[str, Any]) -> None:
         ports = {name: service["ports"] for name, service in services.items() if "ports" in service}
         assert ports.pop("proxy") == ["80:80", "443:443"]
-        assert set(ports) == {"prometheus", "grafana"}
+        assert set(ports) == {"prometheus", "alertmanager", "grafana"}
         assert all(port.startswith("127.0.0.1:") for published in ports.values() for port in published)
 
     def test_databases_are_on_a_network_without_a_way_out(self, stack: Mapping[str, Any]) -> None:
         assert stack["networks"]["backend"] == {"internal": True}
         for name in ("postgres", "redis", "migrate"):
             assert stack["services"][name]["networks"] == ["backend"]
-        for name in ("proxy", "prometheus", "grafana"):
+        for name in ("proxy", "prometheus", "alertmanager", "grafana"):
             assert stack["services"][name]["networks"] == ["outside"]
 
     def test_grafana_wants_a_login(self, services: Mapping[str, Any], env: Mapping[str, str]) -> None:
@@ -192,6 +190,26 @@ class TestEveryService:
             assert rest.endswith(":ro")
             assert (ROOT / source).exists(), source
 
+    def test_the_alertmanager_reads_a_file_of_the_operator_and_starts_for_nobody_else(
+        self, stack: Mapping[str, Any]
+    ) -> None:
+        service = stack["services"]["alertmanager"]
+        assert service["profiles"] == ["alerting"]
+        (bind, data) = service["volumes"]
+        assert bind.items() >= {"type": "bind", "read_only": True}.items()
+        # Short syntax would make a folder of that name.
+        assert bind["bind"] == {"create_host_path": False}
+        assert f"--config.file={bind['target']}" in service["command"]
+        assert data.split(":")[0] in stack["volumes"]
+        assert (ROOT / bind["source"]).with_suffix(".example.yml").exists()
+        ignored = (ROOT / ".gitignore").read_text("utf-8").splitlines()
+        assert bind["source"].removeprefix("./") in ignored
+
+    def test_prometheus_finds_it_by_its_name(self, services: Mapping[str, Any]) -> None:
+        text = (ROOT / "infra" / "prometheus" / "prometheus.yml").read_text("utf-8")
+        assert "names: [alertmanager]" in text
+        assert services["alertmanager"]["networks"] == services["prometheus"]["networks"]
+
     def test_nothing_else_mounts_a_file(self, services: Mapping[str, Any]) -> None:
         assert not any("volumes" in services[name] for name in OURS)
 
@@ -208,7 +226,7 @@ class TestEveryService:
         for name, service in services.items():
             names = set(service.get("environment", {}))
             if name in OURS:
-                assert names - SETTING_NAMES <= DOOR | COMING
+                assert names - SETTING_NAMES <= DOOR
             elif name == "grafana":
                 assert all(re.fullmatch(r"GF(_[A-Z]+)+", each) for each in names)
             else:
@@ -229,7 +247,7 @@ class TestTheService:
     def test_every_setting_can_be_reached(self, services: Mapping[str, Any]) -> None:
         fixed_addresses = {name for name in SETTING_NAMES if re.search(r"_(?:BASE|WS)_URL$", name)}
         reachable = set(services["web"]["environment"])
-        assert SETTING_NAMES - reachable - fixed_addresses - DOOR == set(NOT_PASSED) & SETTING_NAMES
+        assert SETTING_NAMES - reachable - fixed_addresses - DOOR == set(NOT_PASSED)
 
     @pytest.mark.parametrize("name", sorted(OURS))
     def test_it_starts_with_what_make_env_wrote(self, services: Mapping[str, Any], name: str) -> None:
@@ -254,7 +272,8 @@ class TestTheService:
 
     def test_one_worker_or_three_roles_and_never_both(self, services: Mapping[str, Any]) -> None:
         profiles = {name: service["profiles"] for name, service in services.items() if "profiles" in service}
-        assert profiles == {"worker": ["single"]} | {role: ["scale"] for role in ROLES}
+        own = {"worker": ["single"], "alertmanager": ["alerting"]}
+        assert profiles == own | {role: ["scale"] for role in ROLES}
         for role in ROLES:
             assert services[role]["command"] == ["python", "-m", "app.worker", "--role", role]
         assert services["worker"]["command"] == ["python", "-m", "app.worker"]
@@ -269,20 +288,62 @@ class TestTheService:
         for name in OURS:
             assert services[name]["stop_grace_period"] == "20s"
 
+    def test_on_another_port_outside_the_proxy_listens_at_its_own_inside(
+        self, env: Mapping[str, str]
+    ) -> None:
+        """As docs/operations.md has it: a port in SITE would be one that nothing is mapped to."""
+        page = (ROOT / "docs" / "operations.md").read_text("utf-8")
+        lines = page.partition("Another port for https:")[2].split("\n\n")[1]
+        given = read_env("\n".join(line.strip() for line in lines.splitlines()))
+        assert set(given) == {"PUBLIC_URL", "PROXY_HTTPS", "PROXY_SITE"}
+        assert given["PUBLIC_URL"] == f"{given['PROXY_SITE']}:{given['PROXY_HTTPS']}"
+        proxy = load({**env, **given})["services"]["proxy"]
+        assert re.fullmatch(r"https://[a-z.]+", proxy["environment"]["SITE"])
+        assert f"{given['PROXY_HTTPS']}:443" in proxy["ports"]
+
     def test_the_proxy_finds_every_web_process(self) -> None:
         text = (ROOT / "infra" / "proxy" / "Caddyfile").read_text("utf-8")
         assert re.search(r"dynamic a \{\s+name web\s+port 8000", text)
 
 
 class TestEnvScript:
-    def test_it_never_writes_over_a_file(self, tmp_path: Path) -> None:
-        (tmp_path / ".env").write_text("MINE=1\n")
-        done = subprocess.run(
-            ["sh", ROOT / "infra" / "make-env.sh"], cwd=tmp_path, capture_output=True, text=True
-        )
-        assert done.returncode == 0
-        assert "left as it is" in done.stdout
-        assert (tmp_path / ".env").read_text() == "MINE=1\n"
+    @staticmethod
+    def run(folder: Path) -> subprocess.CompletedProcess[str]:
+        script = ["sh", ROOT / "infra" / "make-env.sh"]
+        return subprocess.run(script, cwd=folder, capture_output=True, text=True, check=True)
+
+    def test_a_file_that_lacks_nothing_is_left_as_it_is(self, tmp_path: Path) -> None:
+        self.run(tmp_path)
+        whole = (tmp_path / ".env").read_text()
+        assert "left as it is" in self.run(tmp_path).stdout
+        assert (tmp_path / ".env").read_text() == whole
+
+    @pytest.mark.parametrize("end", ["\n", ""])
+    def test_to_a_file_that_is_there_it_adds_the_secrets_it_lacks_alone(
+        self, tmp_path: Path, end: str
+    ) -> None:
+        file = tmp_path / ".env"
+        before = f"COINGLASS_API_KEY=mine\nREDIS_PASSWORD=old\nAPI_KEYS=\nTRUSTED_PROXY_HOPS=1{end}"
+        file.write_text(before)
+        file.chmod(0o644)
+        said = self.run(tmp_path).stdout
+        assert file.read_text().startswith(before)
+        assert file.stat().st_mode & 0o777 == 0o600
+        given = read_env(file.read_text())
+        assert given["REDIS_PASSWORD"] == "old"
+        assert load(given)
+        added = {"COMPOSE_PROFILES", *SECRETS} - {"REDIS_PASSWORD"}
+        assert set(re.findall(r"[A-Z_]{5,}", said)) == added
+        assert not any(given[name] in said for name in added)
+        assert "left as it is" in self.run(tmp_path).stdout
+
+    def test_a_copy_of_the_example_becomes_one_of_the_stack(self, tmp_path: Path) -> None:
+        shutil.copy(ROOT / ".env.example", tmp_path / ".env")
+        said = self.run(tmp_path).stdout
+        given = read_env((tmp_path / ".env").read_text("utf-8"))
+        assert load(given)
+        # The example's value is that of a process without a proxy.
+        assert "TRUSTED_PROXY_HOPS=0 stands in it: take that line away" in said
 
     def test_its_file_is_the_owners_alone_and_its_secrets_are_new(
         self, tmp_path: Path, env: Mapping[str, str]
