@@ -2,7 +2,7 @@
 # Every target creates what it needs: a .venv and the pinned, hashed requirements, once.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup deps web demo run doctor migrate replay replay-data backtest not-the-stack env start stop restart status logs update backup \
+.PHONY: help setup deps web demo run doctor migrate replay replay-data backtest not-the-stack go-over env start stop restart status logs update backup \
 	restore compose test chaos soak check bench scale-demo screenshots lint-openapi clean
 
 VENV := .venv
@@ -132,6 +132,10 @@ logs: compose ## follow the logs of the compose stack; SERVICE=worker for one
 # An older version must not write while tables change; without a change of tables nothing is stopped beforehand.
 update: compose ## fetch and build the newest version and go over to it; with a backup where tables change
 	@git pull --ff-only
+	@$(AGAIN) go-over
+
+# By the Makefile that was just fetched: what it does fits the new version.
+go-over:
 	@$(COMPOSE) build --pull
 	@if ! $(COMPOSE) run --rm -T migrate python -m app.store status >/dev/null 2>&1; then \
 		$(AGAIN) backup && $(EVERY) stop $(APPS); fi
