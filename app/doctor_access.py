@@ -156,7 +156,7 @@ async def public_certificate(deployment: Deployment) -> Finding:
 
 
 def _public_host(deployment: Deployment) -> tuple[str, int]:
-    """Raises: NothingToCheck; a name of this machine alone is in no DNS, and its certificate is the proxy's own."""
+    """Raises: NothingToCheck, also for a name of this machine alone: no DNS has it, no authority signs it."""
     url = deployment.settings.public_url
     if url is None or deployment.settings.data_mode == "demo":
         raise NothingToCheck("no public address")

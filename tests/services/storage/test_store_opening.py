@@ -59,6 +59,10 @@ async def test_the_age_of_what_waits_is_that_of_the_oldest_signal_or_row(databas
     assert (store.status().oldest_buffered_s, store.status().lost_rows) == (0.0, 0)
 
 
+def modes_in(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+
+
 async def test_the_file_and_what_lies_beside_it_are_the_owners_alone(tmp_path: Path) -> None:
     """It holds digests of keys and the audit log; whoever starts the service may have any umask."""
     file = tmp_path / "store.db"
@@ -72,7 +76,7 @@ async def test_the_file_and_what_lies_beside_it_are_the_owners_alone(tmp_path: P
         await store.opened()
         store.market.put(liquidations(50))
         await until(lambda: store.status().buffered_rows == 0)
-        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        modes = modes_in(tmp_path)
         await store.close()
     finally:
         os.umask(before)
