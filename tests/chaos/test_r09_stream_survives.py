@@ -12,6 +12,7 @@ from tests.live_rig import fault
 from tests.stream_rig import StreamRig, running, stream_rig, until
 
 CANARY = "canary-stream-key-0815"
+STREAM_LOG = "app.services.transport.stream_log"
 CAP_S = 60
 # What the simulator calls the sockets of each.
 SOCKETS = {"coinglass": "ws", "okx": "ws_public"}
@@ -19,6 +20,12 @@ SOCKETS = {"coinglass": "ws", "okx": "ws_public"}
 
 def ws(kind: str, value: Any = None, **more: Any) -> dict[str, Any]:
     return fault("coinglass", kind, value, endpoint="ws", **more)
+
+
+def told(caplog: pytest.LogCaptureFixture, name: str) -> list[dict[str, Any]]:
+    """Lines of the streams that have this field."""
+    found = [vars(record) for record in caplog.records if record.name == STREAM_LOG]
+    return [line for line in found if name in line]
 
 
 async def until_events(rig: StreamRig, count: int = 1) -> None:
@@ -74,8 +81,9 @@ async def test_a_frame_of_the_stream_agrees_with_the_market_in_side_and_size() -
 )
 @pytest.mark.parametrize("source", ["coinglass", "okx"])
 async def test_the_stream_comes_back_and_states_the_gap(
-    source: str, broken: dict[str, Any], reason: str, seen_within_s: int
+    source: str, broken: dict[str, Any], reason: str, seen_within_s: int, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", logger=STREAM_LOG)
     async with stream_rig() as rig:
         stream: Any = getattr(rig, source)
         stream.watch(["BTC"])
@@ -98,6 +106,9 @@ async def test_the_stream_comes_back_and_states_the_gap(
     assert last_ms <= gap.from_ms <= gap.to_ms
     frame = next(frame for frame in rig.kept.frames if frame.gap is not None)
     assert gap.to_ms == frame.ts_init_ms
+    *_, broke, mended = told(caplog, "new")
+    assert (broke["source"], broke["new"], broke["why"].split(";")[0]) == (source, "connecting", reason)
+    assert (mended["new"], mended["reconnects"]) == ("live", 1)
 
 
 async def test_accept_then_drop_a_hundred_times_is_neither_hammered_nor_the_end() -> None:
@@ -136,7 +147,10 @@ async def test_without_a_key_the_stream_is_off_and_says_so() -> None:
 
 @pytest.mark.parametrize("dialect", ["envelope", "channel", "rows"])
 @pytest.mark.parametrize("provider", ["coinglass", "okx"])
-async def test_a_wholly_unknown_dialect_is_an_alarm_within_a_minute(provider: str, dialect: str) -> None:
+async def test_a_wholly_unknown_dialect_is_an_alarm_within_a_minute(
+    provider: str, dialect: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger=STREAM_LOG)
     async with stream_rig() as rig:
         stream = rig.coinglass if provider == "coinglass" else rig.okx
         stream.watch(["BTC"])
@@ -149,6 +163,9 @@ async def test_a_wholly_unknown_dialect_is_an_alarm_within_a_minute(provider: st
             assert rig.kept.frames == []
             rig.sim.break_with()
             await rig.flow(lambda: stream.status().state is LinkState.LIVE)
+        samples = {(record["source"], record["reason"]) for record in told(caplog, "sample")}
+        assert samples == {(provider, reason) for reason in stream.status().rejects}
+        assert "alarm" in [record["new"] for record in told(caplog, "new")]
 
 
 async def test_noise_between_the_frames_costs_nothing() -> None:

@@ -21,6 +21,7 @@ from app.services.coinglass.stream_parse import kind_of, parse_frame, read_refus
 from app.services.coinglass.stream_wire import TICKER, TRADES
 from app.services.transport.socket import Heard, Send, SocketConfig, SupervisedSocket, Timing
 from app.services.transport.stream_health import StreamHealth
+from app.services.transport.stream_log import StreamLog
 
 # The pair of a coin on each exchange that lists it, as CoinGlass spells them.
 Pairs: TypeAlias = Callable[[str], Mapping[str, str]]
@@ -51,6 +52,7 @@ def keyed_socket(url: str, api_key: str | None, *, reconnect_s: float) -> Socket
         ping_s=20.0,
         missed_pongs=2,
         stall_s=2 * EXPECTED_GAP_S,
+        secrets=(api_key,),
     )
 
 
@@ -86,6 +88,9 @@ class CoinGlassStream:
         self._look_s = 0.0
         self._sink: FrameSink | None = None
         self._health = StreamHealth(now_ms=now_ms, monotonic=timing.monotonic, expected_gap_s=EXPECTED_GAP_S)
+        secrets = () if socket is None else socket.secrets
+        self._is_new = False  # nothing came over this connection yet
+        self._told = StreamLog(self.name, monotonic=timing.monotonic, secrets=secrets)
         self._socket = None if socket is None else SupervisedSocket(socket, self, timing)
 
     async def run(self, sink: FrameSink) -> None:
@@ -123,12 +128,20 @@ class CoinGlassStream:
     async def opened(self, send: Send) -> None:
         """Subscriptions do not survive a reconnect."""
         self._health.opened()
+        self._is_new = True
         self._subscribed = set()
         self._look_s = 0.0
         await self.tick(send)
 
     def lost(self, reason: str) -> None:
         self._health.lost(reason)
+        self._tell_state(reason)
+
+    def _tell_state(self, reason: str = "") -> None:
+        """To the log. reason: why the connection ended, when it did."""
+        status = self.status()
+        why = "; ".join(filter(None, (reason, status.detail)))
+        self._told.state(status.state, why, reconnects=status.reconnects)
 
     async def heard(self, frame: bytes) -> Heard:
         read = parse_frame(frame, self._now_ms())
@@ -137,11 +150,16 @@ class CoinGlassStream:
             return Heard.REFUSED if read_refusal(frame) else Heard.OTHER
         kinds = [kind for kind in ("liquidations", "trades", "ticks") if getattr(read, kind)]
         missed = self._health.note(events, read.rejects, kinds)
+        if read.rejects:
+            self._told.rejected(read.rejects, frame)
         if not events:
             self._health.note_unreadable(kind_of(frame))
             return Heard.OTHER
         if missed is not None:
             read = replace(read, gap=StreamGap(self.name, *missed))
+        if self._is_new:
+            self._is_new = False
+            self._tell_state()
         await self._deliver(read)
         return Heard.DATA
 
@@ -151,6 +169,7 @@ class CoinGlassStream:
 
     async def tick(self, send: Send) -> None:
         """Bring the subscriptions in line with what is wanted."""
+        self._tell_state()
         if self._monotonic() < self._look_s:
             return
         self._look_s = self._monotonic() + _LOOK_AGAIN_S

@@ -21,6 +21,7 @@ from app.services.okx.client import PROVIDER
 from app.services.okx.stream_parse import SUFFIX, kind_of, parse_frame, read_notice
 from app.services.transport.socket import Heard, Send, SocketConfig, SupervisedSocket, Timing
 from app.services.transport.stream_health import StreamHealth
+from app.services.transport.stream_log import StreamLog
 
 # Coins per contract by base asset; raises `ProviderError` when they cannot be had.
 ContractValues: TypeAlias = Callable[[], Awaitable[Mapping[str, float]]]
@@ -74,6 +75,9 @@ class OkxStream:
             monotonic=timing.monotonic,
             expected_gap_s=EXPECTED_GAP_S,
         )
+        self._is_new = False  # nothing came over this connection yet
+        # Swaps that are not settled in USDT come in the same channel, and are not ours.
+        self._told = StreamLog(self.name, monotonic=timing.monotonic, usual={"other_contract"})
         self._socket = SupervisedSocket(socket, self, timing)
 
     async def run(self, sink: FrameSink) -> None:
@@ -106,6 +110,7 @@ class OkxStream:
     async def opened(self, send: Send) -> None:
         """Subscriptions do not survive a reconnect; their budget is the connection's."""
         self._health.opened()
+        self._is_new = True
         self._subscribed = {}
         self._asked_s.clear()
         self._refused = ""
@@ -113,6 +118,13 @@ class OkxStream:
 
     def lost(self, reason: str) -> None:
         self._health.lost(reason)
+        self._tell_state(reason)
+
+    def _tell_state(self, reason: str = "") -> None:
+        """To the log. reason: why the connection ended, when it did."""
+        status = self.status()
+        why = "; ".join(filter(None, (reason, status.detail)))
+        self._told.state(status.state, why, reconnects=status.reconnects)
 
     async def heard(self, frame: bytes) -> Heard:
         read = parse_frame(frame, self._now_ms(), self._sizes)
@@ -124,12 +136,17 @@ class OkxStream:
             self._sizes_due_s = min(self._sizes_due_s, self._sizes_tried_s + _SIZES_RETRY_S)
         kinds = [kind for kind in ("liquidations", "trades", "ticks") if getattr(read, kind)]
         missed = self._health.note(events, read.rejects, kinds)
+        if read.rejects:
+            self._told.rejected(read.rejects, frame)
         if not events:
             if not self._readable().issuperset(read.rejects):
                 self._health.note_unreadable(kind_of(frame))
             return Heard.OTHER
         if missed is not None:
             read = replace(read, gap=StreamGap(self.name, *missed))
+        if self._is_new:
+            self._is_new = False
+            self._tell_state()
         if self._sink is not None:
             await self._sink(read)
         return Heard.DATA
@@ -145,6 +162,7 @@ class OkxStream:
 
     async def tick(self, send: Send) -> None:
         """Keep the sizes of contracts young and the subscriptions in line with what is wanted."""
+        self._tell_state()
         await self._load_sizes()
         wanted = self._wanted()
         await self._ask(send, "unsubscribe", [arg for arg in self._subscribed if arg not in wanted])

@@ -74,7 +74,8 @@ class SocketConfig:
 
     base_s, cap_s: bounds of the wait before the next attempt. ping_s: between two pings; missed_pongs: so
     many without an answer are too many. stall_s: without data for so long, the connection is given up.
-    refused_s: longest wait after a refusal of key or plan. max_bytes: of one frame, unfolded.
+    refused_s: longest wait after a refusal of key or plan. max_bytes: of one frame, unfolded. secrets: what
+    must not be written anywhere.
     """
 
     url: str = field(repr=False)
@@ -87,6 +88,7 @@ class SocketConfig:
     refused_s: float = 900.0
     max_bytes: int = 4 * 2**20
     tick_s: float = 1.0
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Timing(NamedTuple):

@@ -6,11 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from app.core.domain.flow import LinkState
 from app.services.coinglass.stream import MAX_CHANNELS, CoinGlassStream, keyed_socket
-from app.services.transport.socket import Heard
+from app.services.transport.socket import Heard, SocketState
 from tests.stream_rig import Kept, StreamTime
 
+STREAM_LOG = "app.services.transport.stream_log"
 PAIRS = {
     "BTC": {"Binance": "BTCUSDT", "OKX": "BTC-USDT-SWAP", "Bybit": "BTCUSDT", "Gate": "BTC_USDT"},
     "PEPE": {"Bybit": "1000PEPEUSDT"},
@@ -157,3 +160,60 @@ async def test_the_gap_is_on_the_first_data_after_a_loss_and_only_there() -> Non
         None,
     ]
     assert (stream.status().reconnects, stream.status().gaps) == (1, 1)
+
+
+def at(stream: CoinGlassStream, state: SocketState) -> None:
+    """As if its socket were there."""
+    assert stream._socket is not None
+    stream._socket.state = state
+
+
+async def test_the_log_tells_of_a_link_that_breaks_and_of_a_format_that_changed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", logger=STREAM_LOG)
+    time = StreamTime()
+    stream = build(time, key="s3cretkey0123")
+    at(stream, SocketState.OPEN)
+    await stream.opened(Said())
+    unreadable = b'{"channel":"liquidation_orders","data":[{"side":9,"key":"s3cretkey0123"}]}'
+    for _ in range(90):
+        await stream.heard(unreadable)
+        await time.pass_s(1.0, turns=0)
+        await stream.tick(Said())
+    stream.lost("stall")
+    told = [record for record in caplog.records if record.name == STREAM_LOG]
+    changes = [(one.old, one.new) for one in told if hasattr(one, "new")]  # type: ignore[attr-defined]
+    assert changes == [("off", "silent"), ("silent", "alarm")]
+    [sample] = [one for one in told if hasattr(one, "sample")]
+    assert (sample.reason, sample.count) == ("unknown_shape", 1)  # type: ignore[attr-defined]
+    assert "s3cretkey" not in str([vars(one) for one in told])
+
+
+async def test_the_log_tells_when_data_comes_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger=STREAM_LOG)
+    time = StreamTime()
+    stream = build(time)
+    row = {
+        "baseAsset": "BTC",
+        "exName": "OKX",
+        "price": 1.0,
+        "side": 1,
+        "symbol": "BTC-USDT-SWAP",
+        "volUsd": 5,
+    }
+    frame = json.dumps({"channel": "liquidationOrders", "data": [{**row, "time": time.now_ms()}]}).encode()
+    for _ in range(2):
+        at(stream, SocketState.OPEN)
+        await stream.opened(Said())
+        await stream.heard(frame)
+        at(stream, SocketState.WAITING)
+        stream.lost("drop")
+    told = [record for record in caplog.records if record.name == STREAM_LOG]
+    changes = [(one.old, one.new, one.why, one.reconnects) for one in told]  # type: ignore[attr-defined]
+    assert changes == [
+        ("off", "live", "", 0),
+        ("live", "connecting", "drop", 0),
+        ("connecting", "live", "", 1),
+        ("live", "connecting", "drop", 1),
+    ]

@@ -6,12 +6,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from app.core.domain.flow import LinkState
 from app.core.errors import ProviderUnavailable
 from app.services.okx.stream import MAX_WATCHED, OkxStream, public_socket
-from app.services.transport.socket import Heard
+from app.services.transport.socket import Heard, SocketState
 from tests.stream_rig import StreamTime
 
+STREAM_LOG = "app.services.transport.stream_log"
 ORDER = {"bkPx": "100", "posSide": "long", "side": "sell", "sz": "2", "ts": "1760000000000"}
 LIQUIDATIONS = {"channel": "liquidation-orders", "instType": "SWAP"}
 
@@ -151,3 +154,25 @@ async def test_without_any_sizes_orders_that_cannot_be_used_are_an_alarm_whateve
         await time.pass_s(1.0, turns=0)
     assert stream.status().state is LinkState.ALARM
     assert "liquidations" in stream.status().detail
+
+
+async def test_the_log_tells_of_a_link_that_breaks_and_of_rejects_that_are_faults(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", logger=STREAM_LOG)
+    stream = build(StreamTime(), Sizes({"BTC": 0.01}))
+    stream._socket.state = SocketState.OPEN
+    await stream.opened(Said())
+    await stream.heard(push("BTC-USDT-SWAP"))
+    await stream.heard(push("BTC-USD-SWAP"))
+    await stream.heard(b"<html>")
+    stream._socket.state = SocketState.WAITING
+    stream.lost("drop")
+    told = [record for record in caplog.records if record.name == STREAM_LOG]
+    assert [(one.getMessage(), one.source) for one in told] == [  # type: ignore[attr-defined]
+        ("a stream changed its state", "okx"),
+        ("events of a stream are rejected", "okx"),
+        ("a stream changed its state", "okx"),
+    ]
+    assert (told[1].reason, told[1].sample) == ("not_json", "<html>")  # type: ignore[attr-defined]
+    assert told[2].why == "drop"  # type: ignore[attr-defined]
