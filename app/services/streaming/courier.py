@@ -218,6 +218,14 @@ class Courier:
         await self._visit(lambda: self._outbox.sent(job.deliveries, message_id=message_id, now_ms=now_ms))
         self._count(job, Outcome.EDITED if job.is_edit else Outcome.SENT)
         self._ledger.arrived(job.chat, now_ms)
+        self._note_sent(job)
+
+    def _note_sent(self, job: Job) -> None:
+        """waitMs: from when the service learned of this revision of the first alert."""
+        ids = told_ids(row.alert_id for row in job.deliveries)
+        seen = {"alertId": ids, "alerts": len(job.deliveries), "scheme": scheme_of(job.chat)}
+        seen |= {"waitMs": self._age_ms(job.deliveries[0]), "isEdit": job.is_edit}
+        _log.info("an alert is sent", extra=seen)
 
     async def _on_failure(self, job: Job, error: DeliveryError) -> bool:
         self._ledger.failed(job.chat, str(error))

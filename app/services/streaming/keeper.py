@@ -75,8 +75,9 @@ class AlertKeeper:
         self._waiting[verdict.alert.id] = verdict if before is None else _joined(before, verdict)
         if len(self._waiting) > self._max_waiting:
             # The oldest has waited longest and is worth least by now.
-            self._waiting.popitem(last=False)
+            lost_id, _ = self._waiting.popitem(last=False)
             self.lost += 1
+            _log.error("an alert is lost: too many wait for the database", extra={"alertId": lost_id})
 
     async def _store_waiting(self) -> None:
         async with self._turn:
@@ -89,6 +90,7 @@ class AlertKeeper:
                     return
                 self._forget(batch)
                 self.stored += len(batch)
+                _note_stored(batch)
                 self._on_stored()
             self._note_recovery()
 
@@ -110,6 +112,16 @@ class AlertKeeper:
             _log.info("the database takes alerts again")
         self.trouble = None
         self._stuck.clear()
+
+
+def _note_stored(batch: Sequence[GateVerdict]) -> None:
+    """One line for each that the gate let through: it bounds those, and what it drops is only counted."""
+    for verdict in batch:
+        if verdict.reason is None:
+            alert = verdict.alert
+            seen = {"alertId": alert.id, "revision": alert.revision, "kind": alert.kind.value}
+            seen |= {"symbol": alert.symbol, "direction": alert.direction.value}
+            _log.info("an alert is stored", extra={**seen, "severity": alert.severity.value})
 
 
 def _joined(older: GateVerdict, newer: GateVerdict) -> GateVerdict:

@@ -289,6 +289,19 @@ class TestWhatAnswersMean:
         (line,) = [record for record in caplog.records if record.message == "a message was given up"]
         assert line.__dict__["alertId"] == second.id
 
+    async def test_what_was_sent_is_a_line_with_its_id_and_its_wait_and_without_the_chat(
+        self, rig: DeliveryRig, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("INFO", logger="app.services.streaming.courier")
+        alert = an_alert()
+        await rig.keep(alert)
+        rig.clock.tick(2)
+        await turn(rig.service())
+        (line,) = [vars(record) for record in caplog.records if record.message == "an alert is sent"]
+        assert (line["alertId"], line["alerts"], line["scheme"]) == (alert.id, 1, "telegram")
+        assert (line["waitMs"], line["isEdit"]) == (rig.clock.now_ms() - alert.ts_init_ms, False)
+        assert CHAT not in str(line)
+
     async def test_an_edit_that_is_refused_leaves_the_message_as_it_is(self, rig: DeliveryRig) -> None:
         service = rig.service()
         await rig.keep(an_alert())

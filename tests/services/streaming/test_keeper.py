@@ -102,11 +102,28 @@ async def test_of_an_alert_that_grows_meanwhile_only_the_newest_revision_waits_f
     assert only.reason is None  # the first revision was told, and that is not taken back
 
 
-async def test_beyond_the_bound_the_oldest_is_lost_and_counted() -> None:
+async def test_what_somebody_is_told_of_is_a_line_with_its_id_when_it_is_stored(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", logger="app.services.streaming.keeper")
+    rig = Rig()
+    await rig.keeper.keep([verdict(1), verdict(2, reason=DropReason.MUTED)])
+    (line,) = [vars(record) for record in caplog.records]
+    found = alert(id=f"{1:016x}")
+    assert (line["message"], line["alertId"], line["revision"]) == ("an alert is stored", found.id, 1)
+    assert (line["kind"], line["symbol"]) == (found.kind, found.symbol)
+    assert (line["direction"], line["severity"]) == (found.direction, found.severity)
+
+
+async def test_beyond_the_bound_the_oldest_is_lost_counted_and_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     rig = Rig(max_waiting=2)
     rig.store.is_up = False
     await rig.keeper.keep([verdict(1), verdict(2), verdict(3)])
     assert (rig.keeper.waiting, rig.keeper.lost) == (2, 1)
+    (line,) = [vars(record) for record in caplog.records if "lost" in record.message]
+    assert (line["levelname"], line["alertId"]) == ("ERROR", f"{1:016x}")
     rig.store.is_up = True
     await rig.keeper.settle()
     assert [number for number, _ in rig.stored()] == [f"{number:016x}" for number in (2, 3)]
