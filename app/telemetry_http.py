@@ -40,7 +40,9 @@ class HttpMetrics:
         )
         for reason in REFUSALS:
             self._refused.labels(reason)
-        in_flight = Gauge("http_requests_in_flight", "Requests being answered now.", registry=registry)
+        in_flight = Gauge(
+            "http_requests_in_flight", "Requests being answered now, but for scrapes.", registry=registry
+        )
         in_flight.set_function(lambda: self._in_flight)
         registry.register(_EarlierNames(self._requests, self._times))
         self._in_flight = 0
@@ -50,9 +52,12 @@ class HttpMetrics:
         """A request has come."""
         self._in_flight += 1
 
+    def ended(self) -> None:
+        """One that had come is over."""
+        self._in_flight -= 1
+
     def answered(self, *, method: str, route: str, status: int, elapsed_s: float) -> None:
         """It was answered; `route` is the template (`/signals/{symbol}`), never the path as typed."""
-        self._in_flight -= 1
         key = (method, route, status)
         found = self._counts.get(key)
         if found is None:

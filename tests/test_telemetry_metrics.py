@@ -161,6 +161,7 @@ class TestHttp:
         metrics.http.begun()
         assert value(metrics, "http_requests_in_flight") == 1
         metrics.http.answered(method="GET", route="/", status=200, elapsed_s=0.0)
+        metrics.http.ended()
         assert value(metrics, "http_requests_in_flight") == 0
 
     def test_every_reason_of_a_refusal_is_there_before_the_first(self) -> None:

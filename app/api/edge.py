@@ -41,6 +41,7 @@ from app.api.session import Sessions
 from app.core.errors import ServiceError
 
 LIVE_PATH = "/health/live"
+METRICS_PATH = "/metrics"
 TELEGRAM_PATH = "/telegram/webhook"
 SESSION_PATH = "/api/session"
 INDEX_PATH = "/"
@@ -127,7 +128,9 @@ class Edge:
         answer = self._answering(scope, exchange, send)
         work = Answering(scope["request_id"])
         work.begin()
-        self._observe.begun()
+        is_scrape = scope["path"] == METRICS_PATH
+        if not is_scrape:
+            self._observe.begun()
         end_trace = None if self._trace is None else self._trace(method)
         try:
             await self._handle(scope, self._capped(exchange, receive), answer, headers, exchange)
@@ -137,6 +140,8 @@ class Edge:
                 raise  # half an answer is out: only closing the connection tells the client
             await internal_problem(scope)(scope, receive, answer)
         finally:
+            if not is_scrape:
+                self._observe.ended()
             # An answer without an end took as long as its beginning.
             ended_s = self._monotonic() if exchange.begun_s is None else exchange.begun_s
             route = self._account(scope, method, exchange.status, ended_s - started_s)

@@ -325,12 +325,15 @@ class Counted:
     """Remembers what the edge tells of requests."""
 
     def __init__(self) -> None:
-        self.begun_count = 0
+        self.begun_count = self.ended_count = 0
         self.answers: list[dict[str, Any]] = []
         self.refusals: list[str] = []
 
     def begun(self) -> None:
         self.begun_count += 1
+
+    def ended(self) -> None:
+        self.ended_count += 1
 
     def answered(self, **seen: Any) -> None:
         self.answers.append(seen)

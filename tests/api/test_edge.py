@@ -336,7 +336,13 @@ class TestRefusals:
         for path in ("/signals/BTC", "/health/live", "/nowhere"):
             await rig.get(path, headers=bearer(READ))
         await rig.get("/signals/BTC")
-        assert rig.counted.begun_count == len(rig.counted.answers) == 4
+        assert rig.counted.begun_count == rig.counted.ended_count == len(rig.counted.answers) == 4
+
+    async def test_a_scrape_is_an_answer_and_does_not_count_itself_as_under_way(self, make_rig: Any) -> None:
+        rig = make_rig()
+        assert (await rig.get("/metrics")).status_code == 200
+        assert [one["route"] for one in rig.counted.answers] == ["/metrics"]
+        assert (rig.counted.begun_count, rig.counted.ended_count) == (0, 0)
 
 
 class TestLines:
