@@ -75,7 +75,7 @@ def _open_door(listener: socket.socket, base: Base, process: StreamProcess, role
     keys = accepted_keys(base.settings)
     settings = base.settings
     is_open = not keys and settings.dashboard_token is None and settings.env != "prod"
-    parts = DoorParts(role, base.metrics.metrics_text, process.health, keys, is_open)
+    parts = DoorParts(role, base.metrics.metrics_text, process.health, keys, is_open, base.metrics.http)
     base.stages[0].add("door", WorkerDoor(listener, parts).run)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,17 +19,19 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from app.api.auth import find_key
-from app.api.edge import LIVE_PATH
+from app.api.edge import LIVE_PATH, METRICS_PATH
 from app.api.errors import MissingScope, Unauthorized
 from app.api.options import ApiKey
 from app.api.options import Scope as KeyScope
 from app.api.problems import problem_response
+from app.api.request_observer import RequestObserver
 from app.api.routes_metrics import METRICS_MEDIA_TYPE
 from app.core.domain.status import DependencyState, DependencyStatus
 from app.core.errors import ServiceError
 
 READY_PATH = "/health/ready"
-METRICS_PATH = "/metrics"
+_PATHS = frozenset({LIVE_PATH, READY_PATH, METRICS_PATH})
+_METHODS = frozenset({"GET", "HEAD"})
 # One scraper and one supervisor; more is somebody's mistake.
 MAX_CONNECTIONS = 16
 _STOP_S = 1
@@ -36,13 +39,15 @@ _STOP_S = 1
 
 @dataclass(frozen=True, slots=True)
 class DoorParts:
-    """What the door shows. health: of the worker's parts; keys: who may see it, everybody when `is_open`."""
+    """What the door shows. health: of the worker's parts; keys: who may see it, everybody when `is_open`;
+    observe: told of every answer and refusal."""
 
     role: str
     metrics_text: Callable[[], bytes]
     health: Callable[[], Sequence[DependencyStatus]]
     keys: tuple[ApiKey, ...]
     is_open: bool
+    observe: RequestObserver
 
 
 class WorkerDoor:
@@ -79,13 +84,26 @@ class WorkerDoor:
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, as ASGI."""
         if scope["type"] == "http":
-            await self._answer_of(scope)(scope, receive, send)
+            started_s = time.perf_counter()
+            answer = self._answer_of(scope)
+            self._count(scope, answer.status_code, time.perf_counter() - started_s)
+            await answer(scope, receive, send)
+
+    def _count(self, scope: Scope, status: int, elapsed_s: float) -> None:
+        """Under the names the web's edge uses; every answer is made at once, so none is under way."""
+        refused_as = scope.get("refused_as")
+        is_routed = scope["path"] in _PATHS and refused_as is None
+        route = scope["path"] if is_routed else "unrouted"
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        self._parts.observe.answered(method=method, route=route, status=status, elapsed_s=elapsed_s)
+        if refused_as is not None:
+            self._parts.observe.refused(refused_as)
 
     def _answer_of(self, scope: Scope) -> Response:
         path = scope["path"]
-        if path not in {LIVE_PATH, READY_PATH, METRICS_PATH}:
+        if path not in _PATHS:
             return PlainTextResponse("no such route\n", 404)
-        if scope["method"] not in {"GET", "HEAD"}:
+        if scope["method"] not in _METHODS:
             return PlainTextResponse("GET or HEAD\n", 405, headers={"Allow": "GET, HEAD"})
         if path == LIVE_PATH:
             return _json(200, {"status": "ok"})

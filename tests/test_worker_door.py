@@ -8,7 +8,9 @@ import httpx2
 import pytest
 
 from app.api.options import ApiKey
+from app.api.request_observer import NobodyCounts
 from app.core.domain.status import DependencyState, DependencyStatus
+from app.telemetry_metrics import Metrics
 from app.worker_door import DoorParts, WorkerDoor
 
 READ, ADMIN = "read-key-0123456789", "admin-key-0123456789"
@@ -19,6 +21,7 @@ FINE = DependencyStatus("store", DependencyState.OK, "")
 def parts(**given: Any) -> DoorParts:
     usual: dict[str, Any] = {"role": "detect", "metrics_text": lambda: b"signals_total 1\n"}
     usual |= {"health": lambda: (FINE,), "keys": KEYS, "is_open": False}
+    usual |= {"observe": NobodyCounts()}
     return DoorParts(**(usual | given))
 
 
@@ -72,3 +75,23 @@ async def test_nothing_else_is_served() -> None:
     assert (await ask("/signals/BTC", key=ADMIN)).status_code == 404
     refused = await ask("/metrics", key=ADMIN, method="POST")
     assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+
+
+async def test_answers_and_refusals_are_counted_like_those_of_the_web() -> None:
+    metrics = Metrics()
+    given: dict[str, Any] = {"metrics_text": metrics.metrics_text, "observe": metrics.http}
+    for _ in range(6):
+        await ask("/metrics", **given)
+    await ask("/health/ready", key=READ, **given)
+    await ask("/etc/passwd", key=ADMIN, **given)
+    await ask("/health/live", method="BREW", **given)
+    await ask("/metrics", key=ADMIN, **given)
+    text = (await ask("/metrics", key=ADMIN, **given)).text
+    assert 'http_refused_total{reason="unauthorized"} 6.0' in text
+    assert 'http_refused_total{reason="scope"} 1.0' in text
+    assert 'http_requests_total{method="GET",route="/metrics",status="200"} 1.0' in text
+    assert 'http_requests_total{method="GET",route="unrouted",status="401"} 6.0' in text
+    assert 'http_requests_total{method="GET",route="unrouted",status="404"} 1.0' in text
+    assert 'http_requests_total{method="OTHER",route="/health/live",status="405"} 1.0' in text
+    assert "passwd" not in text
+    assert "http_requests_in_flight 0.0" in text
