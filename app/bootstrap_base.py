@@ -174,7 +174,10 @@ def build_base(
     )
 
     tracing = build_tracing(
-        settings.otel_exporter_otlp_endpoint, version=__version__, data_mode=settings.data_mode
+        settings.otel_exporter_otlp_endpoint,
+        version=__version__,
+        data_mode=settings.data_mode,
+        on_failure=metrics.process.note_unsent_traces,
     )
 
     def observe(call: CallRecord) -> None:

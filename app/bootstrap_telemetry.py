@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 FATES = ("kept", "edited", *DropReason)
 
 
-def build_tracing(endpoint: str | None, *, version: str, data_mode: str) -> Tracing | None:
-    """Traces to a collector; None, and nothing of it loaded, without one.
+def build_tracing(
+    endpoint: str | None, *, version: str, data_mode: str, on_failure: Callable[[], None] = lambda: None
+) -> Tracing | None:
+    """Traces to a collector; None, and nothing of it loaded, without one. on_failure: of a batch not taken.
 
     Raises:
         ConfigurationError: its packages are not installed.
@@ -49,7 +51,7 @@ def build_tracing(endpoint: str | None, *, version: str, data_mode: str) -> Trac
             "OTEL_EXPORTER_OTLP_ENDPOINT: the packages of OpenTelemetry are not installed: "
             "pip install --require-hashes -r requirements-otel.txt"
         ) from error
-    return Tracing(endpoint, version=version, data_mode=data_mode)
+    return Tracing(endpoint, version=version, data_mode=data_mode, on_failure=on_failure)
 
 
 def watch_ground(

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from prometheus_client import CollectorRegistry, Gauge, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, PlatformCollector, ProcessCollector
 
 EVERY_S = 0.25
 WINDOW_S = 15.0
@@ -67,6 +67,15 @@ class ProcessMetrics:
         PlatformCollector(registry=registry)
         tasks = Gauge("asyncio_tasks", "Tasks of the event loop.", registry=registry)
         tasks.set_function(_task_count)
+        self._unsent = Counter(
+            "trace_export_failures_total",
+            "Batches of traces that the collector did not take; 0 where there are no traces.",
+            registry=registry,
+        )
+
+    def note_unsent_traces(self) -> None:
+        """A batch of traces was not taken; from any thread."""
+        self._unsent.inc()
 
     def watch_loop(self, lag: LoopLag) -> None:
         """Show what it measures."""

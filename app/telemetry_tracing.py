@@ -11,15 +11,15 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from opentelemetry import context as spans
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanKind, StatusCode
 
 from app.telemetry_upstream import CallFigures
@@ -31,6 +31,38 @@ _EXPORT_S = 3.0
 _STOP_S = 1.5
 # It writes a line with a traceback for each batch that a dead collector did not take.
 _NOISY = ("opentelemetry", "urllib3")
+_log = logging.getLogger(__name__)
+
+
+class WatchedExporter(SpanExporter):
+    """Sends by `sender`; says once when that begins to fail, and once when it works again. Called by the
+    thread that sends. on_failure: told of every batch that was not taken."""
+
+    def __init__(self, sender: SpanExporter, on_failure: Callable[[], None]) -> None:
+        self._sender = sender
+        self._on_failure = on_failure
+        self._is_failing = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send one batch."""
+        result = self._sender.export(spans)
+        is_failing = result is not SpanExportResult.SUCCESS
+        if is_failing:
+            self._on_failure()
+        if is_failing and not self._is_failing:
+            _log.warning("traces do not arrive: the collector does not take them")
+        elif self._is_failing and not is_failing:
+            _log.info("traces arrive again")
+        self._is_failing = is_failing
+        return result
+
+    def shutdown(self) -> None:
+        """Send nothing more."""
+        self._sender.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Nothing waits here."""
+        return self._sender.force_flush(timeout_millis)
 
 
 class Tracing:
@@ -44,8 +76,10 @@ class Tracing:
         data_mode: str,
         every_ms: int = _EVERY_MS,
         max_queued: int = MAX_QUEUED,
+        on_failure: Callable[[], None] = lambda: None,
     ) -> None:
-        """endpoint: base address of the collector; traces go to `/v1/traces` beneath it."""
+        """endpoint: base address of the collector; traces go to `/v1/traces` beneath it. on_failure: called
+        from another thread for each batch that could not be sent."""
         for name in _NOISY:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         about = {"service.name": "crypto-futures-signals", "service.version": version, "data_mode": data_mode}
@@ -53,7 +87,7 @@ class Tracing:
         exporter = OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces", timeout=_EXPORT_S)
         self._provider.add_span_processor(
             BatchSpanProcessor(
-                exporter,
+                WatchedExporter(exporter, on_failure),
                 max_queue_size=max_queued,
                 max_export_batch_size=min(_BATCH, max_queued),
                 schedule_delay_millis=every_ms,

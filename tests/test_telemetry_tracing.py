@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from app.bootstrap_telemetry import build_tracing
 from app.core.errors import ConfigurationError
+from app.telemetry_metrics import Metrics
 from app.telemetry_tracing import Tracing
 from tests.live_process import ROOT, clean_environment
 from tests.live_rig import closed_port, fault, live_rig
@@ -32,6 +33,7 @@ class Collector:
     url: str
     paths: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    status: int = 200
 
     def spans(self) -> list[Any]:
         return [
@@ -59,7 +61,7 @@ def collector() -> Iterator[Collector]:
         def do_POST(self) -> None:
             found.bodies.append(self.rfile.read(int(self.headers["content-length"])))
             found.paths.append(self.path)
-            self.send_response(200)
+            self.send_response(found.status)
             self.send_header("content-length", "0")
             self.end_headers()
 
@@ -129,6 +131,40 @@ async def test_a_dead_collector_changes_no_answer_and_holds_up_no_stop(
                 base_tracing.request("GET")("/", 200)
                 await base_tracing.close(within_s=0.05)
     assert not [record for record in caplog.records if record.name.startswith("opentelemetry")]
+
+
+async def test_an_outage_of_the_collector_is_two_lines_and_a_count(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="app.telemetry_tracing")
+    metrics = Metrics()
+
+    def failures() -> float | None:
+        return metrics.registry.get_sample_value("trace_export_failures_total")
+
+    assert failures() == 0
+    with collector() as found:
+        tracing = Tracing(
+            found.url,
+            version="1",
+            data_mode="demo",
+            every_ms=20,
+            on_failure=metrics.process.note_unsent_traces,
+        )
+
+        async def trace_until(is_so: Callable[[], bool]) -> None:
+            async with asyncio.timeout(30):
+                while not is_so():
+                    tracing.request("GET")("/", 200)
+                    await asyncio.sleep(0.01)
+
+        await trace_until(lambda: bool(found.bodies))
+        assert caplog.messages == []
+        found.status = 400
+        await trace_until(lambda: (failures() or 0) >= 3)
+        assert caplog.messages == ["traces do not arrive: the collector does not take them"]
+        found.status = 200
+        await trace_until(lambda: len(caplog.messages) > 1)
+        assert caplog.messages[1:] == ["traces arrive again"]
+        await tracing.close(within_s=20)
 
 
 async def test_what_cannot_be_sent_is_dropped_beyond_a_bound() -> None:
