@@ -31,10 +31,13 @@ from app.bootstrap_telemetry import watch_record
 from app.bootstrap_use_cases import UseCases, build_use_cases, engine_config
 from app.core.clock import Clock, SystemClock
 from app.core.domain.context import DataMode
+from app.core.domain.status import DependencyStatus
 from app.core.ports import Provider
 from app.services.keyring import Keyring
 from app.services.record_figures import RecordFigures
 from app.services.streaming.stages import Stages
+from app.services.streaming.status_board import StatusBoard
+from app.services.streaming.worker_watch import WorkerWatch
 from app.services.transport.http import CallRecord
 from app.settings import Settings
 
@@ -87,6 +90,8 @@ def build(
     webhook = None if bot is None else bot.webhook
     if stream is not None:
         use_cases.dependencies.append(stream.worker.dependency)
+    else:
+        use_cases.dependencies.append(_watched_worker(base))
     thresholds = engine_config(base.signals).thresholds
     options = replace(_api_options(settings, web_dist), thresholds=thresholds)
     admission = Admission(observe=base.metrics.http.refused_at_door)
@@ -155,6 +160,21 @@ def _worker(base: Base, use_cases: UseCases) -> StreamProcess | None:
     from app.bootstrap_stream import build_stream
 
     return build_stream(base, use_cases)
+
+
+def _watched_worker(base: Base) -> Callable[[], DependencyStatus]:
+    """The worker that runs beside this process: wanted where somebody said so, else looked for."""
+    settings = base.settings
+    board = StatusBoard(base.warm, now_ms=base.clock.now_ms, speed=settings.market_speed())
+    watch = WorkerWatch(
+        board.read,
+        is_expected=settings.worker == "off" or settings.env == "prod",
+        now_ms=base.clock.now_ms,
+        monotonic=SystemClock().monotonic_s,
+        speed=settings.market_speed(),
+    )
+    base.stages[0].add("worker watch", watch.run)
+    return watch.status
 
 
 def _pushed_bot(base: Base, use_cases: UseCases) -> tuple[Bot, ChatBook] | None:
