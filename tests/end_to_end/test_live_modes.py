@@ -90,3 +90,11 @@ async def test_a_plan_that_is_upgraded_is_noticed() -> None:
         await rig.signal()
         ready = (await rig.app.get("/health/ready")).json()
     assert next(item for item in ready["providers"] if item["provider"] == "coinglass")["plan"] == "standard"
+
+
+async def test_readiness_has_a_word_for_the_worker_that_runs_beside() -> None:
+    async with live_rig() as rig:
+        ready = (await rig.app.get("/health/ready")).json()
+    (worker,) = [item for item in ready["dependencies"] if item["name"] == "worker"]
+    assert (worker["state"], ready["status"]) == ("starting", "ok")
+    assert "python -m app.worker" in worker["detail"]
