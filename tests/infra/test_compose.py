@@ -134,6 +134,15 @@ class TestWhatIsSeen:
         text = (ROOT / "infra" / "proxy" / "Caddyfile").read_text("utf-8")
         assert text.index("respond /metrics 404") < text.index("reverse_proxy")
 
+    def test_the_figures_of_the_proxy_are_on_a_port_that_no_port_of_the_host_leads_to(
+        self, services: Mapping[str, Any]
+    ) -> None:
+        text = (ROOT / "infra" / "proxy" / "Caddyfile").read_text("utf-8")
+        inside = text.partition("http://:2020 {")[2].partition("\n}\n")[0]
+        assert inside.count("metrics") == 2
+        assert not any("2020" in port for port in services["proxy"]["ports"])
+        assert "http://127.0.0.1:2020/" in services["proxy"]["healthcheck"]["test"]
+
 
 class TestEveryService:
     def test_its_image_is_pinned(self, services: Mapping[str, Any]) -> None:
