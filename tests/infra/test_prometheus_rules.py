@@ -133,7 +133,7 @@ def test_a_rule_reads_recorded_series_that_exist() -> None:
 
 def test_an_input_is_stale_from_where_the_engine_leaves_it_out() -> None:
     (rule,) = (rule for rule in rules() if rule.get("record") == "capability:signal_inputs_stale:ratio15m")
-    pairs = re.findall(r'capability=~?"([^"]+)",\s*le="([^"]+)"', rule["expr"])
+    pairs = re.findall(r'capability=~?"([^"]+)",\s*le=~"(\d+)\(\[\.\]0\)\?"', rule["expr"])
     bounds_ms = {name: float(le) * 1000 for names, le in pairs for name in names.split("|")}
     max_age = MaxAge(**load_signals_config(ROOT / "config" / "signals.toml").max_age.model_dump())
     limits_ms = {
