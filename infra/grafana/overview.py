@@ -21,7 +21,7 @@ def _wrong_now() -> Row:
                 "Alerts that fire",
                 "Empty is good. urgent wakes somebody. Each has an entry in docs/operations.md: what it "
                 "means, how to look, what to do.",
-                Query('ALERTS{alertstate="firing"}'),
+                Query('ALERTS{alertstate="firing", severity!="none"}'),
                 ("severity", "alertname", "part", "role", "provider", "source", "instance"),
                 width=14,
             ),

@@ -33,6 +33,16 @@ from tests.prometheus_rig import (
 WAIT_S = 30.0
 # What Prometheus makes itself.
 OWN = {"up", "ALERTS"}
+# Families of others, and why each is needed. Prometheus shows its own below; no test runs Caddy (2.11).
+OF_PROMETHEUS = {
+    "prometheus_rule_evaluation_failures_total": "a rule that fails is an alert that never comes",
+    "prometheus_notifications_dropped_total": "an alert that fires and is told to nobody",
+    "prometheus_notifications_alertmanagers_discovered": "without one, dropped is normal",
+    "prometheus_config_last_reload_successful": "a changed file that is not in force",
+}
+OF_CADDY = {
+    "caddy_http_request_duration_seconds_count": "502 is the word of the proxy, no process of ours counts it",
+}
 # What a single process does not have.
 OF_ROLES = {"pipeline_backlog_frames"}
 # What a healthy process of a few seconds has nothing of: faults, what takes minutes, what nobody did.
@@ -67,17 +77,19 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield service
 
 
-def loopback_config(port: int) -> str:
+def loopback_config(port: int, own_port: int) -> str:
     """Our configuration with the demo in place of the stack, read ten times as often and by no key."""
     config = yaml.safe_load((FOLDER / "prometheus.yml").read_text("utf-8"))
     config["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(file) for file in RULE_FILES]
     del config["alerting"]
     (web,) = (job for job in config["scrape_configs"] if job["job_name"] == "web")
+    (itself,) = (job for job in config["scrape_configs"] if job["job_name"] == "prometheus")
+    itself["static_configs"] = [{"targets": [f"127.0.0.1:{own_port}"]}]
     for of_the_stack in ("authorization", "dns_sd_configs", "relabel_configs"):
         del web[of_the_stack]
     web["static_configs"] = [{"targets": [f"127.0.0.1:{port}"], "labels": {"role": "web"}}]
-    return yaml.safe_dump(config | {"scrape_configs": [web]})
+    return yaml.safe_dump(config | {"scrape_configs": [web, itself]})
 
 
 def answer(url: str, path: str, **query: str) -> Any:
@@ -92,15 +104,16 @@ def prometheus(demo: Service, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """Its address, once it has read the demo several times and evaluated every rule."""
     folder = tmp_path_factory.mktemp("prometheus")
     config = folder / "prometheus.yml"
-    config.write_text(loopback_config(int(demo.url.rpartition(":")[2])))
-    url = f"http://127.0.0.1:{closed_port()}"
+    own_port = closed_port()
+    config.write_text(loopback_config(int(demo.url.rpartition(":")[2]), own_port))
+    url = f"http://127.0.0.1:{own_port}"
     command = [program("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
     command += [f"--web.listen-address={url.removeprefix('http://')}"]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:
         demo.get("/signals/BTC")
-        _wait_for(lambda: _samples(url, "up == 1"))
+        _wait_for(lambda: _samples(url, 'up{job="web"} == 1'))
         demo.get("/signals/ETH")  # between two readings, so that there is a rate
         # The last shares to come: they need two readings with signals and calls, and then an evaluation.
         _wait_for(lambda: _samples(url, "signals:coverage:mean15m"))
@@ -131,10 +144,21 @@ def _wait_for(what: Callable[[], object]) -> None:
 def test_every_series_that_is_read_is_one_the_service_shows(demo: Service) -> None:
     read = {name for rule in rules() for name in metrics_in(rule["expr"])}
     read |= {name for found in panel_expressions().values() for one in found for name in metrics_in(one)}
-    shown = recorded() | OWN | OF_ROLES
+    shown = recorded() | OWN | OF_ROLES | set(OF_PROMETHEUS) | set(OF_CADDY)
     # The outbox is looked at some seconds after the start.
     _wait_for(lambda: "outbox_depth" in exposed_names(demo.get("/metrics").text))
     assert read - shown - exposed_names(demo.get("/metrics").text) == set()
+
+
+def test_the_figures_of_others_are_all_read_and_prometheus_shows_its_own(prometheus: str) -> None:
+    read = {name for rule in rules() for name in metrics_in(rule["expr"])}
+    assert {name for name in read if name.startswith(("prometheus_", "caddy_"))} == {
+        *OF_PROMETHEUS,
+        *OF_CADDY,
+    }
+    _wait_for(lambda: _samples(prometheus, 'up{job="prometheus"} == 1'))
+    for name in OF_PROMETHEUS:
+        _wait_for(lambda name=name: _samples(prometheus, f'{name}{{job="prometheus"}}'))
 
 
 def test_every_panel_of_a_healthy_demo_shows_something(prometheus: str) -> None:
@@ -156,7 +180,9 @@ def test_every_rule_can_be_evaluated_on_what_the_service_shows(prometheus: str) 
 def test_a_healthy_demo_has_one_alert_that_it_is_a_demo(prometheus: str) -> None:
     def found() -> dict[str, str]:
         alerts = answer(prometheus, "/api/v1/alerts")["alerts"]
-        return {alert["labels"]["alertname"]: alert["annotations"]["summary"] for alert in alerts}
+        named = {alert["labels"]["alertname"]: alert["annotations"]["summary"] for alert in alerts}
+        assert named.pop("Watchdog", None) is not None
+        return named
 
     def is_calm() -> bool:
         """One reading that came late on a busy host begins an alert, and the next one ends it."""
@@ -169,14 +195,17 @@ def test_a_healthy_demo_has_one_alert_that_it_is_a_demo(prometheus: str) -> None
 def test_the_targets_of_the_stack_are_looked_up_and_asked_with_a_key() -> None:
     config = yaml.safe_load((FOLDER / "prometheus.yml").read_text("utf-8"))
     jobs = {job["job_name"]: job for job in config["scrape_configs"]}
-    assert set(jobs) == {"web", "worker"}
-    for job in jobs.values():
+    assert set(jobs) == {"web", "worker", "proxy", "prometheus"}
+    ours = {name: jobs[name] for name in ("web", "worker")}
+    for job in ours.values():
         assert job["authorization"]["credentials_file"] == "/run/secrets/metrics_key"
         assert job["relabel_configs"] == [{"source_labels": ["__meta_dns_name"], "target_label": "role"}]
     names = {
         name: lookup["port"]
-        for job in jobs.values()
+        for job in ours.values()
         for lookup in job["dns_sd_configs"]
         for name in lookup["names"]
     }
     assert names == {"web": 8000, "worker": 9100, "ingest": 9100, "detect": 9100, "deliver": 9100}
+    fixed = {name: jobs[name]["static_configs"] for name in ("proxy", "prometheus")}
+    assert fixed == {"proxy": [{"targets": ["proxy:2020"]}], "prometheus": [{"targets": ["localhost:9090"]}]}
