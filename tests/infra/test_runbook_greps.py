@@ -13,7 +13,10 @@ ROOT = Path(__file__).resolve().parents[2]
 RUNBOOK = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 # A search of a log within one piece of code: options, then one word or a quoted pattern.
 # Not those of other programs of the stack, whose words are theirs.
-_SEARCH = re.compile(r"\blogs\b(?![^`|]* prometheus )[^`]*\|\s*grep((?:\s+-\w+(?:\s+\d+)?)+)\s+(?:\"([^\"]+)\"|([^\s`\"]+))")
+_SEARCH = re.compile(
+    r"\blogs\b(?![^`|]* prometheus )[^`]*\|"
+    r"\s*grep((?:\s+-\w+(?:\s+\d+)?)+)\s+(?:\"([^\"]+)\"|([^\s`\"]+))"
+)
 # Words of lines that no logger of ours writes: levels, what Python and the commands write at their end.
 _NOT_LOGGED = ("error", "Traceback (most recent call last):", "cannot start: DATABASE_URL")
 _LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
