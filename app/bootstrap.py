@@ -118,7 +118,7 @@ def build(
         base.cache.settled,
         api.state.live,
         admission,
-        Refusals(options),
+        Refusals(options, observe=base.metrics.http.refused),
     )
 
 

@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.write(_what_to_open(settings, has_dashboard=application.has_dashboard))
             sys.stdout.flush()
             settle_memory()
-            _serve(application, listener)
+            _serve(application, listener, is_behind_proxy=settings.trusted_proxy_hops > 0)
     except (SettingsError, ConfigurationError) as error:
         sys.stderr.write(f"cannot start: {error}\n")
         return 2
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(application: Application, listener: socket.socket) -> None:
+def _serve(application: Application, listener: socket.socket, *, is_behind_proxy: bool) -> None:
     # uvicorn stops gracefully and then raises the signal again: being told to stop is not a failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     web_server(
@@ -72,6 +72,7 @@ def _serve(application: Application, listener: socket.socket) -> None:
         close_listeners=application.live.close,
         admission=application.admission,
         refusals=application.refusals,
+        is_behind_proxy=is_behind_proxy,
     ).run(sockets=[listener])
 
 

@@ -15,7 +15,16 @@ from prometheus_client.registry import Collector
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0, 4.0, 8.0)
 # Why the edge answers without asking a route; all there are, so that a rate exists before the first one.
-REFUSALS = ("overload", "rate_limit", "client_concurrency", "unauthorized", "origin", "body", "scope")
+REFUSALS = (
+    "overload",
+    "rate_limit",
+    "client_concurrency",
+    "unauthorized",
+    "origin",
+    "body",
+    "scope",
+    "malformed",
+)
 
 
 class HttpMetrics:

@@ -34,11 +34,19 @@ UNTAKEN_S = 40.0
 
 
 def web_server(
-    api: ASGIApp, *, close_listeners: Callable[[], None], admission: Admission, refusals: Refusals
+    api: ASGIApp,
+    *,
+    close_listeners: Callable[[], None],
+    admission: Admission,
+    refusals: Refusals,
+    is_behind_proxy: bool = True,
 ) -> WebServer:
-    """The server of `api`. close_listeners: ends its live clients at the beginning of a stop. admission: how
-    much is let in, and refusals: what the rest is told."""
-    door = Door(admission, refusals, _max_connections())
+    """The server of `api`.
+
+    close_listeners: ends its live clients at the beginning of a stop. admission: how much is let in, and
+    refusals: what the rest is told. is_behind_proxy: all clients come from one address.
+    """
+    door = Door(admission, refusals, _max_connections(), knows_addresses=not is_behind_proxy)
     config = uvicorn.Config(
         api,
         access_log=False,  # request counts and times are on /metrics, without query strings

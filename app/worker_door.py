@@ -24,10 +24,12 @@ from app.api.errors import MissingScope, Unauthorized
 from app.api.options import ApiKey
 from app.api.options import Scope as KeyScope
 from app.api.problems import problem_response
+from app.api.refusals import Refusals
 from app.api.request_observer import RequestObserver
 from app.api.routes_metrics import METRICS_MEDIA_TYPE
 from app.core.domain.status import DependencyState, DependencyStatus
 from app.core.errors import ServiceError
+from app.http_connection import BoundedConnection, Limits
 
 READY_PATH = "/health/ready"
 _PATHS = frozenset({LIVE_PATH, READY_PATH, METRICS_PATH})
@@ -56,6 +58,7 @@ class WorkerDoor:
     def __init__(self, listener: socket.socket, parts: DoorParts) -> None:
         self._listener = listener
         self._parts = parts
+        self._refusals = Refusals(None, observe=parts.observe.refused)
 
     async def run(self) -> None:
         """Serve."""
@@ -63,6 +66,7 @@ class WorkerDoor:
             uvicorn.Config(
                 self.answer,
                 interface="asgi3",
+                http=type("WorkerConnection", (BoundedConnection,), {"limits": Limits(self._refusals)}),
                 access_log=False,
                 log_config=None,  # one redacting log chain for everything, set up by bootstrap
                 server_header=False,

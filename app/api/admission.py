@@ -8,6 +8,11 @@ without waiting for others. Whoever asks during a round waits for its end, so th
 queue. Everyone is let in while the loop now and then finds nobody waiting, or rounds are short. Once somebody
 was waiting every time for `patience_s` and a round took more than `bearable_s`, the questions of each round
 are limited so that it takes about `target_s`; each round that finds nobody waiting opens the limit again.
+
+Callers who ask again as soon as they were answered never leave nobody waiting, and need no limit if they are
+few. So now and then a trial lets in more and more. Rounds become longer, and a longer one finds more of a
+flood waiting: then the trial has failed. Callers who wait for their answers are no more than they were; once
+none of them was refused for a while, the refusing ends.
 """
 
 from __future__ import annotations
@@ -26,13 +31,22 @@ PATIENCE_S: Final = 0.1
 MOST: Final = 512
 # Probes and figures for operators, on top of the limit; more of them in one round are a flood.
 PROBES: Final = 32
+# The same while questions are refused: of connections that ask seldom or are known, and of all others.
+PROBES_SHEDDING: Final = 8
+PROBES_AGAIN_SHEDDING: Final = 2
+# Between two trials; each that fails doubles it. A trial that went well for so long ends the refusing.
+TRIAL_AFTER_S: Final = 1.0
+TRIAL_AFTER_AT_MOST_S: Final = 3.0
+PROVED_S: Final = 0.25
+_MORE_TIMES: Final = 1.5
 _SHRINK_AT_MOST: Final = 0.5
 _GROWTH_FRAC: Final = 0.125
 _REOPEN_FRAC: Final = 0.25
+_WEIGHT: Final = 0.2
 
 
 # Health, and the figures of operators, who want to see the flood.
-PROBE_PATHS: Final = ("/health", "/metrics")
+PROBE_PATHS: Final = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
 # Where the door leaves in the ASGI scope what it knows: a `Visit`, and whether this question is one too many.
 GUEST_KEY: Final = "guest"
 SHED_KEY: Final = "shed"
@@ -46,11 +60,13 @@ class Visit:
 
 
 class Guest(IntEnum):
-    """Who asks, least important first. STRANGER: on a connection that has not proved who it is."""
+    """Who asks, least important first. STRANGER: on a connection that has not proved who it is. PROBE_AGAIN:
+    a probe on a connection of a stranger that had one answered a moment ago."""
 
     STRANGER = 0
     KNOWN = 1
-    PROBE = 2
+    PROBE_AGAIN = 2
+    PROBE = 3
 
 
 class Admission:
@@ -70,9 +86,13 @@ class Admission:
         self._most, self._probes = most, probes
         self._observe = observe
         self._limit = float(most)
-        self._let_in = self._probes_in = self._turned_away = self._answering = 0
+        self._let_in = self._probes_in = self._turned_away = self._probes_away = 0
+        self._answering = self._answering_probes = 0
         self._begun_s = self._begun_worked_s = self._read_worked_s = 0.0
         self._busy_since_s: float | None = None
+        self._is_odd = False
+        self._cost_s = 0.0
+        self._trial = _Trial()
         self.refused = 0
 
     @property
@@ -87,33 +107,51 @@ class Admission:
 
     def would_refuse(self, guest: Guest) -> bool:
         """Whether one more of this kind is one too many now."""
-        if guest is Guest.PROBE:
-            return self._probes_in >= self._probes
         limit = int(self._limit)
-        if guest is Guest.STRANGER and self._limit < self._most:
-            limit -= limit // 2  # the other half is for those who have been served before
+        is_shedding = self._limit < self._most
+        if guest >= Guest.PROBE_AGAIN:
+            if not is_shedding:
+                return self._probes_in >= self._probes
+            is_seldom = guest is Guest.PROBE
+            return self._probes_in >= (PROBES_SHEDDING if is_seldom else PROBES_AGAIN_SHEDDING)
+        if guest is Guest.STRANGER and is_shedding and self._trial.begun_s is None:
+            # The other half is for those who have been served before; the only place is theirs in turn.
+            limit = (limit + self._is_odd) // 2
         return self._let_in >= limit
 
     def admit(self, guest: Guest) -> bool:
         """Take one question into the round that is being read, or refuse it; counted either way."""
+        is_probe = guest >= Guest.PROBE_AGAIN
         if self.would_refuse(guest):
-            self._turned_away += 1
+            if is_probe:
+                self._probes_away += 1
+            else:
+                self._turned_away += 1
             return False
-        if guest is Guest.PROBE:
+        if is_probe:
             self._probes_in += 1
         else:
             self._let_in += 1
         return True
 
+    def turn_away(self) -> None:
+        """One was refused before it asked anything: counted, and no sign of a long round."""
+        self._count(1)
+
     def begin(self, now_s: float, worked_s: float) -> None:
         """What was let in is about to be answered. Monotonic seconds, and processor seconds of the thread:
         what neighbours take of the machine says nothing about how much there is to do."""
         self._begun_s, self._begun_worked_s = now_s, worked_s
-        self._answering = self._let_in
-        refused = self._turned_away
-        self._let_in = self._probes_in = self._turned_away = 0
+        self._answering, self._answering_probes = self._let_in, self._probes_in
+        refused = self._turned_away + self._probes_away
+        self._let_in = self._probes_in = self._turned_away = self._probes_away = 0
+        self._is_odd = not self._is_odd
+        if refused:
+            self._count(refused)
+
+    def _count(self, refused: int) -> None:
         self.refused += refused
-        if refused and self._observe is not None:
+        if self._observe is not None:
             self._observe(refused)
 
     def read(self, worked_s: float) -> None:
@@ -124,6 +162,7 @@ class Admission:
         """Everybody who came meanwhile has been let in or refused."""
         if not self._let_in and not self._turned_away:
             self._busy_since_s = None
+            self._trial.begun_s = None
             self._limit = min(self._most, self._limit * (1 + _REOPEN_FRAC) + 1)
             return
         if self._busy_since_s is None:
@@ -132,11 +171,67 @@ class Admission:
             is_patient = now_s - self._busy_since_s < self._patience_s
             if is_patient or worked_s - self._begun_worked_s <= self._bearable_s:
                 return
-        answering_s = self._read_worked_s - self._begun_worked_s
+            self._trial = _Trial(due_s=now_s + TRIAL_AFTER_S)
+        answering_s, came = self._answering_s(), self._let_in + self._turned_away
+        if self._trial.begun_s is not None:
+            self._go_on_trying(now_s, came, answering_s)
+            return
+        self._steer(answering_s, worked_s - self._read_worked_s)
+        self._trial.usual += _WEIGHT * (came - self._trial.usual)
+        if now_s >= self._trial.due_s:
+            self._trial.begin(now_s, self._limit)
+
+    def _answering_s(self) -> float:
+        """Of the round, what went to questions: probes have a bound of their own."""
+        whole_s = self._read_worked_s - self._begun_worked_s
+        asked = self._answering + self._answering_probes
+        if not asked:
+            return whole_s
+        self._cost_s += _WEIGHT * (whole_s / asked - self._cost_s)
+        return whole_s * self._answering / asked
+
+    def _steer(self, answering_s: float, refusing_s: float) -> None:
         # However many there are to refuse, a third of the time goes to answers.
-        target_s = max(self._target_s, (worked_s - self._read_worked_s) / 2)
+        target_s = max(self._target_s, refusing_s / 2)
         if answering_s > target_s:
             fitting = max(_SHRINK_AT_MOST, target_s / answering_s)
             self._limit = max(1.0, min(self._limit, self._answering) * fitting)
         else:
             self._limit = min(self._most, self._limit + max(1.0, self._limit * _GROWTH_FRAC))
+
+    def _go_on_trying(self, now_s: float, came: int, answering_s: float) -> None:
+        trial = self._trial
+        trial.came += _WEIGHT * (came - trial.came)
+        bearable = self._bearable_s / max(self._cost_s, 1e-9)
+        is_longer = trial.came > _MORE_TIMES * trial.usual + 2 or answering_s > self._bearable_s
+        if is_longer or (self._turned_away and self._limit >= bearable):
+            self._limit = trial.fail(now_s)
+        elif self._turned_away:
+            trial.refused_s = now_s
+            self._limit = min(self._limit * (1 + _GROWTH_FRAC) + 1, bearable, self._most - 1)
+        elif now_s - trial.refused_s >= PROVED_S:
+            self._limit, self._busy_since_s, trial.begun_s = float(self._most), None, None
+
+
+@dataclass(slots=True)
+class _Trial:
+    """Whether the callers are few, found out by letting in more. begun_s: None while there is none; usual and
+    came: how many came per round before it and in it; refused_s: when it last refused one."""
+
+    due_s: float = 0.0
+    begun_s: float | None = None
+    wait_s: float = TRIAL_AFTER_S
+    usual: float = 0.0
+    came: float = 0.0
+    refused_s: float = 0.0
+    limit_before: float = 1.0
+
+    def begin(self, now_s: float, limit: float) -> None:
+        self.begun_s = self.refused_s = now_s
+        self.came, self.limit_before = self.usual, limit
+
+    def fail(self, now_s: float) -> float:
+        """The limit to go back to; the next trial comes later."""
+        self.wait_s = min(TRIAL_AFTER_AT_MOST_S, 2 * self.wait_s)
+        self.begun_s, self.due_s = None, now_s + self.wait_s
+        return self.limit_before

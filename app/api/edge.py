@@ -173,12 +173,12 @@ class Edge:
         exchange: _Exchange,
     ) -> None:
         """Refuse, or answer while holding one slot of the concurrency caps."""
+        if scope.get(SHED_KEY):
+            await problem_response(scope, Overloaded())(scope, receive, send)
+            return
         if scope["path"] == LIVE_PATH:
             scope["caller"] = Caller("probe", frozenset())
             await self._app(scope, receive, send)
-            return
-        if scope.get(SHED_KEY):
-            await problem_response(scope, Overloaded())(scope, receive, send)
             return
         visitor = self._visitor(scope, headers)
         if (visit := scope.get(GUEST_KEY)) is not None:
@@ -231,7 +231,7 @@ class Edge:
     ) -> ServiceError | None:
         """The cheapest check first; guesses at keys are counted against the address they come from."""
         options, identity = self._options, visitor.caller.identity
-        if self._total >= options.max_in_flight + PROBE_PLACES * scope["path"].startswith(PROBE_PATHS):
+        if self._total >= options.max_in_flight + PROBE_PLACES * (scope["path"] in PROBE_PATHS):
             return Overloaded()
         # A page of the dashboard is twenty files out of memory: they would use up what its figures need.
         if not is_dashboard(scope["path"]):

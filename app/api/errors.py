@@ -104,6 +104,39 @@ class BodyTooSlow(ServiceError):
         super().__init__(f"the request body did not arrive within {within_s:g} s")
 
 
+class Unreadable(ServiceError):
+    """What was sent is no HTTP request."""
+
+    code = "invalid_request"
+    http_status = 400
+    refused_as = "malformed"
+
+    def __init__(self) -> None:
+        super().__init__("this is no HTTP/1.1 request that can be read")
+
+
+class HeadTooLarge(ServiceError):
+    """Request line and headers are over the cap."""
+
+    code = "head_too_large"
+    http_status = 431
+    refused_as = "malformed"
+
+    def __init__(self) -> None:
+        super().__init__("request line and headers are limited to 64 kB")
+
+
+class HeadTooSlow(ServiceError):
+    """The rest of the request line and headers did not come."""
+
+    code = "head_too_slow"
+    http_status = 408
+    refused_as = "malformed"
+
+    def __init__(self) -> None:
+        super().__init__("request line and headers did not arrive in time")
+
+
 class TooManyRequests(ServiceError):
     """The caller is over its rate; try again in `retry_after_s` seconds."""
 

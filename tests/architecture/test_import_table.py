@@ -101,6 +101,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "app.worker_door",
         "app.web_server",
         "app.web_door",
+        "app.http_connection",
         "app.web_sockets",
         "app.worker",
         # The study of recorded cascades and its report.

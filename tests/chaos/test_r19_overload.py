@@ -112,7 +112,9 @@ async def test_a_flood_is_refused_politely_and_leaves_nothing_behind(tmp_path: P
         probes, statuses = await ask_meanwhile(child, flooding)
         phase = await flooding
         assert set(phase["statuses"]) <= {"200", "429", "503"}
-        assert phase["refused"]["count"] > phase["admitted"]["count"] > 0
+        # How many depends on whose cores the flood has: that there are some of both does not.
+        assert phase["refused"]["count"] > 0
+        assert phase["admitted"]["count"] > 0
         assert phase["refusedWithoutRetryAfter"] == phase["refusedNotProblem"] == phase["lost"] == 0
         assert set(phase["retryAfterS"]) > {"1", "2"}, "everyone is told to come back at once"
         assert min(probes.values()) > 0

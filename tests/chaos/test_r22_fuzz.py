@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import socket
 import string
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +23,7 @@ from schemathesis.checks import (
 )
 
 from app.api.openapi import operations
+from tests.guarded_process import address_of
 from tests.live_process import Service
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -235,3 +239,64 @@ def test_no_header_breaks_the_service(demo: Service, headers: dict[str, str]) ->
     with httpx2.Client(base_url=demo.url) as client:
         answer = client.get("/signals/BTC", headers=headers)
     assert answer.status_code in {200, 304, 400}
+
+
+LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
+# What no client library would send, and whether HTTP calls it a request all the same.
+RAW = {
+    "a line that ends in LF alone": LIVE[:-2] + b"\nX: y\n\n",
+    "two lengths": b"POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    "a length and pieces": b"POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a negative length": b"POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: -2\r\n\r\n",
+    "a length of letters": b"POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: two\r\n\r\n",
+    "a piece of no length": b"POST /mcp HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+    "a folded header": LIVE + b"X: a\r\n Content-Length: 5\r\n\r\n",
+    "a header without a colon": LIVE + b"nonsense\r\n\r\n",
+    "a header of no name": LIVE + b": y\r\n\r\n",
+    "NUL in a name": LIVE + b"X\x00: y\r\n\r\n",
+    "NUL in a value": LIVE + b"X: a\x00b\r\n\r\n",
+    "a head over 64 kB": LIVE + b"X: " + 70_000 * b"a" + b"\r\n\r\n",
+    "a path over 64 kB": b"GET /" + 70_000 * b"a" + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "raw UTF-8 in the path": b"GET /signals/\xf0\x9f\x9a\x80 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a whole address": b"GET http://x/health/live HTTP/1.1\r\nHost: x\r\n\r\n",
+    "an address without a path": b"GET http://x HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a star": b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a tunnel": b"CONNECT a:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "an unknown method": b"BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a method in small letters": b"get /health/live HTTP/1.1\r\nHost: x\r\n\r\n",
+    "HTTP/0.9": b"GET /health/live\r\n\r\n",
+    "HTTP/1.0": b"GET /health/live HTTP/1.0\r\n\r\n",
+    "HTTP/2 by a preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "another upgrade": LIVE + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+}
+
+
+def first_answer(demo: Service, text: bytes) -> tuple[int, dict[bytes, bytes], bytes]:
+    with socket.create_connection(address_of(demo), timeout=20) as line:
+        line.sendall(text)
+        heard = b""
+        while b"\r\n\r\n" not in heard:
+            more = line.recv(65536)
+            assert more, heard
+            heard += more
+        head, _, body = heard.partition(b"\r\n\r\n")
+        found = [one.partition(b": ") for one in head.split(b"\r\n")[1:]]
+        headers = {name.lower(): value for name, _, value in found}
+        while len(body) < int(headers[b"content-length"]):
+            body += line.recv(65536)
+    return int(head[9:12]), headers, body
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in RAW.items()])
+def test_no_bytes_break_the_service(demo: Service, text: bytes) -> None:
+    status, headers, body = first_answer(demo, text)
+    assert headers[b"x-data-mode"] == b"demo"
+    assert re.fullmatch(b"[0-9a-f]{16}", headers[b"x-request-id"])
+    if status != 200:
+        assert 400 <= status < 500
+        assert headers[b"content-type"] == PROBLEM.encode()
+        problem = json.loads(body)
+        assert problem["status"] == status
+        assert problem["requestId"].encode() == headers[b"x-request-id"]
