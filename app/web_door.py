@@ -163,7 +163,8 @@ class Doorway(BoundedConnection):
 
     def _refusable(self, data: bytes) -> bytes | None:
         """The path of a plain question that will not be let in; None for everything that goes on."""
-        if not self.door.admission.would_refuse(self._guest(b"")):
+        would_refuse = self.door.admission.would_refuse
+        if not would_refuse(self._guest(b"")) and not would_refuse(Guest.PROBE_AGAIN):
             return None
         if self._is_within or self._unread_bytes or self._is_over or self.is_answering:
             return None
@@ -171,7 +172,7 @@ class Doorway(BoundedConnection):
         if found is None or data.find(_HEAD_END) != len(data) - 4 or _NOT_PLAIN.search(data):
             return None
         path = found[1]
-        return path if self.door.admission.would_refuse(self._guest(path)) else None
+        return path if would_refuse(self._guest(path)) else None
 
     def _guest(self, path: bytes) -> Guest:
         if path in _PROBES:

@@ -212,6 +212,17 @@ class TestProbes:
         async with serving() as site:
             assert (await site.ask(path)).is_refusal
 
+    async def test_one_too_many_is_refused_at_the_door_while_questions_are_answered(
+        self, serving: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with serving() as site:
+            monkeypatch.setattr(site.admission, "would_refuse", lambda guest: guest >= Guest.PROBE_AGAIN)
+            line = await site.open()
+            # The parser would end this connection.
+            line.writer.write(b"GET /health/live HTTP/1.1\r\nno header\r\n\r\n")
+            assert (await line.hear()).is_refusal
+            assert (await line.ask()).status == 200
+
     async def test_one_after_the_other_on_a_connection_of_a_stranger_counts_for_less(
         self, serving: Any
     ) -> None:

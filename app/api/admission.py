@@ -6,8 +6,8 @@ question and tells when a round of answers begins and ends; the edge renders wha
 A round is one turn of the event loop: what came in is read, then all of it is answered as far as it goes
 without waiting for others. Whoever asks during a round waits for its end, so the length of a round is the
 queue. Everyone is let in while the loop now and then finds nobody waiting, or rounds are short. Once somebody
-was waiting every time for `patience_s` and a round took more than `bearable_s`, the questions of each round
-are limited so that it takes about `target_s`; each round that finds nobody waiting opens the limit again.
+was waiting every time for `patience_s` and questions made a round longer than `bearable_s`, those of each
+round are limited so that it takes about `target_s`; each that finds nobody waiting opens the limit again.
 
 Callers who ask again as soon as they were answered never leave nobody waiting, and need no limit if they are
 few. So now and then a trial lets in more and more. Rounds become longer, and a longer one finds more of a
@@ -31,7 +31,8 @@ PATIENCE_S: Final = 0.1
 MOST: Final = 512
 # Probes and figures for operators, on top of the limit; more of them in one round are a flood.
 PROBES: Final = 32
-# The same while questions are refused: of connections that ask seldom or are known, and of all others.
+PROBES_AGAIN: Final = 8
+# The same while questions are refused. AGAIN: of strangers' connections that had one a moment ago, together.
 PROBES_SHEDDING: Final = 8
 PROBES_AGAIN_SHEDDING: Final = 2
 # Between two trials; each that fails doubles it. A trial that went well for so long ends the refusing.
@@ -79,11 +80,10 @@ class Admission:
         bearable_s: float = BEARABLE_S,
         patience_s: float = PATIENCE_S,
         most: int = MOST,
-        probes: int = PROBES,
         observe: Callable[[int], None] | None = None,
     ) -> None:
         self._target_s, self._bearable_s, self._patience_s = target_s, bearable_s, patience_s
-        self._most, self._probes = most, probes
+        self._most = most
         self._observe = observe
         self._limit = float(most)
         self._let_in = self._probes_in = self._turned_away = self._probes_away = 0
@@ -110,10 +110,10 @@ class Admission:
         limit = int(self._limit)
         is_shedding = self._limit < self._most
         if guest >= Guest.PROBE_AGAIN:
-            if not is_shedding:
-                return self._probes_in >= self._probes
-            is_seldom = guest is Guest.PROBE
-            return self._probes_in >= (PROBES_SHEDDING if is_seldom else PROBES_AGAIN_SHEDDING)
+            seldom, again = (
+                (PROBES_SHEDDING, PROBES_AGAIN_SHEDDING) if is_shedding else (PROBES, PROBES_AGAIN)
+            )
+            return self._probes_in >= (seldom if guest is Guest.PROBE else again)
         if guest is Guest.STRANGER and is_shedding and self._trial.begun_s is None:
             # The other half is for those who have been served before; the only place is theirs in turn.
             limit = (limit + self._is_odd) // 2
@@ -167,14 +167,16 @@ class Admission:
             return
         if self._busy_since_s is None:
             self._busy_since_s = self._begun_s
+        answering_s, came = self._answering_s(), self._let_in + self._turned_away
         if not self.is_shedding:
             is_patient = now_s - self._busy_since_s < self._patience_s
             if is_patient or worked_s - self._begun_worked_s <= self._bearable_s:
                 return
+            if not self._is_too_much(max(came, self._answering)):
+                return  # long for another reason
             self._trial = _Trial(due_s=now_s + TRIAL_AFTER_S)
-        answering_s, came = self._answering_s(), self._let_in + self._turned_away
         if self._trial.begun_s is not None:
-            self._go_on_trying(now_s, came, answering_s)
+            self._go_on_trying(now_s, came)
             return
         self._steer(answering_s, worked_s - self._read_worked_s)
         self._trial.usual += _WEIGHT * (came - self._trial.usual)
@@ -187,8 +189,13 @@ class Admission:
         asked = self._answering + self._answering_probes
         if not asked:
             return whole_s
-        self._cost_s += _WEIGHT * (whole_s / asked - self._cost_s)
+        cost_s = whole_s / asked
+        self._cost_s += _WEIGHT * (cost_s - self._cost_s) if self._cost_s else cost_s
         return whole_s * self._answering / asked
+
+    def _is_too_much(self, questions: float) -> bool:
+        """Whether so many in one round would make a queue that is no longer bearable."""
+        return questions * self._cost_s > self._bearable_s
 
     def _steer(self, answering_s: float, refusing_s: float) -> None:
         # However many there are to refuse, a third of the time goes to answers.
@@ -199,11 +206,11 @@ class Admission:
         else:
             self._limit = min(self._most, self._limit + max(1.0, self._limit * _GROWTH_FRAC))
 
-    def _go_on_trying(self, now_s: float, came: int, answering_s: float) -> None:
+    def _go_on_trying(self, now_s: float, came: int) -> None:
         trial = self._trial
         trial.came += _WEIGHT * (came - trial.came)
         bearable = self._bearable_s / max(self._cost_s, 1e-9)
-        is_longer = trial.came > _MORE_TIMES * trial.usual + 2 or answering_s > self._bearable_s
+        is_longer = trial.came > _MORE_TIMES * trial.usual + 2 or self._is_too_much(trial.came)
         if is_longer or (self._turned_away and self._limit >= bearable):
             self._limit = trial.fail(now_s)
         elif self._turned_away:

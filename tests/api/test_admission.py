@@ -125,6 +125,19 @@ class TestWhenItBegins:
             clock.round(admission, [Guest.KNOWN] * 100, answering_s=BEARABLE_S * 1.5)
             assert clock.now_s < 2 * PATIENCE_S
 
+    def test_few_questions_are_no_overload_whatever_else_makes_a_round_long_now_and_then(self) -> None:
+        admission, clock = Admission(), Clock()
+        for number in range(3000):
+            spent_s = 0.0012 + (0.03 if number % 50 == 49 else 0)
+            assert all(clock.round(admission, [Guest.KNOWN] * 6, answering_s=spent_s))
+        assert not admission.is_shedding
+
+    def test_costly_questions_are_overload_however_few(self) -> None:
+        admission, clock = Admission(), Clock()
+        for _ in range(10):
+            clock.round(admission, [Guest.KNOWN] * 3, answering_s=0.05)
+        assert admission.is_shedding
+
     def test_time_that_a_neighbour_took_is_not_work(self) -> None:
         admission, now_s, worked_s = Admission(), 0.0, 0.0
         for _ in range(100):
