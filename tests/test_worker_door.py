@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -10,8 +14,9 @@ import pytest
 from app.api.options import ApiKey
 from app.api.request_observer import NobodyCounts
 from app.core.domain.status import DependencyState, DependencyStatus
+from app.http_connection import Limits
 from app.telemetry_metrics import Metrics
-from app.worker_door import DoorParts, WorkerDoor
+from app.worker_door import MAX_CONNECTIONS, DoorParts, WorkerDoor
 
 READ, ADMIN = "read-key-0123456789", "admin-key-0123456789"
 KEYS = (ApiKey.from_plain("reader", READ, ["read"]), ApiKey.from_plain("operator", ADMIN, ["admin"]))
@@ -95,3 +100,29 @@ async def test_answers_and_refusals_are_counted_like_those_of_the_web() -> None:
     assert 'http_requests_total{method="OTHER",route="/health/live",status="405"} 1.0' in text
     assert "passwd" not in text
     assert "http_requests_in_flight 0.0" in text
+
+
+async def test_questions_that_are_never_finished_do_not_keep_the_others_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("app.worker_door.Limits", partial(Limits, head_s=0.2))
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    address = listener.getsockname()
+    running = asyncio.create_task(WorkerDoor(listener, parts()).run())
+    halves = [await asyncio.open_connection(*address) for _ in range(MAX_CONNECTIONS)]
+    for _, writer in halves:
+        writer.write(b"GET /health/live HTTP/1.1\r\n")
+    async with asyncio.timeout(20):
+        told = [await reader.read() for reader, _ in halves]
+    assert all(b" 408 " in one and b"application/problem+json" in one for one in told)
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    async with asyncio.timeout(20):
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+    for _, one in [*halves, (reader, writer)]:
+        one.close()
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
