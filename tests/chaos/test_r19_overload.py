@@ -152,8 +152,7 @@ async def test_three_times_its_capacity_for_a_minute(tmp_path: Path) -> None:
         found = {one.name: one.value for one in measured}
         for one in measured:
             note(f"R19 {one.line()}")
-        # The promise is 2; neighbours on the machine take their part of it.
-        assert found["overload_p99_ratio"] < 3
+        assert found["overload_p99_ratio"] < 2
         assert found["recovery_s"] <= 5
         assert found["refused_without_retry_after"] == found["lost"] == 0
         assert found["rss_growth_mb"] < 20
