@@ -29,6 +29,8 @@ USUAL_FRAC = 0.7
 USUAL_S = 20.0
 TIMES = 3
 OVERLOAD_S = float(os.environ.get("OVERLOAD_S", "60"))
+# The promise: as usual again within this.
+RECOVERED_S = 5.0
 AFTER_S = 15.0
 CONNECTIONS = 400
 # Coins asked for now and then, each of which needs a gather of its own.
@@ -122,12 +124,13 @@ def figures_of_overload(service: Service) -> list[Figure]:
     usual_rate = USUAL_FRAC * capacity
     (usual,) = service.load([(usual_rate, USUAL_S)], path)
     before_mb = resident_mb(service.pid)
-    phases = [(TIMES * capacity, OVERLOAD_S), (usual_rate, AFTER_S)]
-    flooded, after = service.load(phases, path)
+    phases = [(TIMES * capacity, OVERLOAD_S), (usual_rate, RECOVERED_S), (usual_rate, AFTER_S)]
+    flooded, at_first, after = service.load(phases, path)
     growth_mb = resident_mb(service.pid) - before_mb
     usual_ms, admitted_ms = usual["admitted"]["p99Ms"], flooded["admitted"]["p99Ms"]
     asked = f"{TIMES} x capacity for {OVERLOAD_S:g} s, {flooded['admitted']['count']} admitted"
     asked += f", generator late by {flooded['generatorLateMs']['p99']:.1f} ms (p99)"
+    recovered = f"over normal_p99_ms, from {RECOVERED_S:g} s after the flood on; aim < 2"
     goodput = flooded["admitted"]["perS"] / capacity
     values = (
         ("capacity_per_s", capacity, "1/s", f"warm signal, p99 <= {limit_ms:.0f} ms, nothing refused"),
@@ -136,9 +139,25 @@ def figures_of_overload(service: Service) -> list[Figure]:
         ("overload_p99_ratio", admitted_ms / max(usual_ms, 1e-9), "x", "over normal_p99_ms; aim < 2"),
         ("overload_goodput_frac", goodput, "of capacity", "admitted per second over capacity_per_s"),
         ("refused_p99_ms", flooded["refused"]["p99Ms"], "ms", f"{flooded['refused']['count']} refused"),
-        ("refused_without_retry_after", _unmarked(flooded, after), "answers", "or no problem+json; aim 0"),
-        ("lost", flooded["lost"] + after["lost"], "questions", "no answer within 10 s; aim 0"),
-        ("recovery_s", recovery_s(after, 2 * usual_ms), "s", "nobody refused, p99 < 2 x normal; aim <= 5"),
+        (
+            "refused_without_retry_after",
+            _unmarked(flooded, at_first, after),
+            "answers",
+            "or no problem+json; aim 0",
+        ),
+        (
+            "lost",
+            flooded["lost"] + at_first["lost"] + after["lost"],
+            "questions",
+            "no answer within 10 s; aim 0",
+        ),
+        (
+            "recovery_s",
+            recovery_s(at_first, after),
+            "s",
+            "until nobody was refused or lost any more; aim <= 5",
+        ),
+        ("recovered_p99_ratio", after["admitted"]["p99Ms"] / max(usual_ms, 1e-9), "x", recovered),
         ("rss_growth_mb", growth_mb, "MB", "of the process, over both phases; aim flat"),
     )
     return [Figure("overload", name, value, unit, context) for name, value, unit, context in values]
@@ -165,14 +184,12 @@ def _unmarked(*phases: Mapping[str, Any]) -> int:
     return sum(phase["refusedWithoutRetryAfter"] + phase["refusedNotProblem"] for phase in phases)
 
 
-def recovery_s(phase: Mapping[str, Any], limit_ms: float) -> float:
-    """When the phase became as usual: from then on nobody is refused or lost, and p99 is within the limit in
-    all quarter seconds but one in twenty, which a machine that is shared takes at any time."""
-    course: list[list[float]] = phase["course"]
-    for number, (begun_s, *_) in enumerate(course):
-        rest = course[number:]
-        slow = sum(p99_ms > limit_ms for *_, p99_ms in rest)
-        is_served = all(admitted and not refused and not lost for _, admitted, refused, lost, _ in rest)
-        if is_served and slow <= 0.05 * len(rest):
-            return begun_s
-    return len(course) * BIN_S
+def recovery_s(*phases: Mapping[str, Any]) -> float:
+    """The end of the last quarter second in which somebody was refused or lost, over phases in a row."""
+    passed_s = last_s = 0.0
+    for phase in phases:
+        for begun_s, _, refused, lost, _ in phase["course"]:
+            if refused or lost:
+                last_s = passed_s + begun_s + BIN_S
+        passed_s += phase["seconds"]
+    return last_s

@@ -154,6 +154,7 @@ async def test_three_times_its_capacity_for_a_minute(tmp_path: Path) -> None:
             note(f"R19 {one.line()}")
         assert found["overload_p99_ratio"] < 2
         assert found["recovery_s"] <= 5
+        assert found["recovered_p99_ratio"] < 2
         assert found["refused_without_retry_after"] == found["lost"] == 0
         assert found["rss_growth_mb"] < 20
         assert found["overload_goodput_frac"] > 0.3
