@@ -26,7 +26,9 @@ from typing import Final
 TARGET_S: Final = 0.001
 # The queue of fifty callers without a pause, who are served rather than refused.
 BEARABLE_S: Final = 0.015
-PATIENCE_S: Final = 0.1
+PATIENCE_S: Final = 0.2
+# A flood that drew breath is no new one: for so long after the refusing ended it begins again at once.
+FLOODED_S: Final = 2.0
 # Let in at once whatever was measured: a tenth of a second of work.
 MOST: Final = 512
 # Probes and figures for operators, on top of the limit; more of them in one round are a flood.
@@ -92,6 +94,7 @@ class Admission:
         self._busy_since_s: float | None = None
         self._is_odd = False
         self._cost_s = 0.0
+        self._ended_s = -FLOODED_S
         self._trial = _Trial()
         self.refused = 0
 
@@ -163,13 +166,17 @@ class Admission:
         if not self._let_in and not self._turned_away:
             self._busy_since_s = None
             self._trial.begun_s = None
+            was_shedding = self.is_shedding
             self._limit = min(self._most, self._limit * (1 + _REOPEN_FRAC) + 1)
+            if was_shedding and not self.is_shedding:
+                self._ended_s = now_s
             return
         if self._busy_since_s is None:
             self._busy_since_s = self._begun_s
         answering_s, came = self._answering_s(), self._let_in + self._turned_away
         if not self.is_shedding:
-            is_patient = now_s - self._busy_since_s < self._patience_s
+            is_new = now_s - self._ended_s > FLOODED_S
+            is_patient = is_new and now_s - self._busy_since_s < self._patience_s
             if is_patient or worked_s - self._begun_worked_s <= self._bearable_s:
                 return
             if not self._is_too_much(max(came, self._answering)):
